@@ -1,0 +1,42 @@
+"""What reading a file gives: tensors by name, what else was in it, and how it was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from lading.evidence import CheckpointRecord, Conflict
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint, read and tidied; no code from the file has run.
+
+    Attributes:
+        record: path, digest, container, and the steps from the file to the tensors.
+        tensors: every tensor name of the network, aliases included, in the file's order.
+        aliases: second names, each to the first name of the same storage (or of equal bytes where
+            the writer unshared them). The first name is not among the keys.
+        conflicts: names that should be one tensor and differ.
+        metadata: everything in the file that is not the network's tensors: plain values, and
+            inert placeholders for classes that lading does not know.
+        sides: JSON files that lay beside the checkpoint in a model folder, by file name.
+    """
+
+    record: CheckpointRecord
+    tensors: Mapping[str, torch.Tensor]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    sides: Mapping[str, Any] = field(default_factory=dict)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of tensor `name`.
+
+        Raises:
+            KeyError: there is no such tensor.
+        """
+        return tuple(self.tensors[name].shape)

@@ -1,0 +1,111 @@
+"""Every exception that lading raises, one tree.
+
+An error names four things: the *subject* (what, where), what was *found*, what was *expected*, and
+the *remedy* (what to do now). The command line prints exactly these and leaves with the error's
+``exit_status``; nobody sees a traceback for a file that is merely wrong.
+
+>>> print(RequestError("--ios 12", found="12", expected="15, 16, 17 or 18", remedy="use --ios 16"))
+--ios 12
+  found     12
+  expected  15, 16, 17 or 18
+  remedy    use --ios 16
+"""
+
+from __future__ import annotations
+
+
+class LadingError(Exception):
+    """Root of the tree.
+
+    Args:
+        subject: what the error is about and where it lies (a path, a tensor name, an op).
+        found: what was there.
+        expected: what should have been there.
+        remedy: what the user can do about it, as a sentence or a command.
+    """
+
+    #: 2: the request or the input was wrong; 1: the work was done and its result is not equal.
+    exit_status = 2
+
+    def __init__(self, subject: str, *, found: str, expected: str, remedy: str) -> None:
+        self.subject = subject
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(subject)
+
+    def __str__(self) -> str:
+        rows = (("found", self.found), ("expected", self.expected), ("remedy", self.remedy))
+        return "\n".join([self.subject, *(f"  {name:<9} {text}" for name, text in rows)])
+
+    def as_dict(self) -> dict[str, str]:
+        """The four parts and the class name, for ``--json``."""
+        return {
+            "error": type(self).__name__,
+            "subject": self.subject,
+            "found": self.found,
+            "expected": self.expected,
+            "remedy": self.remedy,
+        }
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.as_dict())
+
+
+def _again(kind: type[LadingError], parts: dict[str, str]) -> LadingError:
+    parts = {name: text for name, text in parts.items() if name != "error"}
+    return kind(parts.pop("subject"), **parts)
+
+
+class RequestError(LadingError):
+    """What was asked for makes no sense: an unknown option, a bad value, a folder in the way."""
+
+
+class CheckpointError(LadingError):
+    """The file cannot be read as a checkpoint: missing, empty, cut short, of another kind."""
+
+
+class UnsafeFileError(CheckpointError):
+    """The file would run code, or unpack to far more than it holds; nothing of it was run."""
+
+
+class ConflictError(LadingError):
+    """Two sources disagree and nobody has settled it."""
+
+
+class RecognitionError(LadingError):
+    """No family, or more than one, claims the checkpoint."""
+
+
+class LedgerError(LadingError):
+    """A tensor without an owner, or an owner without its tensor."""
+
+
+class CaptureError(LadingError):
+    """The module could not be captured as a graph."""
+
+
+class ConversionError(LadingError):
+    """A target refused the captured graph."""
+
+
+class ProgramError(LadingError):
+    """A Core ML package cannot be loaded or run as it says: bad file, missing op, bad value."""
+
+
+class InputError(LadingError):
+    """An input does not fit the artifact: unknown name, wrong shape, wrong dtype, not a picture."""
+
+
+class RuntimeUnavailableError(LadingError):
+    """The runtime does not exist on this computer. Its verdict is `not run`, never a pass."""
+
+
+class StorageError(LadingError):
+    """The result could not be written: not writable, disk full, already there."""
+
+
+class VerificationError(LadingError):
+    """The artifact was made and is not equal to the original."""
+
+    exit_status = 1

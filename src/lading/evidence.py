@@ -1,0 +1,359 @@
+"""What each stage of a voyage did, as small frozen records that hold no tensor.
+
+Stages produce these records; the bill of lading is their sum; readers (`report`, `swift`, the
+command line) read them and nothing else. The records are plain JSON on disk: `to_json` and
+`from_json` are each other's inverse, and the layout carries the number `SCHEMA`.
+
+Floats that JSON cannot say are written as the strings ``"inf"``, ``"-inf"`` and ``"nan"``.
+
+>>> line = LedgerLine("enc.weight", (8, 1, 3, 3), "float32", "loaded", "", "ab" * 32)
+>>> from_json(LedgerLine, to_json(line)) == line
+True
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+SCHEMA = 1
+
+#: Where a hyper-parameter's value comes from; see the guide, "Evidence".
+Evidence = Literal["tensors", "embedded", "side file", "user", "measured", "assumed"]
+#: What became of a name in the checkpoint.
+Fate = Literal["loaded", "alias", "unused", "folded"]
+Verdict = Literal["pass", "fail", "not run"]
+Better = Literal["higher", "lower"]
+Route = Literal["export", "trace"]
+
+R = TypeVar("R")
+
+
+# ------------------------------------------------------------------------------------ checkpoint
+@dataclass(frozen=True)
+class CheckpointRecord:
+    """The file that was read. `steps` says, in order, what was unwrapped to reach the tensors."""
+
+    path: str
+    sha256: str
+    bytes: int
+    container: str
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One source's word on a value: ``Claim("tensors", "7", "encoder.stages.*")``."""
+
+    evidence: Evidence
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Sources that disagree about `name`. `settled` names the claim that the user chose, if any."""
+
+    name: str
+    claims: tuple[Claim, ...]
+    settled: str = ""
+
+
+# ----------------------------------------------------------------------------------- recognition
+@dataclass(frozen=True)
+class Sign:
+    """One thing a family looks for, whether it is there, and what was found instead."""
+
+    text: str
+    present: bool
+    found: str = ""
+
+
+@dataclass(frozen=True)
+class HyperParameter:
+    """A value and its evidence. `source` says where: tensor names, a JSON path, an option."""
+
+    name: str
+    value: Any
+    evidence: Evidence
+    source: str
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """A family's reading of a checkpoint."""
+
+    family: str
+    title: str
+    signs: tuple[Sign, ...]
+    hyperparameters: tuple[HyperParameter, ...]
+    conflicts: tuple[Conflict, ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of the hyper-parameter `name`.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        for one in self.hyperparameters:
+            if one.name == name:
+                return one.value
+        raise KeyError(name)
+
+
+# ---------------------------------------------------------------------------------------- ledger
+@dataclass(frozen=True)
+class LedgerLine:
+    """One name of the checkpoint and what became of it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    fate: Fate
+    reason: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LedgerSummary:
+    """Counts over a ledger: `names` = loaded + aliases + unused + folded when it is closed."""
+
+    names: int
+    tensors: int
+    loaded: int
+    aliases: int
+    unused: int
+    unexplained: int
+    parameters: int
+
+
+# ------------------------------------------------------------------------------------- interface
+@dataclass(frozen=True)
+class Port:
+    """One input or output of a network or an artifact.
+
+    Attributes:
+        name: as the app spells it.
+        kind: ``"tensor"``, or ``"image"`` for a Core ML pixel buffer.
+        dtype: numpy's name of the element type, e.g. ``"float32"``.
+        shape: the default shape.
+        ranges: per dimension ``(low, high)`` where sizes may vary; empty for a fixed shape.
+        enumerated: the allowed shapes where there is a list of them; empty otherwise.
+        meaning: what the numbers are, e.g. ``"logits"``, ``"probabilities"``, ``"labels"``,
+            ``"grey levels"``.
+        color: ``"grayscale"`` or ``"rgb"`` for images.
+        scale: for images, the network sees ``scale · value + bias``.
+        bias: for images, one number per channel.
+        value_range: ``(low, high)`` of values a user would feed or see; empty if unknown.
+        class_axis: the axis of classes in a score output, or None.
+    """
+
+    name: str
+    kind: Literal["tensor", "image"]
+    dtype: str
+    shape: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...] = ()
+    enumerated: tuple[tuple[int, ...], ...] = ()
+    meaning: str = ""
+    color: Literal["grayscale", "rgb"] | None = None
+    scale: float = 1.0
+    bias: tuple[float, ...] = ()
+    value_range: tuple[float, ...] = ()
+    class_axis: int | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is for: enough to feed it, to read its answer, and to wrap it.
+
+    Attributes:
+        kind: ``"segmentation"``, ``"diffusion"``, ``"classification"`` or ``"module"``.
+        inputs: what the bare network takes.
+        outputs: what the bare network gives.
+        labels: class names in the order of the class axis.
+        activation: from scores to probabilities: ``"softmax"``, ``"sigmoid"`` or ``""``.
+        region_order: for sigmoid regions, the label written where region i is present, in the
+            order of painting; empty otherwise.
+        normalisation: what the user's values go through before the network: ``"zscore"`` or ``""``.
+        notes: other facts a user of the artifact needs, as text.
+    """
+
+    kind: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    labels: tuple[str, ...] = ()
+    activation: str = ""
+    region_order: tuple[int, ...] = ()
+    normalisation: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------- capture and targets
+@dataclass(frozen=True)
+class RepairRecord:
+    """A change to how the module runs that leaves every weight and every output bit alone."""
+
+    name: str
+    where: tuple[str, ...]
+    reason: str
+    proof: str
+
+
+@dataclass(frozen=True)
+class CaptureRecord:
+    """How the graph was taken. `reason` says why this route; `attempts` what failed before it."""
+
+    route: Route
+    reason: str
+    repairs: tuple[RepairRecord, ...] = ()
+    attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """A converted file. `path` is relative to the bill."""
+
+    format: str
+    path: str
+    bytes: int
+    sha256: str
+    precision: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    route: Route
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------------------------- verification
+@dataclass(frozen=True)
+class Metric:
+    """A number, the gate it had to meet, and which way is better. No gate: it only informs."""
+
+    name: str
+    value: float
+    gate: float | None
+    better: Better
+    reason: str
+    worst_probe: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate is met. NaN meets no gate."""
+        if math.isnan(self.value):
+            return False
+        if self.gate is None:
+            return True
+        return self.value >= self.gate if self.better == "higher" else self.value <= self.gate
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """An input that was compared: where it comes from and the digest of its bytes."""
+
+    name: str
+    kind: str
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with an output even where everything agrees, e.g. a constant label map."""
+
+    name: str
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One artifact in one runtime against the reference, over all probes."""
+
+    artifact: str
+    runtime: str
+    reference: str
+    probes: int
+    metrics: tuple[Metric, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    reason: str = ""
+
+
+# ------------------------------------------------------------------------------------------ bill
+@dataclass(frozen=True)
+class Bill:
+    """The bill of lading: the whole evidence of one voyage, `lading.json` on disk."""
+
+    schema: int
+    lading: str
+    verdict: Verdict
+    checkpoint: CheckpointRecord
+    family: str
+    signs: tuple[Sign, ...]
+    hyperparameters: tuple[HyperParameter, ...]
+    conflicts: tuple[Conflict, ...]
+    task: Task
+    ledger: tuple[LedgerLine, ...]
+    ledger_summary: LedgerSummary
+    capture: CaptureRecord | None
+    artifacts: tuple[ArtifactRecord, ...]
+    probes: tuple[ProbeRecord, ...]
+    comparisons: tuple[Comparison, ...]
+    request: Mapping[str, Any]
+    notices: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+# ------------------------------------------------------------------------------------------ JSON
+def to_json(value: Any) -> Any:
+    """`value` (records, mappings, sequences, scalars) as what `json.dumps` takes.
+
+    Raises:
+        TypeError: it holds something that is not a record or a plain value.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): to_json(item) for name, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in a record: {value!r}")
+
+
+def from_json(kind: type[R], data: Any) -> R:
+    """The record of class `kind` that `to_json` wrote as `data`.
+
+    Raises:
+        TypeError, KeyError, ValueError: `data` is not one.
+    """
+    record: R = _read(kind, data)
+    return record
+
+
+def _read(kind: Any, data: Any) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _read(hints[name], item) for name, item in data.items()})
+    if origin is tuple:
+        return tuple(_read(args[0], item) for item in data)
+    if origin is Literal:
+        if data not in args:
+            raise ValueError(f"{data!r} is none of {args}")
+        return data
+    if origin in (typing.Union, types.UnionType):
+        inner = [arg for arg in args if arg is not type(None)]
+        return None if data is None else _read(inner[0], data)
+    if kind is float:
+        return float(data)
+    return data

@@ -1,0 +1,62 @@
+"""Tensors as goods: their dtype names, their digests, and whether two are the same to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+
+#: torch dtype -> numpy's spelling, the one used in every record ("bfloat16" as torch says it).
+DTYPE_NAMES: dict[torch.dtype, str] = {
+    torch.float64: "float64",
+    torch.float32: "float32",
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+    torch.int64: "int64",
+    torch.int32: "int32",
+    torch.int16: "int16",
+    torch.int8: "int8",
+    torch.uint8: "uint8",
+    torch.bool: "bool",
+    torch.complex64: "complex64",
+    torch.complex128: "complex128",
+}
+
+
+def dtype_name(tensor: torch.Tensor) -> str:
+    """The dtype's name in records.
+
+    >>> dtype_name(torch.zeros(2, dtype=torch.float16))
+    'float16'
+    """
+    return DTYPE_NAMES.get(tensor.dtype, str(tensor.dtype).removeprefix("torch."))
+
+
+def raw(tensor: torch.Tensor) -> memoryview:
+    """The tensor's elements as bytes, in C order, little-endian; no copy when it is contiguous."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    if not flat.numel():
+        return memoryview(b"")
+    return memoryview(flat.view(torch.uint8).numpy().data)
+
+
+def digest(tensor: torch.Tensor) -> str:
+    """SHA-256 over dtype, shape and elements, as hex: equal digests mean equal tensors.
+
+    >>> digest(torch.zeros(2, 3)) == digest(torch.zeros(3, 2))
+    False
+    """
+    state = hashlib.sha256(f"{dtype_name(tensor)}{tuple(tensor.shape)}".encode())
+    state.update(raw(tensor))
+    return state.hexdigest()
+
+
+def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether dtype, shape and every byte agree. NaN equals the same NaN; 0.0 differs from -0.0.
+
+    >>> same_bytes(torch.tensor([float("nan")]), torch.tensor([float("nan")]))
+    True
+    """
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return raw(a) == raw(b)
