@@ -145,6 +145,7 @@ class Port:
         shape: the default shape.
         ranges: per dimension ``(low, high)`` where sizes may vary; empty for a fixed shape.
         enumerated: the allowed shapes where there is a list of them; empty otherwise.
+        multiples: per dimension, the number that every size must be a multiple of; empty if free.
         meaning: what the numbers are, e.g. ``"logits"``, ``"probabilities"``, ``"labels"``,
             ``"grey levels"``.
         color: ``"grayscale"`` or ``"rgb"`` for images.
@@ -160,6 +161,7 @@ class Port:
     shape: tuple[int, ...]
     ranges: tuple[tuple[int, int], ...] = ()
     enumerated: tuple[tuple[int, ...], ...] = ()
+    multiples: tuple[int, ...] = ()
     meaning: str = ""
     color: Literal["grayscale", "rgb"] | None = None
     scale: float = 1.0

@@ -1,0 +1,326 @@
+"""What the artifact takes and gives: the network with its pre- and post-processing around it.
+
+An app does not want a bare network. It has a picture and wants labels; it may not want to
+implement z-scoring. `wrap` puts what was asked for around the untouched network, in torch, so that
+both targets receive one and the same graph and the reference is the same module run eagerly.
+
+The network's own values are never touched: `Wrapped.network` is the module that the ledger closed
+on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import nn
+
+from lading.errors import RequestError
+from lading.evidence import Port, Task
+
+Output = Literal["logits", "probabilities", "labels"]
+OUTPUTS: tuple[Output, ...] = ("logits", "probabilities", "labels")
+#: nnU-Net divides by max(standard deviation, 1e-8): a constant image becomes zeros.
+ZSCORE_FLOOR = 1e-8
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Spatial sizes beyond the default one: a list of them, or a range per axis; never both."""
+
+    listed: tuple[tuple[int, ...], ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Sizes:
+        """Reads ``"256x256,512x512"`` (a list) or ``"128..512x128..512"`` (ranges).
+
+        Raises:
+            RequestError: the text is neither.
+
+        >>> Sizes.parse("256x256,512x384")
+        Sizes(listed=((256, 256), (512, 384)), ranges=())
+        >>> Sizes.parse("128..512x64..64").ranges
+        ((128, 512), (64, 64))
+        """
+        compact = text.replace(" ", "")
+        if re.fullmatch(r"\d+\.\.\d+(x\d+\.\.\d+)*", compact):
+            bounds = [tuple(map(int, axis.split(".."))) for axis in compact.split("x")]
+            ranges = tuple((low, high) for low, high in bounds)
+            if all(0 < low <= high for low, high in ranges):
+                return Sizes(ranges=ranges)
+        elif re.fullmatch(r"\d+(x\d+)*(,\d+(x\d+)*)*", compact):
+            listed = tuple(tuple(map(int, one.split("x"))) for one in compact.split(","))
+            if all(size > 0 for one in listed for size in one):
+                return Sizes(listed=listed)
+        raise RequestError(
+            f"--shapes {text}",
+            found=repr(text),
+            expected="sizes such as 256x256,512x512 or ranges such as 128..512x128..512",
+            remedy="write the spatial sizes only, without batch and channels",
+        )
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked of the artifact's inputs and outputs.
+
+    Attributes:
+        output: scores as they are, class probabilities, or the class of every pixel.
+        bake: pre-processing to put inside the model; ``("zscore",)`` or empty.
+        image: take a picture ("grayscale" or "rgb", values 0-255) in place of a float array.
+        scale: for pictures, the network sees ``scale · value + bias``.
+        bias: one number per channel, or one for all.
+        sizes: other spatial sizes than the default one.
+        dynamic: ONNX axes left open: any of ``"batch"``, ``"size"``.
+    """
+
+    output: Output = "logits"
+    bake: tuple[str, ...] = ()
+    image: Literal["grayscale", "rgb"] | None = None
+    scale: float = 1.0
+    bias: tuple[float, ...] = (0.0,)
+    sizes: Sizes = field(default_factory=Sizes)
+    dynamic: tuple[str, ...] = ()
+
+
+class Affine(nn.Module):
+    """scale · x + bias, one bias per channel. [N, C, *] -> [N, C, *]."""
+
+    bias: torch.Tensor
+
+    def __init__(self, scale: float, bias: Sequence[float], spatial: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.register_buffer("bias", torch.tensor(bias).reshape(1, -1, *[1] * spatial))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scale + self.bias
+
+
+class ZScore(nn.Module):
+    """(x - mean) / max(std, 1e-8) per image and channel, population std. [N, C, *] -> [N, C, *].
+
+    Source: nnU-Net v2's ZScoreNormalization without a mask.
+    """
+
+    def __init__(self, spatial: int) -> None:
+        super().__init__()
+        self.axes = tuple(range(2, 2 + spatial))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        centred = x - x.mean(dim=self.axes, keepdim=True)
+        variance = (centred * centred).mean(dim=self.axes, keepdim=True)
+        return centred / variance.sqrt().clamp(min=ZSCORE_FLOOR)
+
+
+class Probabilities(nn.Module):
+    """Scores to probabilities over `axis`: softmax, or sigmoid for overlapping regions."""
+
+    def __init__(self, activation: str, axis: int) -> None:
+        super().__init__()
+        self.activation = activation
+        self.axis = axis
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        if self.activation == "sigmoid":
+            return torch.sigmoid(scores)
+        return torch.softmax(scores, dim=self.axis)
+
+
+class Labels(nn.Module):
+    """Scores to int32 class indices: argmax over `axis`, or regions painted in their order.
+
+    A region is present where its sigmoid exceeds 0.5, that is where its score exceeds 0; later
+    regions paint over earlier ones (nnU-Net's ``regions_class_order``).
+    """
+
+    def __init__(self, axis: int, region_order: Sequence[int]) -> None:
+        super().__init__()
+        self.axis = axis
+        self.region_order = tuple(region_order)
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        if not self.region_order:
+            return scores.argmax(dim=self.axis).to(torch.int32)
+        painted = torch.zeros_like(scores.select(self.axis, 0), dtype=torch.int32)
+        for region, label in enumerate(self.region_order):
+            present = scores.select(self.axis, region) > 0
+            painted = torch.where(present, torch.full_like(painted, label), painted)
+        return painted
+
+
+class Wrapped(nn.Module):
+    """`head(network(prepare(x)))`. What is not asked for is an identity and leaves no op."""
+
+    def __init__(self, network: nn.Module, prepare: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.prepare = prepare
+        self.network = network
+        self.head = head
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(self.network(self.prepare(image)))
+        return scores
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The wrapped module with its ports: one contract for every target and runtime."""
+
+    module: nn.Module
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    options: Options
+    task: Task
+
+    def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
+        """Inputs of the default shapes with `batch` samples, standard normal, by name.
+
+        An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        shapes = {port.name: (batch, *port.shape[1:]) for port in self.inputs}
+        return {n: torch.randn(shape, generator=generator) for n, shape in shapes.items()}
+
+
+def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
+    """The network behind the inputs and outputs that `options` ask for.
+
+    Args:
+        network: eval mode, weights loaded; one input and one output as `task` says.
+        task: what the bare network takes and gives.
+        options: what was asked for.
+
+    Raises:
+        RequestError: the network cannot be given that interface.
+    """
+    source, scores = task.inputs[0], task.outputs[0]
+    spatial = len(source.shape) - 2
+    channels = source.shape[1]
+    prepare: list[nn.Module] = []
+    port = _sized(source, options, spatial)
+
+    if options.image:
+        wanted = 1 if options.image == "grayscale" else 3
+        if wanted != channels or spatial != 2:
+            raise RequestError(
+                f"--input-image {options.image}",
+                found=f"a network that takes {channels} channel(s) in {spatial}-D",
+                expected=f"a 2-D network with {wanted} channel(s)",
+                remedy="leave --input-image out and feed a float array",
+            )
+        bias = options.bias if len(options.bias) == channels else options.bias * channels
+        if len(bias) != channels:
+            raise RequestError(
+                f"--bias {','.join(map(str, options.bias))}",
+                found=f"{len(options.bias)} numbers",
+                expected=f"one number, or one per channel ({channels})",
+                remedy="give as many numbers as the network has channels",
+            )
+        plain = options.scale == 1.0 and not any(bias)
+        if task.normalisation and not options.bake and plain:
+            raise RequestError(
+                f"--input-image {options.image}",
+                found=f"a network that expects {task.normalisation} values, fed with 0-255",
+                expected="the normalisation inside the model, or a scale and bias",
+                remedy="add --bake zscore (or --scale and --bias)",
+            )
+        if not plain:
+            prepare.append(Affine(options.scale, bias, spatial))
+        port = replace(
+            port, kind="image", color=options.image, scale=options.scale, bias=bias,
+            meaning="grey levels" if wanted == 1 else "RGB values", value_range=(0.0, 255.0),
+        )  # fmt: skip
+    for step in options.bake:
+        if step != "zscore" or task.normalisation not in ("zscore", ""):
+            raise RequestError(
+                f"--bake {step}",
+                found=f"normalisation {task.normalisation or 'none'!r} in the checkpoint",
+                expected="zscore",
+                remedy="leave --bake out and normalise before the model",
+            )
+        prepare.append(ZScore(spatial))
+        if not options.image:
+            port = replace(port, meaning="grey levels", value_range=(0.0, 255.0))
+
+    out, head = _head(scores, task, options)
+    sized = _follow(out, port)
+    module = Wrapped(network, nn.Sequential(*prepare), head).eval()
+    return Interface(module, (port,), (sized,), options, task)
+
+
+def _sized(port: Port, options: Options, spatial: int) -> Port:
+    """The input port with the sizes that were asked for, checked against what the network needs."""
+    sizes = options.sizes
+    multiples = port.multiples or (1,) * len(port.shape)
+    for size in (*sizes.listed, *(tuple(axis) for axis in zip(*sizes.ranges, strict=True))):
+        if len(size) != spatial:
+            raise RequestError(
+                f"--shapes {'x'.join(map(str, size))}",
+                found=f"{len(size)} axes",
+                expected=f"{spatial} axes, as the network is {spatial}-D",
+                remedy="write the spatial sizes only, without batch and channels",
+            )
+        for axis, (value, step) in enumerate(zip(size, multiples[2:], strict=True)):
+            if value % step:
+                raise RequestError(
+                    f"--shapes {'x'.join(map(str, size))}",
+                    found=f"{value} on axis {axis}",
+                    expected=f"a multiple of {step}: the network halves it that often",
+                    remedy=f"use {value // step * step or step} or {(value // step + 1) * step}",
+                )
+    head = port.shape[:2]
+    if sizes.listed:
+        listed = tuple(dict.fromkeys((*head, *one) for one in (port.shape[2:], *sizes.listed)))
+        return replace(port, enumerated=listed)
+    if sizes.ranges:
+        for (low, high), default in zip(sizes.ranges, port.shape[2:], strict=True):
+            if not low <= default <= high:
+                raise RequestError(
+                    f"--shapes {low}..{high}",
+                    found=f"a range without the default size {default}",
+                    expected=f"a range that holds {default}",
+                    remedy="widen the range, or change the default with --set patch_size=...",
+                )
+        return replace(port, ranges=tuple((n, n) for n in head) + sizes.ranges)
+    return port
+
+
+def _follow(out: Port, port: Port) -> Port:
+    """The output port with the spatial sizes of the input's list or ranges."""
+    lead = len(out.shape) - len(port.shape) + 2
+    if port.enumerated:
+        shapes = tuple(out.shape[:lead] + one[2:] for one in port.enumerated)
+        return replace(out, enumerated=shapes)
+    if port.ranges:
+        fixed = tuple((n, n) for n in out.shape[:lead])
+        return replace(out, ranges=fixed + port.ranges[2:])
+    return out
+
+
+def _head(scores: Port, task: Task, options: Options) -> tuple[Port, nn.Module]:
+    if options.output == "logits":
+        return scores, nn.Identity()
+    axis = scores.class_axis
+    if axis is None or not task.activation:
+        raise RequestError(
+            f"--output {options.output}",
+            found=f"a {task.kind} network whose output is {scores.meaning or 'no class scores'}",
+            expected="a network that scores classes",
+            remedy="use --output logits",
+        )
+    if options.output == "probabilities":
+        port = replace(
+            scores, name="probabilities", meaning="probabilities", value_range=(0.0, 1.0)
+        )
+        return port, Probabilities(task.activation, axis)
+    shape = scores.shape[:axis] + scores.shape[axis + 1 :]
+    high = max(task.region_order) if task.region_order else scores.shape[axis] - 1
+    port = Port(
+        "labels", "tensor", "int32", shape, meaning="labels", value_range=(0.0, float(high))
+    )
+    return port, Labels(axis, task.region_order)

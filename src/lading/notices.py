@@ -1,0 +1,77 @@
+"""What the libraries underneath say while they work, gathered instead of sprayed.
+
+Their warnings, log lines and progress bars would bury what lading has to say; their text belongs
+into the bill, once each, where a reader can weigh it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+
+#: Nothing a reader could act on: each is normal on every computer that is not a Mac, or everywhere.
+_NORMAL = (
+    re.compile(r"Failed to load _ML"),
+    re.compile(r"torchvision is not installed"),
+    re.compile(r"scikit-learn version|XGBoost version|TensorFlow version|Keras version"),
+    re.compile(r"has not been tested with coremltools"),  # in `environment` and `doctor` instead
+)
+#: About the libraries' own code or housekeeping; some name temporary files.
+_HOUSEKEEPING = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning)
+_PATHS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\s'\":]*[/\\]")
+
+
+class Notices(list[str]):
+    """Messages in the order they first came, each once, without paths of this computer."""
+
+    def add(self, text: str) -> None:
+        """Takes `text` unless it is known to be normal or already there."""
+        line = _PATHS.sub("", " ".join(text.split()))
+        if line and line not in self and not any(p.search(line) for p in _NORMAL):
+            self.append(line)
+
+
+class _Collector(logging.Handler):
+    def __init__(self, into: Notices) -> None:
+        super().__init__(logging.WARNING)
+        self.into = into
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.into.add(record.getMessage())
+
+
+@contextlib.contextmanager
+def gathered(into: Notices) -> Iterator[Notices]:
+    """Within it, warnings and log lines go to `into`; progress bars and prints go nowhere.
+
+    >>> notices = Notices()
+    >>> with gathered(notices):
+    ...     warnings.warn("this op is experimental")
+    >>> notices
+    ['UserWarning: this op is experimental']
+    """
+    collector = _Collector(into)
+    loggers = [logging.getLogger(n) for n in (None, "coremltools", "torch", "torch.onnx")]
+    kept = [(one, one.handlers[:], one.propagate) for one in loggers]
+    for one in loggers:
+        one.handlers[:] = [collector]
+        one.propagate = False
+    try:
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("always")
+            yield into
+    finally:
+        for one, handlers, propagate in kept:
+            one.handlers[:] = handlers
+            one.propagate = propagate
+    for warning in caught:
+        if not issubclass(warning.category, _HOUSEKEEPING):
+            into.add(f"{warning.category.__name__}: {warning.message}")

@@ -1,0 +1,34 @@
+"""`lading.mil`: runs an `.mlpackage` on any computer, each value rounded to its declared dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lading import mil
+from lading.runtime import Array, as_numpy
+
+
+class _Session:
+    def __init__(self, path: Path) -> None:
+        self.model = mil.load(path)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: as_numpy(v) for name, v in self.model.predict(dict(inputs)).items()}
+
+
+class Mil:
+    """See `lading.runtime.Runtime`."""
+
+    name = "mil"
+    title = "lading.mil (declared precision)"
+    formats: tuple[str, ...] = ("coreml",)
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def load(self, path: Path) -> _Session:
+        return _Session(path)
+
+
+RUNTIME = Mil()

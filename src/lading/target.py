@@ -1,0 +1,91 @@
+"""The contract of a target: a file format that a captured graph is converted to.
+
+Each lives in one file of `targets/`, found by being there: the module holds one object ``TARGET``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from lading import shelf
+from lading.capture import Axes, Captured
+from lading.errors import RequestError
+from lading.evidence import ArtifactRecord
+from lading.interface import Options
+
+Precision = Literal["fp16", "fp32"]
+PRECISIONS: tuple[Precision, ...] = ("fp16", "fp32")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked of the files.
+
+    Attributes:
+        precision: of Core ML's arithmetic and weights. ONNX is always written in fp32: the
+            reference form that anything else can be made from.
+        deployment: the oldest system that must run it, e.g. ``"iOS16"`` or ``"macOS13"``.
+        opset: of ONNX.
+        author: written into the artifact's metadata when not empty, like the next two.
+        license: see `author`.
+        description: see `author`.
+        facts: further metadata, by key: checkpoint digest, lading's version, labels, ports.
+    """
+
+    precision: Precision = "fp16"
+    deployment: str = "iOS16"
+    opset: int = 18
+    author: str = ""
+    license: str = ""
+    description: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """A format."""
+
+    #: the file's name in `targets/`, and what ``--to`` takes
+    name: str
+    #: of the artifact's path, with the dot
+    suffix: str
+
+    def precision(self, settings: Settings) -> Precision:
+        """The precision that the artifact will have under `settings`."""
+        ...
+
+    def axes(self, options: Options) -> Axes:
+        """Which axes of the graph have to stay open for this format under `options`."""
+        ...
+
+    def convert(self, captured: Captured, settings: Settings, path: Path) -> ArtifactRecord:
+        """Writes the artifact at `path`, which must not exist; same input, same bytes.
+
+        Raises:
+            ConversionError: the format or its converter cannot say this graph.
+        """
+        ...
+
+
+def targets() -> dict[str, Target]:
+    """Every target, by name."""
+    return shelf.read("lading.targets", "TARGET")
+
+
+def target(name: str) -> Target:
+    """The target called `name`.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    known = targets()
+    if name not in known:
+        raise RequestError(
+            f"--to {name}",
+            found=repr(name),
+            expected=" or ".join(known),
+            remedy=f"use --to {next(iter(known))}",
+        )
+    return known[name]

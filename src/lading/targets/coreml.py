@@ -1,0 +1,204 @@
+"""Core ML: an `.mlpackage` that holds an ML Program.
+
+The package is written so that the same input gives the same bytes: no date, no random identifiers
+in its manifest, protobuf maps in order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lading.capture import CLOSED, Axes, Captured, with_paths
+from lading.digests import of_path, size_of
+from lading.errors import ConversionError, RequestError
+from lading.evidence import ArtifactRecord, Port
+from lading.interface import Options
+from lading.target import Precision, Settings
+
+#: Identifiers of the manifest's entries are derived from this name space and the entry's path.
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://lading.example/mlpackage")
+_MACOS_TWIN = {"macOS12": "iOS15", "macOS13": "iOS16", "macOS14": "iOS17", "macOS15": "iOS18"}
+DEPLOYMENTS = ("iOS15", "iOS16", "iOS17", "iOS18", *_MACOS_TWIN)
+#: The part of the wrapped module whose arithmetic stays in fp32: a variance of raw grey levels
+#: overflows fp16, and nnU-Net's floor of 1e-8 is zero there.
+_KEEP_FP32 = ("prepare",)
+
+
+class CoreML:
+    """See `lading.target.Target`."""
+
+    name = "coreml"
+    suffix = ".mlpackage"
+
+    def precision(self, settings: Settings) -> Precision:
+        return settings.precision
+
+    def axes(self, options: Options) -> Axes:
+        # Batch 1: Core ML's own batch prediction takes a list of inputs instead.
+        return frozenset({"size"}) if options.sizes.listed or options.sizes.ranges else CLOSED
+
+    def convert(self, captured: Captured, settings: Settings, path: Path) -> ArtifactRecord:
+        import coremltools as ct  # here: its import takes seconds and half a gigabyte
+
+        interface = captured.interface
+        source: Any = captured.traced
+        dialect = "traced graph"
+        if captured.exported is not None:
+            source = with_paths(captured.exported.run_decompositions({}))
+            dialect = "exported program"
+        deployment = _MACOS_TWIN.get(settings.deployment, settings.deployment)
+        try:
+            model = ct.convert(
+                source,
+                convert_to="mlprogram",
+                inputs=[_input_type(port) for port in interface.inputs],
+                outputs=[ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs],
+                minimum_deployment_target=getattr(ct.target, deployment),
+                compute_precision=_compute_precision(settings.precision),
+                skip_model_load=True,
+            )
+        except Exception as error:  # the converter raises every kind; each is "it cannot"
+            raise ConversionError(
+                f"Core ML from the {dialect}",
+                found=_reason(error),
+                expected="a graph whose every operation coremltools can say",
+                remedy="try the other route (--route), or report the operation",
+            ) from error
+        spec = model.get_spec()
+        _describe(spec, interface.inputs, interface.outputs, settings)
+        model.save(str(path))
+        _pin(path, spec)
+        return ArtifactRecord(
+            format=self.name,
+            path=path.name,
+            bytes=size_of(path),
+            sha256=of_path(path),
+            precision=settings.precision,
+            inputs=interface.inputs,
+            outputs=interface.outputs,
+            route=captured.route,
+            details={
+                "deployment": settings.deployment,
+                "converter": f"coremltools {ct.__version__}",
+            },
+        )
+
+
+TARGET = CoreML()
+
+
+def deployment(text: str) -> str:
+    """The deployment target that ``--ios 16`` or ``--macos 13`` names.
+
+    Raises:
+        RequestError: there is no such system, or no ML Program runs on it.
+
+    >>> deployment("iOS16"), deployment("macos 13")
+    ('iOS16', 'macOS13')
+    """
+    wanted = text.replace(" ", "").lower()
+    for known in DEPLOYMENTS:
+        if known.lower() == wanted:
+            return known
+    raise RequestError(
+        f"deployment target {text}",
+        found=repr(text),
+        expected="--ios 15, 16, 17, 18 or --macos 12, 13, 14, 15",
+        remedy="use --ios 16",
+    )
+
+
+def _input_type(port: Port) -> Any:
+    import coremltools as ct
+
+    shape: Any = port.shape
+    if port.enumerated:
+        shape = ct.EnumeratedShapes(
+            [list(one) for one in port.enumerated], default=list(port.shape)
+        )
+    elif port.ranges:
+        axes = zip(port.ranges, port.shape, strict=True)
+        shape = ct.Shape(
+            [low if low == high else ct.RangeDim(low, high, d) for (low, high), d in axes]
+        )
+    if port.kind == "image":
+        layout = {"grayscale": ct.colorlayout.GRAYSCALE, "rgb": ct.colorlayout.RGB}
+        # Scale and bias are operations of the graph, the same in both formats, not of the image.
+        return ct.ImageType(port.name, shape=shape, color_layout=layout[port.color or "grayscale"])
+    return ct.TensorType(port.name, shape=shape, dtype=np.dtype(port.dtype))
+
+
+def _compute_precision(precision: Precision) -> Any:
+    import coremltools as ct
+
+    if precision == "fp32":
+        return ct.precision.FLOAT32
+    return ct.transform.FP16ComputePrecision(op_selector=lambda op: not _stays_fp32(op))
+
+
+def _stays_fp32(op: Any) -> bool:
+    return _module_of(op).startswith(_KEEP_FP32)
+
+
+def _module_of(op: Any) -> str:
+    """The module path of a MIL op on either route; empty where the converter lost it."""
+    for source, data in op.scopes.items():
+        if source.name == "EXIR_STACK_TRACE" and data and data[0]:
+            return str(data[0])
+        if source.name == "TORCHSCRIPT_MODULE_NAME" and data:
+            return ".".join(str(name) for name in data)
+    return ""
+
+
+def _describe(
+    spec: Any, inputs: Sequence[Port], outputs: Sequence[Port], settings: Settings
+) -> None:
+    """Author, licence, descriptions and facts, into the package's metadata."""
+    metadata = spec.description.metadata
+    metadata.author = settings.author
+    metadata.license = settings.license
+    metadata.shortDescription = settings.description
+    metadata.versionString = settings.facts.get("lading.version", "")
+    metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    for key, value in settings.facts.items():
+        metadata.userDefined[key] = value
+    texts = {port.name: _sentence(port) for port in (*inputs, *outputs)}
+    for feature in (*spec.description.input, *spec.description.output):
+        feature.shortDescription = texts.get(feature.name, "")
+
+
+def _sentence(port: Port) -> str:
+    """One line for Xcode's model viewer."""
+    shape = " x ".join(map(str, port.shape))
+    low_high = f", {port.value_range[0]:g} to {port.value_range[1]:g}" if port.value_range else ""
+    return f"{port.meaning or 'values'}{low_high}; {shape}"
+
+
+def _pin(package: Path, spec: Any) -> None:
+    """Writes the parts that coremltools leaves to chance or to the converter's own debugging."""
+    (package / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
+    model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    model.write_bytes(spec.SerializeToString(deterministic=True))
+    manifest_path = package / "Manifest.json"
+    manifest = json.loads(manifest_path.read_text())
+    renamed = {
+        old: str(uuid.uuid5(_NAMESPACE, entry["path"]))
+        for old, entry in manifest["itemInfoEntries"].items()
+    }
+    entries = {renamed[old]: entry for old, entry in manifest["itemInfoEntries"].items()}
+    manifest["itemInfoEntries"] = dict(sorted(entries.items()))
+    manifest["rootModelIdentifier"] = renamed[manifest["rootModelIdentifier"]]
+    manifest_path.write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n")
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(r"\s+", " ", lines[0]) if lines else "no message"
+    return f"{type(error).__name__}: {text}"[:300]
