@@ -1,0 +1,190 @@
+"""One artifact in one runtime against the reference, over all probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lading.errors import LadingError
+from lading.evidence import ArtifactRecord, Comparison, Finding, Metric, Port, Task
+from lading.runtime import Runtime, Session
+from lading.verify import degenerate, metrics
+from lading.verify.probes import Probe, fits
+from lading.verify.verdict import GATES, Gates
+
+Array = npt.NDArray[Any]
+Outputs = Mapping[str, Array]
+
+
+def reference(session: Session, probes: Sequence[Probe]) -> list[Outputs]:
+    """The untouched original's outputs, one mapping per probe."""
+    return [session.run(probe.inputs) for probe in probes]
+
+
+def not_run(artifact: ArtifactRecord, runtime: Runtime, reason: str) -> Comparison:
+    """A comparison that did not take place, and why."""
+    return Comparison(artifact.path, runtime.name, "torch", 0, (), (), "not run", reason)
+
+
+def compare(
+    artifact: ArtifactRecord,
+    runtime: Runtime,
+    session: Session,
+    probes: Sequence[Probe],
+    expected: Sequence[Outputs],
+    task: Task,
+) -> Comparison:
+    """Runs every probe that fits the artifact and judges the outputs.
+
+    Args:
+        artifact: its record: ports and declared precision.
+        runtime: what runs it.
+        session: the artifact, loaded.
+        probes: inputs.
+        expected: `reference` of the same probes.
+        task: for labels and the activation.
+    """
+    pairs = [
+        (probe, outputs)
+        for probe, outputs in zip(probes, expected, strict=True)
+        if fits(probe, artifact.inputs)
+    ]
+    if not pairs:
+        return not_run(artifact, runtime, "no probe fits the artifact's inputs")
+    got: list[Outputs] = []
+    for probe, outputs in pairs:
+        try:
+            values = session.run(probe.inputs)
+        except LadingError as error:
+            return _failed(artifact, runtime, len(got), f"{probe.name}: {error}")
+        wrong = _mismatch(artifact.outputs, outputs, values)
+        if wrong:
+            return _failed(artifact, runtime, len(got), f"{probe.name}: {wrong}")
+        got.append(values)
+    names = [probe.name for probe, _ in pairs]
+    wanted = [outputs for _, outputs in pairs]
+    gates = GATES[artifact.precision]
+    numbers = [
+        metric
+        for port in artifact.outputs
+        for metric in _measure(
+            port, [w[port.name] for w in wanted], [g[port.name] for g in got], names, gates, task
+        )
+    ]
+    varied = [i for i, (probe, _) in enumerate(pairs) if probe.varied]
+    found = (
+        *degenerate.findings(
+            [wanted[i] for i in varied], artifact.outputs, task.activation, "reference"
+        ),
+        *degenerate.findings(
+            [got[i] for i in varied], artifact.outputs, task.activation, runtime.name
+        ),
+    )
+    passed = bool(numbers) and all(metric.passed for metric in numbers) and not found
+    return Comparison(
+        artifact=artifact.path,
+        runtime=runtime.name,
+        reference="torch",
+        probes=len(pairs),
+        metrics=tuple(numbers),
+        findings=found,
+        verdict="pass" if passed else "fail",
+        reason="" if passed else _why(numbers, found),
+    )
+
+
+def _failed(artifact: ArtifactRecord, runtime: Runtime, probes: int, reason: str) -> Comparison:
+    return Comparison(artifact.path, runtime.name, "torch", probes, (), (), "fail", reason)
+
+
+def _mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
+    """What is wrong with names, shapes or dtypes of one probe's outputs; empty if nothing."""
+    for port in ports:
+        if port.name not in got:
+            return f"output {port.name!r} is missing; there is {', '.join(got) or 'nothing'}"
+        if port.name not in expected:
+            return f"the reference has no output {port.name!r}"
+        if got[port.name].shape != expected[port.name].shape:
+            shapes = f"{list(got[port.name].shape)}, not {list(expected[port.name].shape)}"
+            return f"output {port.name!r} has shape {shapes}"
+        if got[port.name].dtype != np.dtype(port.dtype):
+            return f"output {port.name!r} is {got[port.name].dtype}, not {port.dtype}"
+    extra = set(got) - {port.name for port in ports}
+    return f"unexpected outputs: {', '.join(sorted(extra))}" if extra else ""
+
+
+def _measure(
+    port: Port,
+    wanted: Sequence[Array],
+    got: Sequence[Array],
+    probes: Sequence[str],
+    gates: Gates,
+    task: Task,
+) -> list[Metric]:
+    """The metrics of one output over all probes."""
+    label = f"{port.name} "
+    numbers: list[Metric] = []
+    if port.meaning != "labels":
+        ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
+        worst = _worst(ratios, highest_is_worst=False)
+        numbers += [
+            Metric(label + "psnr", ratios[worst], gates.psnr, "higher", gates.psnr_reason,
+                   probes[worst]),
+            _informing(label + "relative_l2", metrics.relative_l2, wanted, got, probes),
+            _informing(label + "max_abs", metrics.max_abs, wanted, got, probes),
+        ]  # fmt: skip
+        if port.class_axis is None:
+            return numbers
+        if task.activation == "sigmoid":
+            cut = 0.5 if port.meaning == "probabilities" else 0.0
+            flat_w, flat_g = _flat([w > cut for w in wanted]), _flat([g > cut for g in got])
+        else:
+            flat_w = _flat([metrics.labels_of(w, port.class_axis) for w in wanted])
+            flat_g = _flat([metrics.labels_of(g, port.class_axis) for g in got])
+    else:
+        flat_w, flat_g = _flat(wanted), _flat(got)
+    numbers.append(
+        Metric(label + "label_agreement", metrics.agreement(flat_w, flat_g), gates.agreement,
+               "higher", gates.agreement_reason)
+    )  # fmt: skip
+    if task.activation != "sigmoid" or port.meaning == "labels":
+        for index, name in enumerate(task.labels):
+            overlap = metrics.dice(flat_w, flat_g, index)
+            if overlap is not None:
+                text = f"overlap of {name} with the reference's, all probes together"
+                numbers.append(Metric(f"{label}dice {name}", overlap, None, "higher", text))
+    return numbers
+
+
+def _informing(
+    name: str, function: Any, wanted: Sequence[Array], got: Sequence[Array], probes: Sequence[str]
+) -> Metric:
+    """A metric without a gate, its largest value over the probes."""
+    values = [function(w, g) for w, g in zip(wanted, got, strict=True)]
+    worst = _worst(values, highest_is_worst=True)
+    return Metric(name, values[worst], None, "lower", "worst probe; psnr is gated", probes[worst])
+
+
+def _worst(values: Sequence[float], *, highest_is_worst: bool) -> int:
+    """The index of the worst value; NaN is worse than anything."""
+    sign = -1.0 if highest_is_worst else 1.0
+    keys = [(0, 0.0) if value != value else (1, sign * value) for value in values]
+    return keys.index(min(keys))
+
+
+def _flat(arrays: Sequence[Array]) -> Array:
+    return np.concatenate([array.reshape(-1) for array in arrays])
+
+
+def _why(numbers: Sequence[Metric], found: Sequence[Finding]) -> str:
+    parts = [
+        f"{m.name} {m.value:.4g} misses its gate {m.gate:g} (worst probe {m.worst_probe or 'all'})"
+        for m in numbers
+        if not m.passed and m.gate is not None
+    ]
+    parts += [f"{m.name} is NaN" for m in numbers if not m.passed and m.gate is None]
+    parts += [f"{f.where} is {f.name}: {f.text}" for f in found]
+    return "; ".join(parts) or "nothing was measured"
