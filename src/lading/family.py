@@ -2,19 +2,26 @@
 
 A family is a kind of network that can be rebuilt from its tensors. Each lives in one file (or one
 folder) of `families/` and is found by being there: the module holds one object ``FAMILY`` that
-keeps the contract below.
+keeps the contract below. `recognise` is the one way in: exactly one family must claim the file.
+
+What the sources of a family say about a value goes through `reading.Reading`, which picks by
+strength of evidence and never settles a disagreement on its own: `require_settled` stops the
+voyage on one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import nn
 
+from lading import shelf
 from lading.checkpoint import Checkpoint
-from lading.evidence import Recognition, Sign, Task
+from lading.errors import ConflictError, RecognitionError
+from lading.evidence import Conflict, Recognition, Sign, Task
+from lading.reading import show
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,14 @@ class Rebuilt:
         unused: tensor names of the checkpoint that the module has no place for on purpose, each
             with the reason, e.g. ``{"decoder.seg_layers.0.weight": "unused at inference: deep
             supervision head at 1/32"}``.
+        spellings: further names by which a checkpoint may know a tensor of the module, each to the
+            module's own name, e.g. ``{"decoder.encoder.stem.weight": "encoder.stem.weight"}``.
     """
 
     module: nn.Module
     task: Task
     unused: Mapping[str, str]
+    spellings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Family(Protocol):
@@ -63,3 +73,102 @@ class Family(Protocol):
     def build(self, recognition: Recognition) -> Rebuilt:
         """The network that the hyper-parameters describe."""
         ...
+
+
+def families() -> dict[str, Family]:
+    """Every family on the shelf, by name, in the order of their names."""
+    return shelf.read("lading.families", "FAMILY")
+
+
+def recognise(
+    checkpoint: Checkpoint,
+    settings: Mapping[str, str],
+    shelf: Mapping[str, Family] | None = None,
+) -> tuple[Family, Recognition]:
+    """The one family that claims the checkpoint, and its reading of it.
+
+    Args:
+        checkpoint: what was read from the file.
+        settings: what the user set (``--set NAME=VALUE``), as text.
+        shelf: the families to ask; by default all of `families()`.
+
+    Raises:
+        RecognitionError: no family claims it (the nearest is named, with the first sign that it
+            lacks), two do, or the one that does finds that the tensors contradict it.
+        RequestError: a setting is unknown, impossible, or contradicts the tensors.
+    """
+    asked = families() if shelf is None else shelf
+    signs = {name: family.signs(checkpoint) for name, family in asked.items()}
+    claimants = [name for name in asked if signs[name] and all(s.present for s in signs[name])]
+    if len(claimants) == 1:
+        family = asked[claimants[0]]
+        return family, family.read(checkpoint, settings)
+    known = ", ".join(family.title for family in asked.values()) or "none at all"
+    if claimants:
+        raise RecognitionError(
+            checkpoint.record.path,
+            found="every sign of " + " and of ".join(asked[name].title for name in claimants),
+            expected="a checkpoint that one family claims",
+            remedy="report the file's tensor names: the signs of these families overlap",
+        )
+    raise RecognitionError(
+        checkpoint.record.path,
+        found=_nearest(asked, signs) if asked else f"{len(checkpoint.tensors)} tensors",
+        expected=f"a checkpoint of a known family: {known}",
+        remedy="check that this is the file of the network itself; a network of another kind "
+        "needs its module: lading.convert(module, example)",
+    )
+
+
+def _nearest(asked: Mapping[str, Family], signs: Mapping[str, tuple[Sign, ...]]) -> str:
+    """What the family with the largest share of its signs saw, and what it missed first."""
+
+    def share(name: str) -> float:
+        return sum(s.present for s in signs[name]) / max(len(signs[name]), 1)
+
+    name = max(asked, key=share)
+    mine = signs[name]
+    missing = next((s for s in mine if not s.present), None)
+    text = f"{sum(s.present for s in mine)} of {len(mine)} signs of {asked[name].title}"
+    if missing is None:
+        return text
+    return f"{text}; missing first: {missing.text} (found {missing.found or 'nothing of the kind'})"
+
+
+def unsettled(recognition: Recognition) -> tuple[Conflict, ...]:
+    """The conflicts that nobody has settled."""
+    return tuple(conflict for conflict in recognition.conflicts if not conflict.settled)
+
+
+def require_settled(recognition: Recognition) -> None:
+    """Lets only a recognition without open conflicts pass.
+
+    Raises:
+        ConflictError: sources disagree; both sides are quoted, and the ``--set`` that would settle
+            each is given.
+    """
+    open_ones = unsettled(recognition)
+    if not open_ones:
+        return
+    told = [
+        f"{one.name}: "
+        + ", but ".join(
+            f"{c.evidence} say{'' if c.evidence == 'tensors' else 's'} {show(c.value)} ({c.source})"
+            for c in one.claims
+        )
+        for one in open_ones
+    ]
+    names = ", ".join(one.name for one in open_ones)
+    proven = [one for one in open_ones if one.claims[0].evidence == "tensors"]
+    remedy = " ".join(f"--set '{one.name}={show(one.claims[0].value)}'" for one in open_ones)
+    advice = (
+        "the tensors cannot be argued with: check that the plans belong to this file, then accept "
+        if proven
+        else "choose one side, e.g. "
+    )
+    raise ConflictError(
+        f"{recognition.title}: sources disagree on {names}",
+        found="; ".join(told),
+        expected="sources that agree, or your choice",
+        remedy=advice + remedy,
+    )
