@@ -1,0 +1,1 @@
+"""The operations of the Core ML runtime, one file per subject; `registry` finds them."""
