@@ -1,5 +1,8 @@
 """Reading a checkpoint safely: open any container, run none of its code, name every tensor."""
 
-from lading.checkpoint.model import Checkpoint
+from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.inert import Named, Placeholder
+from lading.checkpoint.model import Checkpoint, nonfinite
+from lading.checkpoint.reader import read
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "Named", "Placeholder", "find_aliases", "nonfinite", "read"]

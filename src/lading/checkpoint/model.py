@@ -40,3 +40,26 @@ class Checkpoint:
             KeyError: there is no such tensor.
         """
         return tuple(self.tensors[name].shape)
+
+
+def nonfinite(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Names of tensors that hold NaN or an infinity, aliases included, in the file's order.
+
+    >>> weights = {"a": torch.tensor([1.0, float("nan")]), "b": torch.ones(2)}
+    >>> nonfinite(Checkpoint(CheckpointRecord("w.pth", "", 0, "torch zip"), weights))
+    ('a',)
+    """
+    found: dict[str, bool] = {}
+    for name, tensor in checkpoint.tensors.items():
+        first = checkpoint.aliases.get(name, name)
+        if first not in found:
+            found[first] = not _is_finite(tensor)
+    return tuple(name for name in checkpoint.tensors if found[checkpoint.aliases.get(name, name)])
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        return True
+    if tensor.itemsize == 1:  # float8 has no isfinite of its own
+        tensor = tensor.float()
+    return bool(torch.isfinite(tensor).all())

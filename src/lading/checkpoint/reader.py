@@ -1,0 +1,76 @@
+"""Reading a checkpoint: one call from a path to tensors by name, whatever the container."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lading.checkpoint import (
+    folder,
+    safetensors_file,
+    sniff,
+    tidy,
+    torch_legacy,
+    torch_zip,
+)
+from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.model import Checkpoint
+from lading.checkpoint.source import Source
+from lading.errors import RequestError
+from lading.evidence import CheckpointRecord
+
+_READERS: dict[sniff.Container, Any] = {
+    "torch zip": torch_zip.read,
+    "torch pickles": torch_legacy.read,
+    "torch tar": torch_legacy.read_tar,
+    "safetensors": safetensors_file.read,
+}
+
+
+def read(path: str | Path, *, fold: str | None = None, which: str | None = None) -> Checkpoint:
+    """The checkpoint in the file or nnU-Net model folder `path`; no code from it runs.
+
+    The container is told by the content, never by the name. Tensors are views of the mapped file
+    on the CPU, in the dtype and shape that they have there; nothing is copied where the container
+    stores them plainly, and writing to one does not reach the file.
+
+    Args:
+        path: a file, an nnU-Net model folder, or one of its fold folders.
+        fold: for a model folder with several folds, which (``"0"``, ``"all"``).
+        which: for a folder ``"final"``, ``"best"`` or ``"latest"`` (default: the first of these
+            that is there); for a file with several networks, the key of the one to take (default:
+            averaged weights over plain ones).
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged or of another kind.
+        UnsafeFileError: it would run code, or unpack to far more than it holds.
+        RequestError: there are several folds or networks and none was named.
+    """
+    path = Path(path)
+    steps: list[str] = []
+    if path.is_dir():
+        stage = which if which in folder.STAGES else None
+        which = None if stage else which
+        path, steps = folder.find(path, fold, stage)
+    elif fold is not None:
+        raise RequestError(
+            f"--fold {fold}",
+            found=f"{path}, a file",
+            expected="an nnU-Net model folder",
+            remedy="leave --fold out, or give the model folder",
+        )
+    source = Source(path)
+    container = sniff.container(source)
+    root, opened = _READERS[container](source)
+    tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)
+    aliases, conflicts = find_aliases(tensors)
+    sides = folder.sides(path)
+    steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
+    return Checkpoint(
+        record=CheckpointRecord(str(path), source.sha256, source.size, container, tuple(steps)),
+        tensors=tensors,
+        aliases=aliases,
+        conflicts=conflicts,
+        metadata=metadata,
+        sides=sides,
+    )

@@ -1,0 +1,247 @@
+"""lading's own versions of the functions that torch's and numpy's pickles call.
+
+Each takes what the file gives and checks it before anything is made: a size that does not fit its
+storage, a stride that leaves it, a shape far larger than its data are errors, never allocations.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from lading.checkpoint.inert import Named, NotPlainError, Placeholder
+from lading.errors import CheckpointError, UnsafeFileError
+
+#: Elements that a tensor may show beyond those it stores (strides of 0 repeat an element).
+MAX_REPEATED = 1 << 28
+
+_SCALAR_TYPE = re.compile(
+    r"[<>=|]?([biufcSUV])[0-9]{0,9}|[<>=|]?([mM])8(\[[0-9]{0,9}[A-Za-zμ]+\])?"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Storage:
+    """A run of elements that tensors are views of.
+
+    Attributes:
+        data: its bytes, uint8 of one dimension.
+        dtype: of an element; uint8 for an untyped storage.
+        name: how errors call it.
+    """
+
+    data: torch.Tensor
+    dtype: torch.dtype
+    name: str
+
+
+def _malformed(subject: str, found: str, expected: str) -> CheckpointError:
+    return CheckpointError(
+        subject,
+        found=found,
+        expected=expected,
+        remedy="copy or download the file again; if it stays so, save it again",
+    )
+
+
+def _whole(values: Any, what: str) -> tuple[int, ...]:
+    if not isinstance(values, (tuple, list)) or not all(
+        isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 1 << 62 for one in values
+    ):
+        raise _malformed(what, repr(values)[:200], "whole numbers, none negative")
+    if len(values) > 64:
+        raise _malformed(what, f"{len(values)} dimensions", "64 at most")
+    return tuple(values)
+
+
+# --------------------------------------------------------------------------------------- tensors
+def view(
+    storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """The tensor of `size` and `stride` that begins `offset` elements into `storage`.
+
+    Raises:
+        CheckpointError: it would reach outside its storage.
+        UnsafeFileError: it repeats few elements into more than `MAX_REPEATED`.
+    """
+    if not isinstance(storage, Storage):
+        raise NotPlainError
+    dtype = dtype or storage.dtype
+    (offset,) = _whole((offset,), "offset of a tensor")
+    size, stride = _whole(size, "size of a tensor"), _whole(stride, "stride of a tensor")
+    if len(size) != len(stride):
+        raise _malformed("stride of a tensor", f"{stride} for size {size}", "one a dimension")
+    held = storage.data.numel() // dtype.itemsize
+    numel = math.prod(size)
+    reach = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) + 1
+    if numel and reach > held:
+        raise _malformed(
+            storage.name,
+            f"{held:,} elements of {dtype}, and a tensor of size {size} that reaches to {reach:,}",
+            "a storage that holds all of its tensors",
+        )
+    if numel > held + MAX_REPEATED:
+        raise UnsafeFileError(
+            storage.name,
+            found=f"a tensor of {numel:,} elements over a storage of {held:,}",
+            expected=f"at most {MAX_REPEATED:,} repeated elements",
+            remedy="save the tensor without repetition: tensor.contiguous()",
+        )
+    if not numel:
+        return torch.empty(size, dtype=dtype)
+    whole = storage.data[: held * dtype.itemsize].view(dtype)
+    return whole.as_strided(size, stride, offset)
+
+
+def tensor_v2(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    stride: Any,
+    requires_grad: Any = False,
+    hooks: Any = None,
+    metadata: Any = None,
+) -> torch.Tensor:
+    """``torch._utils._rebuild_tensor_v2``; gradients and hooks are of no use here."""
+    return _bits(view(storage, offset, size, stride), metadata)
+
+
+def tensor_v3(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    stride: Any,
+    requires_grad: Any,
+    hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> torch.Tensor:
+    """``torch._utils._rebuild_tensor_v3``: the storage is untyped, the tensor brings its dtype."""
+    if not isinstance(dtype, torch.dtype):
+        raise NotPlainError
+    return _bits(view(storage, offset, size, stride, dtype), metadata)
+
+
+def _bits(tensor: torch.Tensor, metadata: Any) -> torch.Tensor:
+    if isinstance(metadata, dict):
+        if metadata.get("conj") is True and tensor.is_complex():
+            tensor = tensor.conj()
+        if metadata.get("neg") is True:
+            tensor = torch._neg_view(tensor)
+    return tensor
+
+
+def parameter(data: Any, *_: Any) -> torch.Tensor:
+    """``torch._utils._rebuild_parameter`` and its kin: the tensor itself."""
+    if not isinstance(data, torch.Tensor):
+        raise NotPlainError
+    return data
+
+
+def from_type(function: Any, kind: Any, args: Any, state: Any = None) -> torch.Tensor:
+    """``torch._tensor._rebuild_from_type_v2``: a subclass of Tensor becomes a plain tensor."""
+    if isinstance(args, tuple) and function == Named("torch._utils", "_rebuild_tensor_v2"):
+        return tensor_v2(*args)
+    if isinstance(args, tuple) and function == Named("torch._utils", "_rebuild_tensor_v3"):
+        return tensor_v3(*args)
+    raise NotPlainError
+
+
+def from_array(data: Any, dtype: Any, device: Any, requires_grad: Any = False) -> torch.Tensor:
+    """``torch._utils._rebuild_device_tensor_from_numpy``: tensors of devices without storages."""
+    if not isinstance(data, np.ndarray) or not isinstance(dtype, torch.dtype):
+        raise NotPlainError
+    return torch.from_numpy(data.copy()).to(dtype)
+
+
+def size(values: Any = ()) -> tuple[int, ...]:
+    """``torch.Size``, as a plain tuple."""
+    return _whole(values, "torch.Size")
+
+
+def device(*parts: Any) -> torch.device:
+    """``torch.device``; the device need not exist on this computer."""
+    if not parts or not isinstance(parts[0], str) or len(parts) > 2:
+        raise NotPlainError
+    try:
+        return torch.device(*parts)
+    except RuntimeError:
+        raise NotPlainError from None
+
+
+# ----------------------------------------------------------------------------------------- numpy
+def dtype(code: Any = None, *_: Any) -> np.dtype[Any]:
+    """``numpy.dtype(code, align, copy)``; only plain element types, by their codes."""
+    if isinstance(code, str) and code in ("O", "O8"):
+        return np.dtype(object)
+    if not isinstance(code, str) or not _SCALAR_TYPE.fullmatch(code):
+        raise NotPlainError
+    return np.dtype(code)
+
+
+def dtype_state(made: np.dtype[Any], state: Any) -> Any:
+    """What ``dtype.__setstate__`` would give: the byte order; with fields, a placeholder."""
+    if not isinstance(state, tuple) or len(state) < 5:
+        raise NotPlainError
+    order, *fields = state[1:5]
+    if any(one is not None for one in fields) or order not in ("<", ">", "=", "|"):
+        return Placeholder("numpy", "dtype", (str(made),), state=state)
+    return made.newbyteorder(order) if order in "<>" else made
+
+
+def scalar(kind: Any, raw: Any = b"") -> Any:
+    """``numpy.core.multiarray.scalar``: a Python scalar of the same value.
+
+    float32 and float16 widen to float exactly; dates and other kinds stay numpy's.
+    """
+    if not isinstance(kind, np.dtype) or kind.hasobject:
+        raise NotPlainError
+    raw = _raw(raw)
+    if len(raw) != kind.itemsize:
+        raise ValueError(f"{len(raw)} bytes for a {kind}")
+    if not kind.itemsize:
+        return "" if kind.kind == "U" else b""
+    one = np.frombuffer(raw, dtype=kind)[0]
+    return one.item() if kind.kind in "biufcSU" and kind.char not in "gG" else one
+
+
+def empty_array(*_: Any) -> np.ndarray[Any, Any]:
+    """``numpy.core.multiarray._reconstruct``: an array that waits for its state."""
+    return np.empty(0, dtype=np.uint8)
+
+
+def array_state(waiting: np.ndarray[Any, Any], state: Any) -> Any:
+    """What ``ndarray.__setstate__`` would give; arrays of objects become placeholders."""
+    if not isinstance(state, tuple) or len(state) < 4:
+        raise ValueError("an array's state of another form")
+    shape, kind, fortran, raw = state[-4:]
+    if not isinstance(kind, np.dtype) or kind.hasobject:
+        return Placeholder("numpy", "ndarray", state=state)
+    return array(_raw(raw), kind, shape, "F" if fortran else "C")
+
+
+def array(raw: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray[Any, Any]:
+    """``numpy.core.numeric._frombuffer``: an array of `shape` over exactly its bytes."""
+    if not isinstance(kind, np.dtype) or kind.hasobject:
+        raise NotPlainError
+    shape = _whole(shape, "shape of an array")
+    raw = _raw(raw)
+    needed = math.prod(shape) * kind.itemsize
+    if len(raw) != needed:
+        raise ValueError(f"{len(raw):,} bytes for shape {shape} of {kind}, which takes {needed:,}")
+    if not needed:
+        return np.empty(shape, dtype=kind)
+    return np.frombuffer(raw, dtype=kind).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _raw(raw: Any) -> bytes | bytearray:
+    if isinstance(raw, str):
+        return raw.encode("latin-1")
+    if not isinstance(raw, (bytes, bytearray)):
+        raise ValueError(f"a {type(raw).__name__} where bytes should be")
+    return raw
