@@ -11,6 +11,7 @@ voyage on one.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,7 +21,7 @@ from torch import nn
 from lading import shelf
 from lading.checkpoint import Checkpoint
 from lading.errors import ConflictError, RecognitionError
-from lading.evidence import Conflict, Recognition, Sign, Task
+from lading.evidence import Claim, Conflict, Recognition, Sign, Task
 from lading.reading import show
 
 
@@ -150,17 +151,12 @@ def require_settled(recognition: Recognition) -> None:
     open_ones = unsettled(recognition)
     if not open_ones:
         return
-    told = [
-        f"{one.name}: "
-        + ", but ".join(
-            f"{c.evidence} say{'' if c.evidence == 'tensors' else 's'} {show(c.value)} ({c.source})"
-            for c in one.claims
-        )
-        for one in open_ones
-    ]
+    told = "; ".join(f"{one.name}: {', but '.join(map(_quoted, one.claims))}" for one in open_ones)
     names = ", ".join(one.name for one in open_ones)
     proven = [one for one in open_ones if one.claims[0].evidence == "tensors"]
-    remedy = " ".join(f"--set '{one.name}={show(one.claims[0].value)}'" for one in open_ones)
+    remedy = " ".join(
+        f"--set {shlex.quote(f'{one.name}={show(one.claims[0].value)}')}" for one in open_ones
+    )
     advice = (
         "the tensors cannot be argued with: check that the plans belong to this file, then accept "
         if proven
@@ -168,7 +164,12 @@ def require_settled(recognition: Recognition) -> None:
     )
     raise ConflictError(
         f"{recognition.title}: sources disagree on {names}",
-        found="; ".join(told),
+        found=told,
         expected="sources that agree, or your choice",
         remedy=advice + remedy,
     )
+
+
+def _quoted(claim: Claim) -> str:
+    verb = "say" if claim.evidence == "tensors" else "says"
+    return f"{claim.evidence} {verb} {show(claim.value)} ({claim.source})"

@@ -221,7 +221,8 @@ class _Book:
         Raises:
             LedgerError: a value in the module is not the checkpoint's.
         """
-        lifted: dict[str, torch.Tensor] = {}
+        # a state dict of its own, for the version marks on it: torch mends what looks old
+        lifted = self.module.state_dict()
         for name, place in self.state.items():
             if name in self.origin:
                 lifted[name] = self.tensors[self.origin[name]].to(place.dtype)

@@ -156,12 +156,12 @@ def _new_network(block: Mapping[str, Any], at: str) -> Iterator[tuple[str, tuple
         "n_conv_per_stage_decoder",
         "bottleneck_channels",
         "stem_channels",
-        "nonlin_first",
     ):
         if kwargs.get(key) is not None:
             yield key, (kwargs[key], f"{at}.{key}")
-    # The genuine classes default to no bias; an absent key says so as loudly as a false one.
+    # The genuine classes default to False; an absent key says so as loudly as a false one.
     yield "conv_bias", (kwargs.get("conv_bias", False), f"{at}.conv_bias")
+    yield "nonlin_first", (kwargs.get("nonlin_first", False), f"{at}.nonlin_first")
     norm = _mapping(kwargs.get("norm_op_kwargs"))
     if kwargs.get("norm_op") is not None:
         # torch's own defaults where the plans are silent: ε 1e-5; batch norm affine, instance not.
@@ -207,6 +207,7 @@ def _old_network(block: Mapping[str, Any], at: str) -> Iterator[tuple[str, tuple
         "norm_eps": 1e-5,
         "nonlin": "LeakyReLU",
         "negative_slope": 0.01,
+        "nonlin_first": False,
     }
     for name, value in fixed.items():
         yield name, (value, f"{at}, fixed in its older format")

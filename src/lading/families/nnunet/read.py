@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
+
 from lading.checkpoint import Checkpoint
 from lading.errors import RecognitionError, RequestError
 from lading.evidence import Recognition
@@ -85,7 +87,7 @@ def read(checkpoint: Checkpoint, settings: Mapping[str, str]) -> Recognition:
         data = dataset.claims(source, "previous_stage" in network)
         told.append((source, {**data, **network}))
     _settle_roots(reading, told)
-    _settle_network(reading, told)
+    _settle_network(reading, told, tensors)
     _settle_data(reading, told, checkpoint)
     return reading.finish("nnunet", "nnU-Net v2", signs(checkpoint))
 
@@ -180,7 +182,9 @@ def _settle_roots(reading: Reading, told: list[tuple[Source, Claims]]) -> None:
     reading.settle("num_classes", integer())
 
 
-def _settle_network(reading: Reading, told: list[tuple[Source, Claims]]) -> None:
+def _settle_network(
+    reading: Reading, told: list[tuple[Source, Claims]], tensors: Mapping[str, torch.Tensor]
+) -> None:
     told = _without_losers(reading, told, ROOTS)
     stages, dimension = reading.value("n_stages"), reading.value("dimension")
     residual = reading.value("architecture") == "ResidualEncoderUNet"
@@ -194,12 +198,15 @@ def _settle_network(reading: Reading, told: list[tuple[Source, Claims]]) -> None
     settle = reading.settle
     settle("features_per_stage", integers(stages))
     settle("kernel_sizes", grid(stages, dimension))
+    pooled = "encoder.stages.0.blocks.0.skip.1.conv.weight" in tensors
     first = settle(
         "first_stride",
         integers(dimension),
-        assume=[1] * dimension,
-        why="nnU-Net never strides the first stage",
-        alternatives=(show([2] * dimension),),
+        assume=[2 if pooled else 1] * dimension,
+        why="a pooling stands before encoder.stages.0.blocks.0.skip.1: some stride, of unknown size"
+        if pooled
+        else "nnU-Net never strides the first stage",
+        alternatives=("any other than 1",) if pooled else (show([2] * dimension),),
     )
     down = settle("down_strides", grid(stages - 1, dimension))
     if residual:
