@@ -102,3 +102,11 @@ def require(one: Runtime) -> None:
 def as_numpy(value: Any) -> Array:
     """A C-ordered array of whatever a library returned."""
     return np.ascontiguousarray(value)
+
+
+def as_picture(values: Array) -> Any:
+    """[1, C, H, W] values 0-255 as the PIL image that an image port takes."""
+    from PIL import Image
+
+    pixels = np.rint(values[0]).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))

@@ -68,6 +68,16 @@ class Target(Protocol):
         """
         ...
 
+    def describe(self, path: Path) -> ArtifactRecord:
+        """What the artifact at `path` says of itself: ports, precision, metadata in `details`.
+
+        Open axes have the size -1.
+
+        Raises:
+            ProgramError: the file cannot be read.
+        """
+        ...
+
 
 def targets() -> dict[str, Target]:
     """Every target, by name."""

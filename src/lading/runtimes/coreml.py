@@ -5,11 +5,8 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from lading.runtime import Array, as_numpy, require
+from lading.runtime import Array, as_numpy, as_picture, require
 
 
 class _Session:
@@ -19,22 +16,14 @@ class _Session:
         self.model = ct.models.MLModel(str(path))
         described = self.model.get_spec().description
         self.images = {
-            feature.name: feature.type.imageType.colorSpace
+            feature.name
             for feature in described.input
             if feature.type.WhichOneof("Type") == "imageType"
         }
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        fed = {n: _picture(v) if n in self.images else v for n, v in inputs.items()}
+        fed = {n: as_picture(v) if n in self.images else v for n, v in inputs.items()}
         return {name: as_numpy(value) for name, value in self.model.predict(fed).items()}
-
-
-def _picture(values: Array) -> Any:
-    """[1, C, H, W] values 0-255 as the PIL image that Core ML takes."""
-    from PIL import Image
-
-    pixels = np.rint(values[0]).clip(0, 255).astype(np.uint8)
-    return Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
 
 
 class CoreMLRuntime:

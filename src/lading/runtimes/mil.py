@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lading import mil
-from lading.runtime import Array, as_numpy
+from lading.runtime import Array, as_numpy, as_picture
 
 
 class _Session:
     def __init__(self, path: Path) -> None:
         self.model = mil.load(path)
+        self.images = {port.name for port in self.model.inputs if port.kind == "image"}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        return {name: as_numpy(v) for name, v in self.model.predict(dict(inputs)).items()}
+        fed = {n: as_picture(v) if n in self.images else v for n, v in inputs.items()}
+        return {name: as_numpy(value) for name, value in self.model.predict(fed).items()}
 
 
 class Mil:

@@ -12,7 +12,7 @@ import torch
 
 from lading.errors import RequestError
 from lading.interface import Interface
-from lading.runtime import Array, as_numpy
+from lading.runtime import Array
 
 
 class Eager:
@@ -22,7 +22,7 @@ class Eager:
         self.interface = interface
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        arguments = [torch.from_numpy(as_numpy(inputs[p.name])) for p in self.interface.inputs]
+        arguments = [torch.tensor(inputs[p.name]) for p in self.interface.inputs]
         with torch.inference_mode():
             values = self.interface.module(*arguments)
         values = values if isinstance(values, tuple) else (values,)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lading import mil
 from lading.capture import CLOSED, Axes, Captured, with_paths
 from lading.digests import of_path, size_of
 from lading.errors import ConversionError, RequestError
@@ -88,6 +89,26 @@ class CoreML:
                 "deployment": settings.deployment,
                 "converter": f"coremltools {ct.__version__}",
             },
+        )
+
+    def describe(self, path: Path) -> ArtifactRecord:
+        model = mil.load(path)
+        half = any(
+            value.type.dtype == "fp16"
+            for function in model.program.functions.values()
+            for op in function.block.walk()
+            for value in op.outputs
+        )
+        return ArtifactRecord(
+            format=self.name,
+            path=str(path),
+            bytes=size_of(path),
+            sha256=of_path(path),
+            precision="fp16" if half else "fp32",
+            inputs=model.inputs,
+            outputs=model.outputs,
+            route="export",
+            details=dict(model.metadata),
         )
 
 

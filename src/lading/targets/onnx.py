@@ -12,7 +12,7 @@ import torch
 
 from lading.capture import Axes, Captured
 from lading.digests import of_path, size_of
-from lading.errors import ConversionError
+from lading.errors import ConversionError, ProgramError
 from lading.evidence import ArtifactRecord, Port
 from lading.interface import Options
 from lading.target import Precision, Settings
@@ -72,6 +72,31 @@ class ONNX:
             outputs=interface.outputs,
             route=captured.route,
             details={"opset": str(settings.opset), "converter": f"torch {torch.__version__}"},
+        )
+
+    def describe(self, path: Path) -> ArtifactRecord:
+        import onnx
+
+        try:
+            model = onnx.load(str(path), load_external_data=False)
+        except Exception as error:  # protobuf's own kinds
+            raise ProgramError(
+                str(path),
+                found=str(error).splitlines()[0][:200],
+                expected="an ONNX model",
+                remedy="check the file, or convert again",
+            ) from error
+        initial = {one.name for one in model.graph.initializer}
+        return ArtifactRecord(
+            format=self.name,
+            path=str(path),
+            bytes=size_of(path),
+            sha256=of_path(path),
+            precision="fp32",
+            inputs=tuple(_port(v) for v in model.graph.input if v.name not in initial),
+            outputs=tuple(_port(v) for v in model.graph.output),
+            route="export",
+            details={prop.key: prop.value for prop in model.metadata_props},
         )
 
 
@@ -150,3 +175,13 @@ def _module_of(node: Any) -> str:
             scopes = ast.literal_eval(prop.value)
             return str(scopes[-2]) if len(scopes) > 1 else ""
     return ""
+
+
+def _port(value: Any) -> Port:
+    """A graph input or output; open axes have the size -1."""
+    import onnx
+
+    tensor = value.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    sizes = (d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim)
+    return Port(value.name, "tensor", dtype, tuple(sizes))

@@ -1,0 +1,450 @@
+"""The voyage: the only module that calls every stage.
+
+`load` reads, recognises, rebuilds and accounts; `convert` goes on to capture, convert, run and
+compare, and writes the bill; `verify` compares an artifact that already exists.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import lading
+from lading import checkpoint as checkpoints
+from lading import family as family_module
+from lading import ledger, storage
+from lading.capture import Axes, Captured, capture
+from lading.checkpoint import Checkpoint
+from lading.environment import describe as environment
+from lading.errors import CaptureError, ConversionError, LadingError, RequestError
+from lading.evidence import (
+    SCHEMA,
+    ArtifactRecord,
+    Bill,
+    CaptureRecord,
+    Comparison,
+    Port,
+    Recognition,
+    Route,
+    Task,
+    from_json,
+    to_json,
+)
+from lading.interface import Interface, Options, wrap
+from lading.notices import Notices, gathered
+from lading.runtime import runtimes_for
+from lading.runtimes.torch import Eager
+from lading.target import Settings, Target, target, targets
+from lading.verify import compare, probes, verdict
+
+#: Told when a stage begins: its name, and what it works on.
+Progress = Callable[[str, str], None]
+ROUTES: tuple[Route, ...] = ("export", "trace")
+FACTS_PREFIX = "lading."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint, recognised, rebuilt, and accounted for."""
+
+    checkpoint: Checkpoint
+    recognition: Recognition
+    task: Task
+    network: Any
+    ledger: ledger.Ledger
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a conversion.
+
+    Attributes:
+        path: the checkpoint or model folder.
+        out: the folder to write.
+        to: names of targets.
+        name: of the artifacts, without suffix; empty for the family's and task's own.
+        options: of the inputs and outputs.
+        settings: of the files.
+        route: forces one; None tries ``export``, then ``trace``.
+        given: ``--set`` values by name.
+        fold: of a model folder.
+        data: the user's own pictures or arrays, as further probes.
+        force: replace what lading wrote in `out` before.
+    """
+
+    path: Path
+    out: Path
+    to: tuple[str, ...] = ("coreml", "onnx")
+    name: str = ""
+    options: Options = field(default_factory=Options)
+    settings: Settings = field(default_factory=Settings)
+    route: Route | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+    fold: str | None = None
+    data: tuple[Path, ...] = ()
+    force: bool = False
+
+
+def _silent(stage: str, detail: str) -> None:
+    return None
+
+
+def read(path: Path, *, given: Mapping[str, str], fold: str | None) -> tuple[Checkpoint, Any]:
+    """The checkpoint and the recognition with its family: what `inspect` shows.
+
+    Raises:
+        LadingError: it cannot be read, or no family claims it.
+    """
+    checkpoint = checkpoints.read(path, fold=fold)
+    return checkpoint, family_module.recognise(checkpoint, given)
+
+
+def load(
+    path: Path,
+    *,
+    given: Mapping[str, str] | None = None,
+    fold: str | None = None,
+    progress: Progress = _silent,
+) -> Loaded:
+    """Reads, recognises, rebuilds and accounts.
+
+    Raises:
+        LadingError: any of it refused; see `lading.errors`.
+    """
+    progress("read", str(path))
+    checkpoint = checkpoints.read(path, fold=fold)
+    progress("recognise", f"{len(checkpoint.tensors)} tensor names")
+    family, recognition = family_module.recognise(checkpoint, given or {})
+    family_module.require_settled(recognition)
+    progress("rebuild", recognition.title)
+    rebuilt = family.build(recognition)
+    progress("account", f"{len(checkpoint.tensors)} names")
+    closed = ledger.close(rebuilt.module, checkpoint, rebuilt.unused, rebuilt.spellings)
+    return Loaded(checkpoint, recognition, rebuilt.task, rebuilt.module, closed)
+
+
+def convert(request: Request, progress: Progress = _silent) -> Bill:
+    """The whole voyage; the folder `request.out` holds artifacts and bill afterwards.
+
+    Artifacts that are not equal to the original lie in ``rejected/``; the bill's verdict says so.
+
+    Raises:
+        LadingError: it could not be carried out; nothing is written.
+    """
+    storage.require_free(request.out, force=request.force)
+    wanted = [target(name) for name in dict.fromkeys(request.to)]
+    notices = Notices()
+    loaded = load(request.path, given=request.given, fold=request.fold, progress=progress)
+    interface = wrap(loaded.network, loaded.task, request.options)
+    settings = replace(request.settings, facts=_facts(loaded, request))
+    name = request.name or _name(loaded)
+    progress("reference", "the untouched original")
+    drawn = probes.make(interface, request.data)
+    expected = compare.reference(Eager(interface), drawn)
+    voyage = _Voyage(interface, settings, drawn, expected, progress, notices)
+    with storage.aside(request.out) as folder:
+        carried = [voyage.carry(one, name, folder, request.route) for one in wanted]
+        comparisons = tuple(c for one in carried for c in one.comparisons)
+        bill = Bill(
+            schema=SCHEMA,
+            lading=lading.__version__,
+            verdict=verdict.overall(comparisons),
+            checkpoint=loaded.checkpoint.record,
+            family=loaded.recognition.family,
+            signs=loaded.recognition.signs,
+            hyperparameters=loaded.recognition.hyperparameters,
+            conflicts=loaded.recognition.conflicts,
+            task=loaded.task,
+            ledger=loaded.ledger.lines,
+            ledger_summary=loaded.ledger.summary,
+            capture=_capture_record(carried),
+            artifacts=tuple(one.artifact for one in carried),
+            probes=tuple(probe.record() for probe in drawn),
+            comparisons=comparisons,
+            request=_request_record(request),
+            notices=tuple(notices),
+            environment=environment(),
+        )
+        progress("sign", str(request.out / storage.BILL))
+        with storage.told(request.out):
+            (folder / storage.BILL).write_text(dumps(bill), encoding="utf-8")
+        storage.publish(folder, request.out)
+    return bill
+
+
+def verify(
+    artifact: Path,
+    against: Path,
+    *,
+    given: Mapping[str, str] | None = None,
+    fold: str | None = None,
+    data: Sequence[Path] = (),
+    options: Options | None = None,
+    progress: Progress = _silent,
+) -> Bill:
+    """Compares an artifact that already exists with the checkpoint, in every runtime for it.
+
+    Args:
+        artifact: an `.mlpackage` or `.onnx`.
+        against: the checkpoint or model folder.
+        given: ``--set`` values by name.
+        fold: of a model folder.
+        data: the user's own pictures or arrays, as further probes.
+        options: of the artifact's inputs and outputs; by default what lading noted in it when it
+            made it, or the bare network.
+        progress: told when a stage begins.
+
+    Raises:
+        LadingError: the artifact or the checkpoint cannot be read, or their ports do not fit.
+    """
+    progress("read", str(artifact))
+    kind = _target_of(artifact)
+    record = kind.describe(artifact)
+    loaded = load(against, given=given, fold=fold, progress=progress)
+    facts = record.details
+    noted = facts.get(FACTS_PREFIX + "options")
+    chosen = options or (from_json(Options, json.loads(noted)) if noted else Options())
+    interface = wrap(loaded.network, loaded.task, chosen)
+    record, interface = _matched(record, interface)
+    progress("reference", "the untouched original")
+    drawn = probes.make(interface, data)
+    expected = compare.reference(Eager(interface), drawn)
+    comparisons = tuple(_compare(record, artifact, drawn, expected, loaded.task, progress))
+    notices = []
+    digest = facts.get(FACTS_PREFIX + "checkpoint.sha256")
+    if digest and digest != loaded.checkpoint.record.sha256:
+        notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
+    return Bill(
+        schema=SCHEMA,
+        lading=lading.__version__,
+        verdict=verdict.overall(comparisons),
+        checkpoint=loaded.checkpoint.record,
+        family=loaded.recognition.family,
+        signs=loaded.recognition.signs,
+        hyperparameters=loaded.recognition.hyperparameters,
+        conflicts=loaded.recognition.conflicts,
+        task=loaded.task,
+        ledger=loaded.ledger.lines,
+        ledger_summary=loaded.ledger.summary,
+        capture=None,
+        artifacts=(record,),
+        probes=tuple(probe.record() for probe in drawn),
+        comparisons=comparisons,
+        request={"artifact": str(artifact), "against": str(against)},
+        notices=tuple(notices),
+        environment=environment(),
+    )
+
+
+def dumps(bill: Bill) -> str:
+    """The bill as the text of `lading.json`."""
+    return json.dumps(to_json(bill), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+# --------------------------------------------------------------------------------- one conversion
+@dataclass(frozen=True)
+class _Carried:
+    artifact: ArtifactRecord
+    comparisons: tuple[Comparison, ...]
+    attempts: tuple[str, ...]
+
+
+@dataclass
+class _Voyage:
+    """What every target of one conversion shares; graphs are taken once per route and axes."""
+
+    interface: Interface
+    settings: Settings
+    drawn: Sequence[probes.Probe]
+    expected: Sequence[compare.Outputs]
+    progress: Progress
+    notices: Notices
+    graphs: dict[tuple[Route, Axes], Captured] = field(default_factory=dict)
+
+    def carry(self, kind: Target, name: str, folder: Path, forced: Route | None) -> _Carried:
+        """One target by the first route whose result is equal; the last result if none is.
+
+        Raises:
+            CaptureError, ConversionError: no route gave a file at all.
+        """
+        attempts: list[str] = []
+        last: _Carried | None = None
+        error: LadingError | None = None
+        for route in (forced,) if forced else ROUTES:
+            try:
+                made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
+            except (CaptureError, ConversionError) as refused:
+                attempts.append(f"{kind.name} by {route}: {refused.found}")
+                error = refused
+                continue
+            last = _Carried(*made, tuple(attempts))
+            state = verdict.overall(last.comparisons)
+            if state == "pass":
+                break
+            why = next((c.reason for c in last.comparisons if c.verdict == "fail"), state)
+            attempts.append(f"{kind.name} by {route}: {why}")
+        if last is None:
+            assert error is not None
+            raise error
+        return self._placed(last, folder, name + kind.suffix)
+
+    def _by(self, route: Route, kind: Target, path: Path) -> tuple[Any, tuple[Comparison, ...]]:
+        axes = kind.axes(self.interface.options)
+        with gathered(self.notices):
+            if (route, axes) not in self.graphs:
+                self.progress("capture", f"by {route}")
+                self.graphs[route, axes] = capture(self.interface, route, axes)
+            self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
+            artifact = kind.convert(self.graphs[route, axes], self.settings, path)
+        comparisons = _compare(
+            artifact, path, self.drawn, self.expected, self.interface.task, self.progress
+        )
+        return artifact, tuple(comparisons)
+
+    def _placed(self, carried: _Carried, folder: Path, name: str) -> _Carried:
+        """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
+        made = folder / carried.artifact.path
+        passed = verdict.overall(carried.comparisons) == "pass"
+        place = name if passed else f"{storage.REJECTED}/{name}"
+        with storage.told(folder):
+            (folder / place).parent.mkdir(exist_ok=True)
+            made.replace(folder / place)
+            for other in folder.glob(f"*-{name}"):
+                storage.remove(other)
+        return _Carried(
+            replace(carried.artifact, path=place),
+            tuple(replace(one, artifact=place) for one in carried.comparisons),
+            carried.attempts,
+        )
+
+
+def _compare(
+    artifact: ArtifactRecord,
+    path: Path,
+    drawn: Sequence[probes.Probe],
+    expected: Sequence[compare.Outputs],
+    task: Task,
+    progress: Progress,
+) -> Iterator[Comparison]:
+    """One comparison per runtime of the artifact's format, those that are absent included."""
+    for runtime in runtimes_for(artifact.format):
+        absent = runtime.unavailable()
+        if absent:
+            yield compare.not_run(artifact, runtime, absent)
+            continue
+        progress("compare", f"{artifact.format} in {runtime.title}")
+        yield compare.compare(artifact, runtime, runtime.load(path), drawn, expected, task)
+
+
+def _capture_record(carried: Sequence[_Carried]) -> CaptureRecord:
+    attempts = tuple(text for one in carried for text in one.attempts)
+    reason = (
+        "torch.export took the module and the result is equal"
+        if not attempts
+        else "an earlier route failed, or its result was not equal"
+    )
+    return CaptureRecord(carried[0].artifact.route, reason, (), attempts)
+
+
+def _facts(loaded: Loaded, request: Request) -> dict[str, str]:
+    """What travels in the artifact's own metadata."""
+    return {
+        FACTS_PREFIX + "version": lading.__version__,
+        FACTS_PREFIX + "checkpoint.sha256": loaded.checkpoint.record.sha256,
+        FACTS_PREFIX + "family": loaded.recognition.family,
+        FACTS_PREFIX + "labels": json.dumps(loaded.task.labels, ensure_ascii=False),
+        FACTS_PREFIX + "options": json.dumps(to_json(request.options)),
+        FACTS_PREFIX + "task": json.dumps(to_json(loaded.task), ensure_ascii=False),
+    }
+
+
+def _name(loaded: Loaded) -> str:
+    """E.g. ``"CAMUS"`` from the plans' dataset name; the checkpoint's own name otherwise."""
+    stem = Path(loaded.checkpoint.record.path).stem
+    raw = str(loaded.task.notes.get("dataset", "")) or stem
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in raw) or "model"
+
+
+def _request_record(request: Request) -> dict[str, Any]:
+    """The request as plain values, without what differs between two equal voyages."""
+    values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
+    values.pop("force")
+    settings = {k: v for k, v in to_json(request.settings).items() if k != "facts"}
+    values |= {
+        "path": str(request.path),
+        "out": str(request.out),
+        "data": [str(path) for path in request.data],
+        "settings": settings,
+    }
+    plain: dict[str, Any] = to_json(values)
+    return plain
+
+
+def _target_of(artifact: Path) -> Target:
+    """The target whose artifact a path is.
+
+    Raises:
+        RequestError: there is no such path, or it is no artifact.
+    """
+    known = targets().values()
+    suffixes = " or ".join(one.suffix for one in known)
+    if not artifact.exists():
+        raise RequestError(
+            str(artifact),
+            found="no such file",
+            expected=f"an artifact: {suffixes}",
+            remedy="check the path",
+        )
+    for one in known:
+        if artifact.suffix.lower() == one.suffix:
+            return one
+    raise RequestError(
+        str(artifact),
+        found=f"suffix {artifact.suffix!r}",
+        expected=f"an artifact: {suffixes}",
+        remedy="convert the checkpoint first: lading convert PATH",
+    )
+
+
+def _matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecord, Interface]:
+    """Both with one set of ports: the file's names and dtypes, the interface's meanings.
+
+    Raises:
+        RequestError: the artifact does not take or give what the network does.
+    """
+    sides = ((record.inputs, interface.inputs), (record.outputs, interface.outputs))
+    for theirs, ours in sides:
+        if len(theirs) != len(ours) or not all(map(_alike, theirs, ours)):
+            raise RequestError(
+                f"{record.path} against this checkpoint",
+                found=_ports(theirs),
+                expected=_ports(ours),
+                remedy="say what the artifact gives and takes: --output, --bake, --input-image, "
+                "or check that it belongs to this checkpoint",
+            )
+    merged = [
+        tuple(
+            replace(port, name=their.name, dtype=their.dtype, kind=their.kind)
+            for their, port in zip(theirs, ours, strict=True)
+        )
+        for theirs, ours in sides
+    ]
+    return (
+        replace(record, inputs=merged[0], outputs=merged[1]),
+        replace(interface, inputs=merged[0], outputs=merged[1]),
+    )
+
+
+def _alike(their: Port, our: Port) -> bool:
+    """Whether the shapes can be the same; -1 is an axis that the file leaves open."""
+    return len(their.shape) == len(our.shape) and all(
+        a in (b, -1) for a, b in zip(their.shape, our.shape, strict=True)
+    )
+
+
+def _ports(ports: Sequence[Port]) -> str:
+    return "; ".join(f"{p.name} {p.dtype} {list(p.shape)}" for p in ports) or "nothing"
