@@ -272,15 +272,17 @@ class Plan:
             value.type.dtype == "float16" for value in op.outputs
         ):
             function = half.find(op.type) or function
+        packed = op.type.startswith("constexpr_")
+        # Every policy runs on the same weights, those that the file declares.
+        policy = "declared" if packed else self.precision
         finish = tuple(
-            finisher(value.type, self.precision, exact=operation.exact and halves)
-            for value in op.outputs
+            finisher(value.type, policy, exact=operation.exact and halves) for value in op.outputs
         )
         call = _bind(function, list(operation.parameters), sources)
         outputs = tuple(self._new(value) for value in op.outputs)
         reads = tuple(slot for source in sources.values() for slot in source.slots)
         step = Step(op, place, call, outputs, finish, reads)
-        if op.type.startswith("constexpr_"):
+        if packed:
             # A weight in packed form: unpacked once, here.
             with torch.no_grad():
                 Steps((), (step,), ()).run(self._template, None)
