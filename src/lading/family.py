@@ -84,21 +84,21 @@ def families() -> dict[str, Family]:
 def recognise(
     checkpoint: Checkpoint,
     settings: Mapping[str, str],
-    shelf: Mapping[str, Family] | None = None,
+    among: Mapping[str, Family] | None = None,
 ) -> tuple[Family, Recognition]:
     """The one family that claims the checkpoint, and its reading of it.
 
     Args:
         checkpoint: what was read from the file.
         settings: what the user set (``--set NAME=VALUE``), as text.
-        shelf: the families to ask; by default all of `families()`.
+        among: the families to ask; by default all of `families()`.
 
     Raises:
         RecognitionError: no family claims it (the nearest is named, with the first sign that it
             lacks), two do, or the one that does finds that the tensors contradict it.
         RequestError: a setting is unknown, impossible, or contradicts the tensors.
     """
-    asked = families() if shelf is None else shelf
+    asked = families() if among is None else among
     signs = {name: family.signs(checkpoint) for name, family in asked.items()}
     claimants = [name for name in asked if signs[name] and all(s.present for s in signs[name])]
     if len(claimants) == 1:

@@ -171,6 +171,23 @@ def test_old_format_residual() -> None:
     assert got["n_blocks_per_stage"] == [1, 2, 3]
 
 
+def test_new_format_residual_preset() -> None:
+    """The presets name neither stem nor bottleneck; the tensors do."""
+    plan = Plan(
+        "ResidualEncoderUNet", STYLE, 1, 3, (4, 8, 12), KERNELS, STRIDES, (1, 3, 4), (1, 1), 4
+    )
+    block = new_format()
+    name = "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet"
+    block["architecture"]["network_class_name"] = name
+    kwargs = block["architecture"]["arch_kwargs"]
+    del kwargs["n_conv_per_stage"]
+    kwargs |= {"n_blocks_per_stage": [1, 3, 4], "n_conv_per_stage_decoder": [1, 1]}
+    got = read(embedded(plans(**{"2d": block}), plan=plan))
+    require_settled(got)
+    assert (got["stem_channels"], got["bottleneck_channels"]) == (4, [])
+    assert "assumed" not in evidence(got).values()
+
+
 def test_side_files() -> None:
     got = read(beside(plans_json=plans(), dataset_json=DATASET))
     require_settled(got)
@@ -349,6 +366,19 @@ def test_settings_that_cannot_be() -> None:
     assert "a single cell" in caught.value.found
 
 
+def test_a_norm_that_left_no_tensor() -> None:
+    bare = Plan(**(vars(PLAN) | {"style": Style(**(vars(STYLE) | {"norm": "none"}))}))
+    checkpoint = Checkpoint(RECORD, tensors(bare))
+    got = read(checkpoint)
+    assert (got["norm"], evidence(got)["norm"]) == ("none", "assumed")
+    assert read(checkpoint, norm="none")["norm"] == "none"
+    got = read(checkpoint, norm="instance")
+    assert (got["norm_affine"], evidence(got)["norm_affine"]) == (False, "tensors")
+    with pytest.raises(RequestError) as caught:
+        read(checkpoint, norm="group")
+    assert (caught.value.found, caught.value.expected) == ("group", "instance, batch or none")
+
+
 def test_defaults_without_plans() -> None:
     got = read(Checkpoint(RECORD, tensors()))
     require_settled(got)
@@ -363,6 +393,17 @@ def test_defaults_without_plans() -> None:
 
 
 # -------------------------------------------------------------------------------------- task
+def test_labels_the_other_way_round() -> None:
+    dataset = DATASET | {"labels": {"2": "wall", "0": "background", "1": "cavity"}}
+    assert read(embedded(dataset=dataset))["labels"] == ["background", "cavity", "wall"]
+
+
+def test_odd_metadata_is_no_obstacle() -> None:
+    got = read(embedded(trainer_name=object(), inference_allowed_mirroring_axes="all"))
+    assert "trainer" not in evidence(got)
+    assert "mirror_axes" not in evidence(got)
+
+
 def test_regions() -> None:
     dataset = DATASET | {
         "labels": {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "edge": [3], "ignore": 4},

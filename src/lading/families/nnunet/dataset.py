@@ -39,6 +39,9 @@ def claims(source: Source, cascaded: bool) -> Claims:
     dataset, at = source.dataset, source.dataset_where
     found: Claims = {}
     labels = dataset.get("labels")
+    if isinstance(labels, Mapping) and all(isinstance(v, str) for v in labels.values()):
+        # the form of the Medical Segmentation Decathlon: {"0": "background", ...}
+        labels = {name: value for value, name in labels.items()}
     if isinstance(labels, Mapping) and labels:
         regions = has_regions(labels)
         names = region_names(labels) if regions else class_names(labels)

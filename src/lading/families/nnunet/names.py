@@ -48,12 +48,10 @@ def spellings(names: Iterable[str]) -> dict[str, str]:
 
 
 def by_canonical_name(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
-    """The tensors under their canonical names; a canonical name that is there itself wins."""
+    """The tensors under their canonical names, each by the first that the file has for it."""
     found: dict[str, torch.Tensor] = {}
     for name, tensor in checkpoint.tensors.items():
-        plain = canonical(name)
-        if plain == name or plain not in found:
-            found[plain] = tensor
+        found.setdefault(canonical(name), tensor)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lading.checkpoint import Checkpoint
-from lading.errors import RecognitionError, RequestError
+from lading.errors import LadingError, RecognitionError, RequestError
 from lading.evidence import Recognition
 from lading.families.nnunet import dataset
 from lading.families.nnunet.names import by_canonical_name, signs
@@ -232,11 +232,13 @@ def _settle_data(
     _claim(reading, same, ("normalization_schemes", "use_mask_for_norm", "channel_names"))
     same = _without_losers(reading, told, ("num_classes",))
     _claim(reading, same, ("labels", "activation", "region_order"))
-    reading.claim("trainer", checkpoint.metadata.get("trainer_name"), "embedded", "trainer_name")
+    trainer = checkpoint.metadata.get("trainer_name")
+    if isinstance(trainer, str):
+        reading.claim("trainer", trainer, "embedded", "trainer_name")
     mirrored = "inference_allowed_mirroring_axes"
-    if mirrored in checkpoint.metadata:
+    axes = checkpoint.metadata.get(mirrored, "absent")
+    if axes is None or isinstance(axes, (list, tuple)):
         # None and an empty list both mean: do not mirror
-        axes = checkpoint.metadata[mirrored]
         reading.claim("mirror_axes", list(axes or ()), "embedded", mirrored)
     dataset.settle(reading)
 
@@ -245,13 +247,13 @@ def _settle_style(reading: Reading, residual: bool) -> None:
     """Norm and activation: what the tensors show, and what they cannot."""
     norm = reading.settle(
         "norm",
-        text,
+        lambda value: "none" if value is None else text(value),
         assume="none",
         why="no norm tensors",
         alternatives=("instance (without weights)",),
     )
     if norm not in ("instance", "batch", "none"):
-        raise _unknown(reading, "norm", norm, "InstanceNorm, BatchNorm or none")
+        raise _unknown(reading, "norm", norm, "instance, batch or none")
     if norm != "none":
         reading.settle("norm_affine", flag)
         reading.settle("norm_eps", number, assume=1e-5, why="nnU-Net's and torch's default")
@@ -307,8 +309,9 @@ def _dimension(value: Any) -> Any:
     return value if isinstance(value, str) else integer(2)(value)
 
 
-def _unknown(reading: Reading, name: str, found: str, expected: str) -> RecognitionError:
-    return RecognitionError(
+def _unknown(reading: Reading, name: str, found: str, expected: str) -> LadingError:
+    kind = RequestError if reading.evidence(name) == "user" else RecognitionError
+    return kind(
         f"{reading.subject}: {name}",
         found=found,
         expected=expected,

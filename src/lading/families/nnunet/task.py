@@ -10,9 +10,9 @@ from lading.reading import show
 
 #: What each scheme does to one channel of one image, before resampling.
 SCHEME_TEXT = {
-    "ZScoreNormalization": "(x - mean) / max(standard deviation, 1e-8), over the image",
+    "ZScoreNormalization": "(x - mean) / max(standard deviation, 1e-8), over the cropped image",
     "NoNormalization": "none; the values go in as they are",
-    "RescaleTo01Normalization": "(x - min) / (max - min), over the image",
+    "RescaleTo01Normalization": "(x - min) / (max - min), over the cropped image",
     "RGBTo01Normalization": "x / 255, for 8-bit values",
 }
 MASKED = "(x - mean) / max(standard deviation, 1e-8) over the non-zero region; 0 outside of it"
