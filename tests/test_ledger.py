@@ -185,6 +185,42 @@ def test_a_weight_that_is_not_finite(value: float) -> None:
     assert "earlier checkpoint" in error.remedy
 
 
+def test_a_scalar_that_is_not_finite() -> None:
+    class Mix(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.share = nn.Parameter(torch.zeros(()))
+
+    error = refused(Mix(), {"share": torch.tensor(float("inf"))})
+    assert "share: 1 of 1, first inf at []" in error.found
+
+
+def test_a_dtype_of_eight_bits_is_refused() -> None:
+    tensors = weights()
+    tensors["conv.bias"] = tensors["conv.bias"].to(torch.float8_e4m3fn)
+    assert "conv.bias is float8_e4m3fn, its place float32" in refused(net(), tensors).found
+
+
+def test_another_spelling_of_something_unused() -> None:
+    tensors = weights() | {"old.head": torch.ones(2)}
+    ledger = close(net(), checkpoint(tensors), {"head": "for training"}, {"old.head": "head"})
+    assert line(ledger, "old.head") == ("unused", "for training")
+
+
+def test_any_layout_becomes_the_plain_one() -> None:
+    tensors = weights()
+    kept = tensors["conv.weight"].clone()
+    tensors["conv.weight"] = kept.transpose(2, 3).contiguous().transpose(2, 3)
+    assert not tensors["conv.weight"].is_contiguous()
+    tensors["norm.weight"] = torch.arange(1.0, 9.0)[::4].requires_grad_()
+    module = net()
+    close(module, checkpoint(tensors), {})
+    assert module.conv.weight.is_contiguous()
+    assert module.norm.weight.stride() == (1,)
+    assert torch.equal(module.conv.weight, kept)
+    assert module.norm.weight.tolist() == [1.0, 5.0]
+
+
 def test_two_names_that_should_be_one() -> None:
     tensors = weights()
     tensors["enc.weight"] = tensors["conv.weight"] + 1

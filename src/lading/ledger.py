@@ -32,6 +32,9 @@ LIFTS = {
 }
 
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
 @dataclass(frozen=True)
 class Ledger:
     """A closed ledger: every name of the checkpoint, in its order, and the counts."""
@@ -48,7 +51,8 @@ def close(
 ) -> Ledger:
     """Loads the checkpoint's tensors into `module` and accounts for every name.
 
-    The tensors are assigned, not copied, except where half precision is lifted to float32.
+    The tensors are assigned, not copied, except where half precision is lifted to float32 or where
+    a tensor is not contiguous.
 
     Args:
         module: the rebuilt network, on the meta device or with any values. Loaded in place.
@@ -62,6 +66,13 @@ def close(
             shape or dtype, two names of one tensor that differ, or a weight that is NaN or
             infinite. All are counted and the first are named. `module` is then left as it was,
             or half loaded: do not use it.
+
+    >>> from lading.evidence import CheckpointRecord
+    >>> net = nn.Linear(2, 1)
+    >>> tensors = {"weight": torch.ones(1, 2), "bias": torch.ones(1), "old": torch.ones(3)}
+    >>> file = Checkpoint(CheckpointRecord("w.pth", "", 0, "torch zip"), tensors)
+    >>> close(net, file, {"old": "belonged to the loss"}).summary.unused
+    1
     """
     book = _Book(module, checkpoint, dict(unused), dict(spellings or {}))
     book.refuse_open_lines()
@@ -91,6 +102,8 @@ class _Book:
             meant = spellings.get(name, "")
             if meant in self.state:
                 self.origin.setdefault(meant, name)
+            elif meant in unused and meant not in self.tensors:
+                unused[name] = unused[meant]
         # checkpoint's name -> the checkpoint's name of which it is a second one
         self.second = self._second_names()
         self._explain_counters()
@@ -194,7 +207,7 @@ class _Book:
     def _sick(self, taken: set[str]) -> list[str]:
         found = []
         for name, tensor in self.tensors.items():
-            if name not in taken or not tensor.is_floating_point():
+            if name not in taken or tensor.dtype not in FLOATS:
                 continue
             if bool(torch.isfinite(tensor).all()):
                 continue
@@ -225,7 +238,10 @@ class _Book:
         lifted = self.module.state_dict()
         for name, place in self.state.items():
             if name in self.origin:
-                lifted[name] = self.tensors[self.origin[name]].to(place.dtype)
+                # contiguous, as torch's own loading by copy would leave it: the layout may choose
+                # another algorithm, whose sums differ in the last bit
+                tensor = self.tensors[self.origin[name]].detach()
+                lifted[name] = tensor.to(place.dtype).contiguous()
             else:
                 lifted[name] = torch.zeros(place.shape, dtype=place.dtype)
         self.module.load_state_dict(lifted, strict=True, assign=True)

@@ -72,6 +72,16 @@ class Reading:
     Args:
         settings: what the user set, as text.
         subject: what is being read, for errors: the file's path.
+
+    >>> reading = Reading({"patch_size": "64x64"}, "checkpoint.pth")
+    >>> reading.claim("n_stages", 7, "tensors", "encoder.stages.*")
+    >>> reading.claim("n_stages", 6, "embedded", "plans")
+    >>> reading.settle("n_stages", integer())
+    7
+    >>> reading.settle("patch_size", integers(2), assume=[256, 256], why="usual")
+    [64, 64]
+    >>> [conflict.name for conflict in reading.finish("toy", "Toy", ()).conflicts]
+    ['n_stages']
     """
 
     def __init__(self, settings: Mapping[str, str], subject: str) -> None:
