@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import torch
 
 #: torch dtype -> numpy's spelling, the one used in every record ("bfloat16" as torch says it).
@@ -59,4 +60,5 @@ def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
     """
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
-    return raw(a) == raw(b)
+    # Two memoryviews compare element by element in Python's own time, ten times slower.
+    return bool(np.array_equal(np.frombuffer(raw(a), np.uint8), np.frombuffer(raw(b), np.uint8)))

@@ -11,9 +11,9 @@ Three grounds, in falling order of strength:
 
 Equal bytes alone are no ground: every fresh bias is zeros, every fresh norm weight is ones. So a
 pattern is believed only if every name of the repeated part has a partner of the same dtype and
-shape, and at least one pair with values that vary (not constant, at least `MIN_ELEMENTS`) is equal
-to the byte. Then an unequal pair is a conflict. If no such pair is equal the two parts are
-independent, and that is neither alias nor conflict.
+shape, and at least one pair shares its storage or, with values that vary (not constant, at least
+`MIN_ELEMENTS`), is equal to the byte. Then an unequal pair is a conflict. If no pair ties them the
+two parts are independent, and that is neither alias nor conflict.
 
 The name that stays is the one that the rebuilt module uses: the one with the fewest repeating
 components (``all_modules``, ``decoder.encoder``), and among those the first in the file.
@@ -65,7 +65,7 @@ def find_aliases(
             _settle(groups, conflicts, second, first, "the family's word")
     for pattern, pairs in _PATTERNS.items():
         for part in pairs(tensors):
-            if _believed(tensors, part):
+            if _believed(groups, part):
                 for second, first in part.items():
                     _settle(groups, conflicts, second, first, pattern)
     return groups.aliases(), tuple(conflicts.values())
@@ -116,11 +116,17 @@ def _describe(tensor: torch.Tensor) -> str:
     return f"{dtype_name(tensor)} {tuple(tensor.shape)}, digest {digest(tensor)[:16]}"
 
 
-def _believed(tensors: Tensors, part: Mapping[str, str]) -> bool:
-    pairs = [(tensors[second], tensors[first]) for second, first in part.items()]
-    if not all(a.shape == b.shape and a.dtype == b.dtype for a, b in pairs):
+def _believed(groups: _Groups, part: Mapping[str, str]) -> bool:
+    tensors = groups.tensors
+    if not all(
+        tensors[a].shape == tensors[b].shape and tensors[a].dtype == tensors[b].dtype
+        for a, b in part.items()
+    ):
         return False
-    return any(_varies(a) and same_bytes(a, b) for a, b in pairs)
+    # One storage for both is the strongest equality, and needs no look at the values.
+    return any(groups.first(a) == groups.first(b) for a, b in part.items()) or any(
+        _varies(tensors[a]) and same_bytes(tensors[a], tensors[b]) for a, b in part.items()
+    )
 
 
 def _varies(tensor: torch.Tensor) -> bool:

@@ -21,7 +21,7 @@ from lading.errors import CheckpointError, UnsafeFileError
 MAX_REPEATED = 1 << 28
 
 _SCALAR_TYPE = re.compile(
-    r"[<>=|]?([biufcSUV])[0-9]{0,9}|[<>=|]?([mM])8(\[[0-9]{0,9}[A-Za-zμ]+\])?"
+    r"[<>=|]?([biufcSUV])[0-9]{0,9}|[<>=|]?([mM])8(\[[0-9]{0,9}[A-Za-z]{1,7}\])?"
 )
 
 
@@ -93,9 +93,10 @@ def view(
             remedy="save the tensor without repetition: tensor.contiguous()",
         )
     if not numel:
-        return torch.empty(size, dtype=dtype)
+        return torch.empty_strided(size, stride, dtype=dtype)
     whole = storage.data[: held * dtype.itemsize].view(dtype)
-    return whole.as_strided(size, stride, offset)
+    # as_strided counts from the beginning of the memory, not of a part of it.
+    return whole.as_strided(size, stride, offset + whole.storage_offset())
 
 
 def tensor_v2(
@@ -191,7 +192,17 @@ def dtype_state(made: np.dtype[Any], state: Any) -> Any:
     order, *fields = state[1:5]
     if any(one is not None for one in fields) or order not in ("<", ">", "=", "|"):
         return Placeholder("numpy", "dtype", (str(made),), state=state)
+    if made.kind in "mM" and len(state) > 8:
+        # Dates keep their unit here: ({}, (b"s", 1, 1, 1)) for seconds.
+        made = dtype(f"{made.kind}8[{_date_unit(state[8])}]")
     return made.newbyteorder(order) if order in "<>" else made
+
+
+def _date_unit(metadata: Any) -> str:
+    if not isinstance(metadata, tuple) or len(metadata) != 2 or not isinstance(metadata[1], tuple):
+        raise NotPlainError("a date without a unit")
+    unit, count = metadata[1][:2]
+    return f"{int(count)}{unit.decode('ascii') if isinstance(unit, bytes) else unit}"
 
 
 def scalar(kind: Any, raw: Any = b"") -> Any:

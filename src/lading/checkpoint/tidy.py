@@ -68,7 +68,7 @@ def tidy(
     found = root
     for key in path:
         found = _entries(found)[key]
-    if isinstance(found, Placeholder):
+    if _is_module(found):
         state = _module_state(found, subject)
         steps.append(f"read the tensors out of a pickled {found!r}")
         beside: dict[str, Any] = {}
