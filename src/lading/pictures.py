@@ -38,7 +38,7 @@ def read(path: Path, channels: int, size: tuple[int, int] | None = None) -> Arra
         InputError: no such file, not a picture, or another number of channels.
     """
     is_array = path.suffix.lower() == ".npy"
-    values = _read_array(path) if is_array else _read_image(path, channels)
+    values = _planes(path) if is_array else _read_image(path, channels)
     if values.shape[0] != channels:
         raise InputError(
             str(path),
@@ -47,7 +47,7 @@ def read(path: Path, channels: int, size: tuple[int, int] | None = None) -> Arra
             remedy="give an array of shape [C, H, W] with as many channels as the model takes",
         )
     if size and values.shape[1:] != size:
-        values = np.stack([_resample(plane, size) for plane in values])
+        values = resample(values, size)
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
@@ -67,8 +67,18 @@ def normalise(values: Array) -> Array:
 
 
 def for_port(values: Array, port: Port) -> Array:
-    """Grey levels or RGB values [C, *] as a batch of one in the port's units and dtype."""
-    fed = normalise(values) if port.meaning.startswith("normalised") else values
+    """Grey levels or RGB values [C, *] as a batch of one in the port's units and dtype.
+
+    A port of normalised values with a known range takes them rescaled to it from 0-255; one
+    without takes them z-scored.
+    """
+    fed = values
+    if port.meaning.startswith("normalised"):
+        if port.value_range:
+            low, high = port.value_range
+            fed = low + values / 255.0 * (high - low)
+        else:
+            fed = normalise(values)
     return np.ascontiguousarray(fed[None], dtype=port.dtype)
 
 
@@ -85,12 +95,19 @@ def grey(values: Array) -> Image.Image:
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
 
 
-def _resample(plane: Array, size: tuple[int, int]) -> Array:
-    image = Image.fromarray(plane.astype(np.float32))
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+def resample(values: Array, size: tuple[int, int]) -> Array:
+    """Planes [C, H, W] resampled to another (H, W), bilinear with anti-aliasing, float32."""
+    planes = [Image.fromarray(plane.astype(np.float32)) for plane in values]
+    resized = [p.resize((size[1], size[0]), Image.Resampling.BILINEAR) for p in planes]
+    return np.stack([np.asarray(p) for p in resized])
 
 
-def _read_array(path: Path) -> Array:
+def read_array(path: Path) -> Array:
+    """The array in a `.npy` file, as it is.
+
+    Raises:
+        InputError: no such file, or no array of numbers.
+    """
     try:
         values: Array = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
@@ -102,15 +119,28 @@ def _read_array(path: Path) -> Array:
             expected="an array written by numpy.save, without objects",
             remedy="save it again with numpy.save",
         ) from error
+    if values.dtype.kind not in "fiub":
+        raise InputError(
+            str(path),
+            found=f"values of type {values.dtype}",
+            expected="numbers",
+            remedy="save an array of floats or integers",
+        )
+    return values
+
+
+def _planes(path: Path) -> Array:
+    """An array file as float32 [C, *]."""
+    values = read_array(path)
     if values.ndim == 2:
         values = values[None]
     if values.ndim == 4 and values.shape[0] == 1:
         values = values[0]
-    if values.ndim not in (3, 4) or values.dtype.kind not in "fiub":
+    if values.ndim not in (3, 4):
         raise InputError(
             str(path),
             found=f"{values.dtype} {list(values.shape)}",
-            expected="numbers of shape [H, W], [C, H, W] or [1, C, H, W]",
+            expected="shape [H, W], [C, H, W] or [1, C, H, W]",
             remedy="reshape the array",
         )
     return values.astype(np.float32)

@@ -38,7 +38,7 @@ from lading.interface import Interface, Options, wrap
 from lading.notices import Notices, gathered
 from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
-from lading.target import Settings, Target, target, targets
+from lading.target import Settings, Target, artifact_target, target
 from lading.verify import compare, probes, verdict
 
 #: Told when a stage begins: its name, and what it works on.
@@ -202,7 +202,7 @@ def verify(
         LadingError: the artifact or the checkpoint cannot be read, or their ports do not fit.
     """
     progress("read", str(artifact))
-    kind = _target_of(artifact)
+    kind = artifact_target(artifact)
     record = kind.describe(artifact)
     loaded = load(against, given=given, fold=fold, progress=progress)
     facts = record.details
@@ -382,32 +382,6 @@ def _request_record(request: Request) -> dict[str, Any]:
     }
     plain: dict[str, Any] = to_json(values)
     return plain
-
-
-def _target_of(artifact: Path) -> Target:
-    """The target whose artifact a path is.
-
-    Raises:
-        RequestError: there is no such path, or it is no artifact.
-    """
-    known = targets().values()
-    suffixes = " or ".join(one.suffix for one in known)
-    if not artifact.exists():
-        raise RequestError(
-            str(artifact),
-            found="no such file",
-            expected=f"an artifact: {suffixes}",
-            remedy="check the path",
-        )
-    for one in known:
-        if artifact.suffix.lower() == one.suffix:
-            return one
-    raise RequestError(
-        str(artifact),
-        found=f"suffix {artifact.suffix!r}",
-        expected=f"an artifact: {suffixes}",
-        remedy="convert the checkpoint first: lading convert PATH",
-    )
 
 
 def _matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecord, Interface]:

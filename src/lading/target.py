@@ -19,6 +19,11 @@ from lading.interface import Options
 Precision = Literal["fp16", "fp32"]
 PRECISIONS: tuple[Precision, ...] = ("fp16", "fp32")
 
+#: Core ML came to both systems together: each macOS reads what its twin reads.
+MACOS_TWIN = {"macOS12": "iOS15", "macOS13": "iOS16", "macOS14": "iOS17", "macOS15": "iOS18"}
+DEPLOYMENTS = ("iOS15", "iOS16", "iOS17", "iOS18", *MACOS_TWIN)
+OLDEST_OPSET = 18
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -99,3 +104,50 @@ def target(name: str) -> Target:
             remedy=f"use --to {next(iter(known))}",
         )
     return known[name]
+
+
+def artifact_target(path: Path) -> Target:
+    """The target whose artifact a path is, by its suffix.
+
+    Raises:
+        RequestError: there is no such path, or it is no artifact.
+    """
+    known = targets().values()
+    suffixes = " or ".join(one.suffix for one in known)
+    if not path.exists():
+        raise RequestError(
+            str(path),
+            found="no such file",
+            expected=f"an artifact: {suffixes}",
+            remedy="check the path",
+        )
+    for one in known:
+        if path.suffix.lower() == one.suffix:
+            return one
+    raise RequestError(
+        str(path),
+        found=f"suffix {path.suffix!r}",
+        expected=f"an artifact: {suffixes}",
+        remedy="convert the checkpoint first: lading convert PATH",
+    )
+
+
+def deployment(text: str) -> str:
+    """The deployment target that ``--ios 16`` or ``--macos 13`` names.
+
+    Raises:
+        RequestError: there is no such system, or no ML Program runs on it.
+
+    >>> deployment("iOS16"), deployment("macos 13")
+    ('iOS16', 'macOS13')
+    """
+    wanted = text.replace(" ", "").lower()
+    for known in DEPLOYMENTS:
+        if known.lower() == wanted:
+            return known
+    raise RequestError(
+        f"deployment target {text}",
+        found=repr(text),
+        expected="--ios 15, 16, 17, 18 or --macos 12, 13, 14, 15",
+        remedy="use --ios 16",
+    )

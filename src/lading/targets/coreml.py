@@ -18,15 +18,13 @@ import numpy as np
 from lading import mil
 from lading.capture import CLOSED, Axes, Captured, with_paths
 from lading.digests import of_path, size_of
-from lading.errors import ConversionError, RequestError
+from lading.errors import ConversionError
 from lading.evidence import ArtifactRecord, Port
 from lading.interface import Options
-from lading.target import Precision, Settings
+from lading.target import MACOS_TWIN, Precision, Settings
 
 #: Identifiers of the manifest's entries are derived from this name space and the entry's path.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://lading.example/mlpackage")
-_MACOS_TWIN = {"macOS12": "iOS15", "macOS13": "iOS16", "macOS14": "iOS17", "macOS15": "iOS18"}
-DEPLOYMENTS = ("iOS15", "iOS16", "iOS17", "iOS18", *_MACOS_TWIN)
 #: The part of the wrapped module whose arithmetic stays in fp32: a variance of raw grey levels
 #: overflows fp16, and nnU-Net's floor of 1e-8 is zero there.
 _KEEP_FP32 = ("prepare",)
@@ -54,7 +52,7 @@ class CoreML:
         if captured.exported is not None:
             source = with_paths(captured.exported.run_decompositions({}))
             dialect = "exported program"
-        deployment = _MACOS_TWIN.get(settings.deployment, settings.deployment)
+        deployment = MACOS_TWIN.get(settings.deployment, settings.deployment)
         try:
             model = ct.convert(
                 source,
@@ -113,27 +111,6 @@ class CoreML:
 
 
 TARGET = CoreML()
-
-
-def deployment(text: str) -> str:
-    """The deployment target that ``--ios 16`` or ``--macos 13`` names.
-
-    Raises:
-        RequestError: there is no such system, or no ML Program runs on it.
-
-    >>> deployment("iOS16"), deployment("macos 13")
-    ('iOS16', 'macOS13')
-    """
-    wanted = text.replace(" ", "").lower()
-    for known in DEPLOYMENTS:
-        if known.lower() == wanted:
-            return known
-    raise RequestError(
-        f"deployment target {text}",
-        found=repr(text),
-        expected="--ios 15, 16, 17, 18 or --macos 12, 13, 14, 15",
-        remedy="use --ios 16",
-    )
 
 
 def _input_type(port: Port) -> Any:

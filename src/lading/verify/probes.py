@@ -143,15 +143,16 @@ def _values(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.
             coarse = coarse.repeat(8, axis=axis).take(range(size), axis=axis)
         values = np.broadcast_to(np.where(coarse, high, low), shape)
     elif kind == "noise":
-        if normalised or not port.value_range:
+        if not port.value_range:
             values = generator.standard_normal(shape)
+        elif normalised:
+            values = generator.uniform(low, high, shape)
         else:
             values = np.floor(generator.uniform(low, high + 1, shape)).clip(low, high)
     else:
         draw = _shapes if kind == "shapes" else _stripes
         planes = np.stack([draw(shape[2:], generator) for _ in range(shape[1])])
-        planes = np.rint(planes * 255.0)
-        values = np.broadcast_to(pictures.normalise(planes) if normalised else planes, shape)
+        values = np.broadcast_to(pictures.for_port(np.rint(planes * 255.0), port), shape)
     return np.ascontiguousarray(values, dtype=port.dtype)
 
 
@@ -171,17 +172,22 @@ def _shapes(size: Sequence[int], generator: np.random.Generator) -> Array:
         level = generator.uniform(0.0, 1.0)
         inside = sum(((a - c) / r) ** 2 for a, c, r in zip(axes, centre, radius, strict=True)) < 1
         plane = np.where(inside, level, plane)
-    speckle = generator.rayleigh(1.0, tuple(size)) / np.sqrt(np.pi / 2)
-    return np.asarray(np.clip(plane * speckle, 0.0, 1.0))
+    return _speckled(np.asarray(plane), generator)
 
 
 def _stripes(size: Sequence[int], generator: np.random.Generator) -> Array:
-    """Waves of growing frequency along a slanted axis. Values 0 to 1."""
+    """Waves of growing frequency along a slanted axis, with speckle. Values 0 to 1."""
     axes = _grid(size)
     direction = generator.standard_normal(len(axes))
     direction /= np.linalg.norm(direction)
     along = sum(d * axis for d, axis in zip(direction, axes, strict=True))
-    return np.asarray(0.5 + 0.5 * np.sin(8.0 * (along + 1.5) ** 2))
+    return _speckled(0.5 + 0.5 * np.sin(8.0 * (along + 1.5) ** 2), generator)
+
+
+def _speckled(plane: Array, generator: np.random.Generator) -> Array:
+    """Multiplicative Rayleigh noise of mean 1: no sensor makes a picture without texture."""
+    speckle = generator.rayleigh(1.0, plane.shape) / np.sqrt(np.pi / 2)
+    return np.asarray(np.clip(plane * speckle, 0.0, 1.0))
 
 
 def _from_file(path: Path, port: Port) -> Probe:

@@ -1,0 +1,176 @@
+"""The verbs of the command line as typed functions: `inspect`, `convert`, `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lading import family, ledger, pipeline
+from lading.errors import LadingError
+from lading.evidence import (
+    ArtifactRecord,
+    Bill,
+    CheckpointRecord,
+    LedgerLine,
+    LedgerSummary,
+    Recognition,
+    Route,
+    to_json,
+)
+from lading.interface import Options, Output, Sizes
+from lading.pipeline import Progress, Request
+from lading.target import Precision, Settings, artifact_target, deployment, targets
+from lading.verify.probes import files_in
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A checkpoint, looked at.
+
+    `ledger` is empty and `summary` None while a conflict keeps it open.
+    """
+
+    checkpoint: CheckpointRecord
+    recognition: Recognition
+    shapes: Mapping[str, tuple[int, ...]]
+    aliases: Mapping[str, str]
+    summary: LedgerSummary | None
+    ledger: tuple[LedgerLine, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "checkpoint": to_json(self.checkpoint),
+            **to_json(self.recognition),
+            "ledger_summary": to_json(self.summary),
+            "ledger": to_json(self.ledger),
+            "tensors": to_json(self.shapes),
+            "aliases": to_json(self.aliases),
+        }
+
+
+@dataclass(frozen=True)
+class ArtifactInspection:
+    """A converted file, looked at."""
+
+    artifact: ArtifactRecord
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"artifact": to_json(self.artifact)}
+
+
+def inspect(
+    path: str | Path, *, settings: Mapping[str, str] | None = None, fold: str | None = None
+) -> Inspection | ArtifactInspection:
+    """What a checkpoint, a model folder or an artifact is.
+
+    Raises:
+        LadingError: it cannot be read, or no family claims it.
+    """
+    place = Path(path)
+    if place.suffix.lower() in {one.suffix for one in targets().values()} and place.exists():
+        return ArtifactInspection(artifact_target(place).describe(place))
+    checkpoint, (kind, recognition) = pipeline.read(place, given=settings or {}, fold=fold)
+    summary: LedgerSummary | None = None
+    lines: tuple[LedgerLine, ...] = ()
+    if not family.unsettled(recognition):
+        rebuilt = kind.build(recognition)
+        closed = ledger.close(rebuilt.module, checkpoint, rebuilt.unused, rebuilt.spellings)
+        summary, lines = closed.summary, closed.lines
+    shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
+    return Inspection(
+        checkpoint.record, recognition, shapes, dict(checkpoint.aliases), summary, lines
+    )
+
+
+def convert(
+    path: str | Path,
+    out: str | Path,
+    *,
+    to: Sequence[str] = ("coreml", "onnx"),
+    name: str = "",
+    output: Output = "logits",
+    bake: Sequence[str] = (),
+    image: str | None = None,
+    scale: float = 1.0,
+    bias: Sequence[float] = (0.0,),
+    shapes: str = "",
+    dynamic: Sequence[str] = (),
+    precision: Precision = "fp16",
+    target: str = "iOS16",
+    opset: int = 18,
+    route: Route | None = None,
+    settings: Mapping[str, str] | None = None,
+    fold: str | None = None,
+    data: str | Path | None = None,
+    author: str = "",
+    licence: str = "",
+    description: str = "",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Bill:
+    """Carries a checkpoint to the formats in `to` and compares each with the original.
+
+    The options are those of ``lading convert``; `target` is a system such as ``"iOS16"`` or
+    ``"macOS13"``. The bill's `verdict` says whether everything is equal; what is not lies in
+    ``rejected/``.
+
+    Raises:
+        LadingError: it could not be carried out; nothing is written.
+    """
+    request = Request(
+        path=Path(path),
+        out=Path(out),
+        to=tuple(to),
+        name=name,
+        options=Options(
+            output=output,
+            bake=tuple(bake),
+            image=image,  # type: ignore[arg-type]  # checked by `wrap`
+            scale=scale,
+            bias=tuple(bias),
+            sizes=Sizes.parse(shapes) if shapes else Sizes(),
+            dynamic=tuple(dynamic),
+        ),
+        settings=Settings(precision, deployment(target), opset, author, licence, description),
+        route=route,
+        given=settings or {},
+        fold=fold,
+        data=tuple(files_in(Path(data))) if data else (),
+        force=force,
+    )
+    return pipeline.convert(request, progress or _silent)
+
+
+def verify(
+    artifact: str | Path,
+    against: str | Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    fold: str | None = None,
+    data: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Bill:
+    """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
+
+    Raises:
+        LadingError: either cannot be read, or their ports do not fit.
+    """
+    return pipeline.verify(
+        Path(artifact),
+        Path(against),
+        given=settings or {},
+        fold=fold,
+        data=tuple(files_in(Path(data))) if data else (),
+        progress=progress or _silent,
+    )
+
+
+def _silent(stage: str, detail: str) -> None:
+    return None
+
+
+__all__ = ["ArtifactInspection", "Inspection", "LadingError", "convert", "inspect", "verify"]
