@@ -185,6 +185,9 @@ def take(feature: Feature, value: Any, declared: str) -> np.ndarray[Any, Any]:
         array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise _unfit(feature, f"an array of {array.dtype}", "give numbers")
+    if array.shape == () and feature.shape == (1,):
+        # A scalar input is described as an array of one element.
+        array = array.reshape(1)
     _check_shape(feature, array.shape)
     return cast(array, declared or feature.dtype, feature)
 

@@ -271,6 +271,8 @@ class Model:
 def _enter(taken: np.ndarray[Any, Any], kind: ValueType, name: str) -> torch.Tensor:
     """An input as the program gets it."""
     shape = kind.shape
+    if shape == () and taken.shape == (1,):
+        taken = taken.reshape(())
     if shape is not None and (
         len(shape) != taken.ndim
         or any(n is not None and n != m for n, m in zip(shape, taken.shape, strict=True))

@@ -45,6 +45,11 @@ def _points(mode: str, span: Tensor, count: int) -> Tensor:
     return points.clamp(torch.minimum(span - 1, zero), torch.maximum(span - 1, zero))
 
 
+def _nearest_whole(points: Tensor) -> Tensor:
+    """The nearest whole point, of two the right one."""
+    return (points + 0.5).floor()
+
+
 def _along(x: Tensor, dim: int, points: Tensor) -> Tensor:
     """`x` at `points` (1-D, inside) along `dim`, linear between neighbours."""
     low = points.floor()
@@ -133,11 +138,8 @@ def resize(
         return _linear(x, new, sampling_mode)
     for dim, size in enumerate(new, x.dim() - resized_dims):
         span = torch.tensor(x.shape[dim], dtype=torch.float64)
-        if sampling_mode == "DEFAULT":
-            places = torch.arange(size) * x.shape[dim] // size
-        else:
-            places = _points(sampling_mode, span, size).round().long()
-        x = x.index_select(dim, places)
+        places = _nearest_whole(_points(sampling_mode, span, size)).long()
+        x = x.index_select(dim, places.clamp(0, x.shape[dim] - 1))
     return x
 
 
@@ -187,7 +189,7 @@ def _sample(
     px = px.nan_to_num(nan=-1e6).clamp(-1e6, 1e6)
     py = py.nan_to_num(nan=-1e6).clamp(-1e6, 1e6)
     if nearest:
-        return at(px.round(), py.round())
+        return at(_nearest_whole(px), _nearest_whole(py))
     x0, y0 = px.floor(), py.floor()
     wx, wy = (px - x0).to(x.dtype)[:, None], (py - y0).to(x.dtype)[:, None]
     top = torch.lerp(at(x0, y0), at(x0 + 1, y0), wx)

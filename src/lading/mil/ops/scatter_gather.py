@@ -1,7 +1,8 @@
 """Reading and writing at indices.
 
-A negative index counts from the end. Beyond that Core ML leaves open what happens, unless
-`validate_indices` asks for an error; here an index out of range is always an error.
+A negative index counts from the end, but from iOS 17 on not where it says what to write. Core ML
+leaves open what an index out of range does, unless `validate_indices` asks for an error; here it
+is always an error.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from lading.mil.registry import exact
 _MODES = ("add", "sub", "mul", "div", "max", "min", "update")
 
 
-def _wrapped(indices: Tensor, size: int) -> Tensor:
-    """Indices from 0 to ``size - 1``, negative ones counted from the end."""
+def _wrapped(indices: Tensor, size: int, signed: bool = True) -> Tensor:
+    """Indices from 0 to ``size - 1``; negative ones, where allowed, counted from the end."""
     index = indices.long()
-    index = torch.where(index < 0, index + size, index)
+    if signed:
+        index = torch.where(index < 0, index + size, index)
     if index.numel() and (int(index.min()) < 0 or int(index.max()) >= size):
         bad = indices[(index < 0) | (index >= size)].reshape(-1)[0]
         raise IndexError(f"index {int(bad)} in a dimension of size {size}")
@@ -58,11 +60,11 @@ def gather_along_axis(
     return x.gather(axis, _wrapped(indices, x.shape[axis]))
 
 
-def _places(indices: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _places(indices: Tensor, shape: tuple[int, ...], signed: bool = True) -> Tensor:
     """Rows of indices (..., K) into the first K dimensions of `shape`, as flat places (...)."""
     place = torch.zeros(indices.shape[:-1], dtype=torch.long)
     for part, size in zip(indices.unbind(-1), shape, strict=False):
-        place = place * size + _wrapped(part, size)
+        place = place * size + _wrapped(part, size, signed)
     return place
 
 
@@ -110,17 +112,11 @@ def _scattered(flat: Tensor, place: Tensor, rows: Tensor, mode: str) -> Tensor:
     return result
 
 
-def scatter(
-    data: Tensor,
-    indices: Tensor,
-    updates: Tensor,
-    axis: int = 0,
-    mode: str = "add",
-    validate_indices: bool = False,
+def _scatter(
+    data: Tensor, indices: Tensor, updates: Tensor, axis: int, mode: str, signed: bool
 ) -> Tensor:
-    """`data` with slices along `axis` worked in; indices' dimensions replace `axis` in updates."""
     axis %= data.dim()
-    place = _wrapped(indices, data.shape[axis]).reshape(-1)
+    place = _wrapped(indices, data.shape[axis], signed).reshape(-1)
     moved = data.movedim(axis, 0)
     first = list(range(axis, axis + indices.dim()))
     front = updates.movedim(first, list(range(indices.dim()))) if first else updates.unsqueeze(0)
@@ -129,7 +125,14 @@ def scatter(
     return result.reshape(moved.shape).movedim(0, axis)
 
 
-def scatter_along_axis(
+def scatter(
+    data: Tensor, indices: Tensor, updates: Tensor, axis: int = 0, mode: str = "add"
+) -> Tensor:
+    """`data` with slices along `axis` worked in; indices' dimensions replace `axis` in updates."""
+    return _scatter(data, indices, updates, axis, mode, True)
+
+
+def scatter_ios17(
     data: Tensor,
     indices: Tensor,
     updates: Tensor,
@@ -137,9 +140,15 @@ def scatter_along_axis(
     mode: str = "add",
     validate_indices: bool = False,
 ) -> Tensor:
-    """``data[.., indices[.., i, ..], ..]`` worked with ``updates[.., i, ..]`` along `axis`."""
+    """As before, without negative indices."""
+    return _scatter(data, indices, updates, axis, mode, False)
+
+
+def _scatter_along_axis(
+    data: Tensor, indices: Tensor, updates: Tensor, axis: int, mode: str, signed: bool
+) -> Tensor:
     axis %= data.dim()
-    index = _wrapped(indices, data.shape[axis])
+    index = _wrapped(indices, data.shape[axis], signed)
     grids = torch.meshgrid(*[torch.arange(n) for n in index.shape], indexing="ij")
     parts = [index if dim == axis else grid for dim, grid in enumerate(grids)]
     place = _places(torch.stack(parts, -1), tuple(data.shape)).reshape(-1)
@@ -147,16 +156,44 @@ def scatter_along_axis(
     return result.reshape(data.shape)
 
 
-def scatter_nd(
+def scatter_along_axis(
+    data: Tensor, indices: Tensor, updates: Tensor, axis: int = 0, mode: str = "add"
+) -> Tensor:
+    """``data[.., indices[.., i, ..], ..]`` worked with ``updates[.., i, ..]`` along `axis`."""
+    return _scatter_along_axis(data, indices, updates, axis, mode, True)
+
+
+def scatter_along_axis_ios17(
+    data: Tensor,
+    indices: Tensor,
+    updates: Tensor,
+    axis: int = 0,
+    mode: str = "add",
+    validate_indices: bool = False,
+) -> Tensor:
+    """As before, without negative indices."""
+    return _scatter_along_axis(data, indices, updates, axis, mode, False)
+
+
+def _scatter_nd(data: Tensor, indices: Tensor, updates: Tensor, mode: str, signed: bool) -> Tensor:
+    depth = indices.shape[-1]
+    place = _places(indices, tuple(data.shape[:depth]), signed).reshape(-1)
+    flat = data.reshape(math.prod(data.shape[:depth]), -1)
+    rows = updates.reshape(len(place), -1)
+    return _scattered(flat, place, rows, mode).reshape(data.shape)
+
+
+def scatter_nd(data: Tensor, indices: Tensor, updates: Tensor, mode: str = "add") -> Tensor:
+    """indices (..., K): each row names a slice of `data` to work with one of `updates`."""
+    return _scatter_nd(data, indices, updates, mode, True)
+
+
+def scatter_nd_ios17(
     data: Tensor,
     indices: Tensor,
     updates: Tensor,
     mode: str = "add",
     validate_indices: bool = False,
 ) -> Tensor:
-    """indices (..., K): each row names a slice of `data` to work with one of `updates`."""
-    depth = indices.shape[-1]
-    place = _places(indices, tuple(data.shape[:depth])).reshape(-1)
-    flat = data.reshape(math.prod(data.shape[:depth]), -1)
-    rows = updates.reshape(len(place), -1)
-    return _scattered(flat, place, rows, mode).reshape(data.shape)
+    """As before, without negative indices."""
+    return _scatter_nd(data, indices, updates, mode, False)
