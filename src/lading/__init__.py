@@ -13,11 +13,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lading.version import __version__
+
 if TYPE_CHECKING:
     from lading.api import convert, inspect, verify
     from lading.errors import LadingError
 
-__version__ = "0.1.0"
 
 _WHERE = {
     "convert": "lading.api",

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lading
 from lading.errors import LadingError, RequestError
+from lading.version import __version__
 
 if TYPE_CHECKING:
     from lading.evidence import Bill
@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Carries a trained PyTorch checkpoint to Core ML and ONNX, and signs for it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"lading {lading.__version__}")
+    parser.add_argument("--version", action="version", version=f"lading {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     inspect = _command(
@@ -358,7 +358,7 @@ def _console(file: Any = None) -> Any:
     from rich.console import Console
 
     stream = file or sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
+    return Console(file=stream, width=None if stream.isatty() else 80, highlight=False)
 
 
 def _print_json(value: Any) -> int:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import lading
 from lading import checkpoint as checkpoints
 from lading import family as family_module
 from lading import ledger, storage
@@ -40,6 +39,7 @@ from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target, artifact_target, target
 from lading.verify import compare, probes, verdict
+from lading.version import __version__
 
 #: Told when a stage begins: its name, and what it works on.
 Progress = Callable[[str, str], None]
@@ -151,7 +151,7 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
         comparisons = tuple(c for one in carried for c in one.comparisons)
         bill = Bill(
             schema=SCHEMA,
-            lading=lading.__version__,
+            lading=__version__,
             verdict=verdict.overall(comparisons),
             checkpoint=loaded.checkpoint.record,
             family=loaded.recognition.family,
@@ -220,7 +220,7 @@ def verify(
         notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
     return Bill(
         schema=SCHEMA,
-        lading=lading.__version__,
+        lading=__version__,
         verdict=verdict.overall(comparisons),
         checkpoint=loaded.checkpoint.record,
         family=loaded.recognition.family,
@@ -353,7 +353,7 @@ def _capture_record(carried: Sequence[_Carried]) -> CaptureRecord:
 def _facts(loaded: Loaded, request: Request) -> dict[str, str]:
     """What travels in the artifact's own metadata."""
     return {
-        FACTS_PREFIX + "version": lading.__version__,
+        FACTS_PREFIX + "version": __version__,
         FACTS_PREFIX + "checkpoint.sha256": loaded.checkpoint.record.sha256,
         FACTS_PREFIX + "family": loaded.recognition.family,
         FACTS_PREFIX + "labels": json.dumps(loaded.task.labels, ensure_ascii=False),

@@ -1,0 +1,47 @@
+# Each target does everything from a bare machine with Python 3.10-3.13 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check conformance bench phantoms clean
+
+help:            ## what there is
+	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
+
+install: $(READY) ## .venv with everything, at the versions in constraints.txt
+
+# dynamic-network-architectures is the tests' outside oracle. It asks for timm, which would pull
+# another build of torch and is not needed by the part that is used: hence --no-deps.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14) and 'lading needs Python 3.10 to 3.13, this is ' + sys.version.split()[0])"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps dynamic-network-architectures
+	touch $(READY)
+
+demo: $(READY)   ## carry the embedded checkpoint to Core ML and ONNX, and draw the result
+	$(BIN)/lading demo
+
+test: $(READY)   ## all tests, the full-size network's included
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, format, types, and the way of the imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+conformance: $(READY) ## lading.mil against coremltools' own operation suite
+	$(BIN)/python -m pytest tests/mil/test_contract.py
+
+bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
+	$(BIN)/python -m tests.bench
+
+phantoms: $(READY) ## train the demo's checkpoint again (minutes)
+	$(BIN)/python -m recipes.camus_segmentation.train --out build/camus_segmentation.pth
+
+clean:           ## everything that was made here
+	rm -rf $(VENV) build dist src/*.egg-info lading-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
