@@ -40,6 +40,17 @@ class Storage:
     name: str
 
 
+@dataclass(eq=False)
+class Waiting:
+    """A numpy dtype or array whose state comes later, in a BUILD of its own.
+
+    numpy gives one and the same object for every ``dtype("f8")``; each of these is its own, so
+    that a state meant for one is never given to another.
+    """
+
+    kind: np.dtype[Any] | None = None
+
+
 def _malformed(subject: str, found: str, expected: str) -> CheckpointError:
     return CheckpointError(
         subject,
@@ -176,8 +187,12 @@ def device(*parts: Any) -> torch.device:
 
 
 # ----------------------------------------------------------------------------------------- numpy
-def dtype(code: Any = None, *_: Any) -> np.dtype[Any]:
+def waiting_dtype(code: Any = None, *_: Any) -> Waiting:
     """``numpy.dtype(code, align, copy)``; only plain element types, by their codes."""
+    return Waiting(_dtype(code))
+
+
+def _dtype(code: Any) -> np.dtype[Any]:
     if isinstance(code, str) and code in ("O", "O8"):
         return np.dtype(object)
     if not isinstance(code, str) or not _SCALAR_TYPE.fullmatch(code):
@@ -185,8 +200,26 @@ def dtype(code: Any = None, *_: Any) -> np.dtype[Any]:
     return np.dtype(code)
 
 
-def dtype_state(made: np.dtype[Any], state: Any) -> Any:
-    """What ``dtype.__setstate__`` would give: the byte order; with fields, a placeholder."""
+def waiting_array(*_: Any) -> Waiting:
+    """``numpy.core.multiarray._reconstruct``: an array that waits for its state."""
+    return Waiting()
+
+
+def set_state(waiting: Waiting, state: Any) -> Any:
+    """What ``__setstate__`` of the dtype or the array would give."""
+    return _array_state(state) if waiting.kind is None else _dtype_state(waiting.kind, state)
+
+
+def _known(kind: Any) -> np.dtype[Any]:
+    """The dtype itself, also where its state never came."""
+    kind = kind.kind if isinstance(kind, Waiting) else kind
+    if not isinstance(kind, np.dtype) or kind.hasobject:
+        raise NotPlainError
+    return kind
+
+
+def _dtype_state(made: np.dtype[Any], state: Any) -> Any:
+    """The byte order and, for dates, the unit; with fields, a placeholder."""
     if not isinstance(state, tuple) or len(state) < 5:
         raise NotPlainError
     order, *fields = state[1:5]
@@ -194,7 +227,7 @@ def dtype_state(made: np.dtype[Any], state: Any) -> Any:
         return Placeholder("numpy", "dtype", (str(made),), state=state)
     if made.kind in "mM" and len(state) > 8:
         # Dates keep their unit here: ({}, (b"s", 1, 1, 1)) for seconds.
-        made = dtype(f"{made.kind}8[{_date_unit(state[8])}]")
+        made = _dtype(f"{made.kind}8[{_date_unit(state[8])}]")
     return made.newbyteorder(order) if order in "<>" else made
 
 
@@ -210,9 +243,7 @@ def scalar(kind: Any, raw: Any = b"") -> Any:
 
     float32 and float16 widen to float exactly; dates and other kinds stay numpy's.
     """
-    if not isinstance(kind, np.dtype) or kind.hasobject:
-        raise NotPlainError
-    raw = _raw(raw)
+    kind, raw = _known(kind), _raw(raw)
     if len(raw) != kind.itemsize:
         raise ValueError(f"{len(raw)} bytes for a {kind}")
     if not kind.itemsize:
@@ -221,25 +252,21 @@ def scalar(kind: Any, raw: Any = b"") -> Any:
     return one.item() if kind.kind in "biufcSU" and kind.char not in "gG" else one
 
 
-def empty_array(*_: Any) -> np.ndarray[Any, Any]:
-    """``numpy.core.multiarray._reconstruct``: an array that waits for its state."""
-    return np.empty(0, dtype=np.uint8)
-
-
-def array_state(waiting: np.ndarray[Any, Any], state: Any) -> Any:
-    """What ``ndarray.__setstate__`` would give; arrays of objects become placeholders."""
+def _array_state(state: Any) -> Any:
+    """The array; one of objects becomes a placeholder."""
     if not isinstance(state, tuple) or len(state) < 4:
         raise ValueError("an array's state of another form")
     shape, kind, fortran, raw = state[-4:]
-    if not isinstance(kind, np.dtype) or kind.hasobject:
+    try:
+        kind = _known(kind)
+    except NotPlainError:
         return Placeholder("numpy", "ndarray", state=state)
     return array(_raw(raw), kind, shape, "F" if fortran else "C")
 
 
 def array(raw: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray[Any, Any]:
     """``numpy.core.numeric._frombuffer``: an array of `shape` over exactly its bytes."""
-    if not isinstance(kind, np.dtype) or kind.hasobject:
-        raise NotPlainError
+    kind = _known(kind)
     shape = _whole(shape, "shape of an array")
     raw = _raw(raw)
     needed = math.prod(shape) * kind.itemsize

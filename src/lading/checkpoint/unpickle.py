@@ -32,6 +32,8 @@ from lading.errors import CheckpointError, LadingError, UnsafeFileError
 MAX_OPCODES = 10_000_000
 #: Digits of a number written as text; more takes quadratic time to read.
 MAX_DIGITS = 4_000
+#: Whole numbers as keys lie below this.
+MAX_KEY = 1 << 60
 
 
 _MARK = object()
@@ -61,6 +63,8 @@ class Machine:
         self.persistent = persistent
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        #: memo entries of what waits for its state, by identity
+        self.waiting: dict[int, list[int]] = {}
         self.opcode_at = position
 
     # ------------------------------------------------------------------------------ the loop
@@ -170,7 +174,9 @@ class Machine:
         self._push(self.memo[index])
 
     def _put(self, index: int) -> None:
-        self.memo[index] = self._top()
+        value = self.memo[index] = self._top()
+        if isinstance(value, rebuild.Waiting):
+            self.waiting.setdefault(id(value), []).append(index)
 
     # ------------------------------------------------------------------------------- objects
     def _named(self, module: Any, name: Any) -> Any:
@@ -224,10 +230,8 @@ class Machine:
                 raise self.malformed("a namespace whose state is no dict")
             for key, item in state.items():
                 self._set(value, key, item)
-        elif isinstance(value, np.ndarray):
-            return rebuild.array_state(value, state)
-        elif isinstance(value, np.dtype):
-            return rebuild.dtype_state(value, state)
+        elif isinstance(value, rebuild.Waiting):
+            return rebuild.set_state(value, state)
         elif isinstance(value, Named):
             raise self.unsafe(f"a change to {value} itself")
         else:
@@ -237,8 +241,8 @@ class Machine:
     def _replace(self, old: Any, new: Any) -> None:
         self.stack[-1] = new
         if new is not old:
-            for index, value in self.memo.items():
-                if value is old:
+            for index in self.waiting.pop(id(old), ()):
+                if self.memo[index] is old:
                     self.memo[index] = new
 
     def _set(self, target: Any, key: Any, value: Any) -> None:
@@ -376,6 +380,9 @@ class Machine:
 def _plain_key(key: Any, depth: int) -> bool:
     if isinstance(key, tuple):
         return depth > 0 and len(key) <= 64 and all(_plain_key(one, depth - 1) for one in key)
+    if isinstance(key, int):
+        # Beyond it Python's hashes repeat at will, and a dict takes quadratic time.
+        return -MAX_KEY < key < MAX_KEY
     return not isinstance(key, (list, dict, set, frozenset, np.ndarray, bytearray))
 
 
