@@ -89,16 +89,15 @@ def save_built(
 ) -> Path:
     """The package that `built` loads; nothing is optimised away."""
     import coremltools as ct
-    from coremltools.converters.mil.mil import Builder as mb
-    from coremltools.converters.mil.mil import types
+    from coremltools.converters.mil.mil import Builder, types
 
     target = getattr(ct.target, opset)
     specs = [
-        mb.TensorSpec(shape=tuple(shape), dtype=types.string_to_builtin(dtype))
+        Builder.TensorSpec(shape=tuple(shape), dtype=types.string_to_builtin(dtype))
         for shape, dtype in inputs.values()
     ]
     # Names of the builder's inputs are those of the function's parameters.
-    program = mb.program(input_specs=specs, opset_version=target)(function)
+    program = Builder.program(input_specs=specs, opset_version=target)(function)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = ct.convert(
