@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 import pickle
 import struct
 import tarfile
@@ -425,6 +426,25 @@ def found(path: Path, kind: type[Exception] = CheckpointError, **options: Any) -
 
 def test_a_missing_file(tmp_path: Path) -> None:
     assert found(tmp_path / "no.pth").found == "no such file"
+
+
+def test_what_the_computer_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "m.pth").write_bytes(b"x")
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "glob", refuse)
+    for path in (tmp_path / "m.pth", tmp_path):
+        problem = found(path)
+        assert problem.subject == str(path)
+        assert problem.found == "Permission denied"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.pth")
+    assert "neither a regular file" in found(tmp_path / "m.pth").found
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ class Checkpoint:
         record: path, digest, container, and the steps from the file to the tensors.
         tensors: every tensor name of the network, aliases included, in the file's order.
         aliases: second names, each to the first name of the same storage (or of equal bytes where
-            the writer unshared them). The first name is not among the keys.
+            the writer unshared them). The first name is not among the keys. It is the one that
+            the rebuilt module uses, by the rule in `lading.checkpoint.aliases`.
         conflicts: names that should be one tensor and differ.
         metadata: everything in the file that is not the network's tensors: plain values, and
             inert placeholders for classes that lading does not know.

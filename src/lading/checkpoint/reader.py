@@ -15,7 +15,7 @@ from lading.checkpoint import (
 )
 from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.model import Checkpoint
-from lading.checkpoint.source import Source
+from lading.checkpoint.source import Source, unreadable
 from lading.errors import RequestError
 from lading.evidence import CheckpointRecord
 
@@ -51,7 +51,10 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
     if path.is_dir():
         stage = which if which in folder.STAGES else None
         which = None if stage else which
-        path, steps = folder.find(path, fold, stage)
+        try:
+            path, steps = folder.find(path, fold, stage)
+        except OSError as problem:
+            raise unreadable(path, problem) from None
     elif fold is not None:
         raise RequestError(
             f"--fold {fold}",

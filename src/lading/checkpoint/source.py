@@ -31,6 +31,12 @@ class Source:
             CheckpointError: it is missing, empty, no regular file or cannot be opened.
         """
         self.path = path
+        try:
+            self._open(path)
+        except OSError as problem:
+            raise unreadable(path, problem) from None
+
+    def _open(self, path: Path) -> None:
         if not path.exists():
             raise CheckpointError(
                 str(path),
@@ -45,28 +51,20 @@ class Source:
                 expected="a checkpoint file",
                 remedy="copy the checkpoint to an ordinary file",
             )
-        try:
-            with path.open("rb") as file:
-                self.size = os.fstat(file.fileno()).st_size
-                if not self.size:
-                    raise CheckpointError(
-                        str(path),
-                        found="an empty file (0 bytes)",
-                        expected="a checkpoint",
-                        remedy="copy or download it again",
-                    )
-                # A private mapping: torch wants writable memory, the file must never change.
-                self.data = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_COPY)
-                state = hashlib.sha256()
-                while chunk := file.read(_CHUNK):
-                    state.update(chunk)
-        except OSError as problem:
-            raise CheckpointError(
-                str(path),
-                found=problem.strerror or str(problem),
-                expected="a file that can be read",
-                remedy="check its permissions and the disk",
-            ) from None
+        with path.open("rb") as file:
+            self.size = os.fstat(file.fileno()).st_size
+            if not self.size:
+                raise CheckpointError(
+                    str(path),
+                    found="an empty file (0 bytes)",
+                    expected="a checkpoint",
+                    remedy="copy or download it again",
+                )
+            # A private mapping: torch wants writable memory, the file must never change.
+            self.data = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_COPY)
+            state = hashlib.sha256()
+            while chunk := file.read(_CHUNK):
+                state.update(chunk)
         self.sha256 = state.hexdigest()
 
     def tensor(self, offset: int, nbytes: int) -> torch.Tensor:
@@ -75,3 +73,13 @@ class Source:
             return torch.empty(0, dtype=torch.uint8)
         view = torch.frombuffer(self.data, dtype=torch.uint8, count=nbytes, offset=offset)
         return view if offset % _ALIGNMENT == 0 else view.clone()
+
+
+def unreadable(path: Path, problem: OSError) -> CheckpointError:
+    """The error for a path that the computer refuses to read."""
+    return CheckpointError(
+        str(path),
+        found=problem.strerror or str(problem),
+        expected="a file that can be read",
+        remedy="check its permissions and the disk",
+    )
