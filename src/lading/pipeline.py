@@ -15,7 +15,7 @@ from typing import Any
 
 from lading import checkpoint as checkpoints
 from lading import family as family_module
-from lading import ledger, storage
+from lading import ledger, schema, storage
 from lading.capture import Axes, Captured, capture
 from lading.checkpoint import Checkpoint
 from lading.environment import describe as environment
@@ -171,6 +171,7 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
         )
         progress("sign", str(request.out / storage.BILL))
         with storage.told(request.out):
+            (folder / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
             (folder / storage.BILL).write_text(dumps(bill), encoding="utf-8")
         storage.publish(folder, request.out)
     return bill

@@ -19,6 +19,7 @@ from lading.errors import StorageError
 
 #: What lading itself writes into a folder; ``--force`` replaces these and nothing else.
 BILL = "lading.json"
+SCHEMA = "lading.schema.json"
 REJECTED = "rejected"
 
 
