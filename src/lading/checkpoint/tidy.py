@@ -220,6 +220,13 @@ def _split(value: Any, subject: str) -> tuple[dict[str, torch.Tensor], dict[str,
             beside[str(key)] = one
         elif isinstance(one, torch.Tensor):
             state[key] = one
+        elif isinstance(one, Placeholder) and one.module in ("torch._utils", "torch._tensor"):
+            raise CheckpointError(
+                f"{subject}, tensor {key}",
+                found=f"a tensor of a special kind ({one.name.removeprefix('_rebuild_')})",
+                expected="a dense tensor of plain numbers",
+                remedy="save it dense, e.g. tensor.to_dense()",
+            )
         else:
             beside[key] = one
     return state, beside

@@ -20,7 +20,7 @@ import torch
 from lading.checkpoint.inert import Named
 from lading.checkpoint.rebuild import Storage, view
 from lading.checkpoint.source import Source
-from lading.checkpoint.torch_zip import big_endian, element_type
+from lading.checkpoint.torch_zip import big_endian, check_not_quantised, element_type
 from lading.checkpoint.unpickle import Machine
 from lading.errors import CheckpointError
 
@@ -119,6 +119,7 @@ def _persistent(
         raise _malformed(subject, f"a storage described as {str(identity)[:100]}")
     _, kind, key, _, numel, *rest = identity
     dtype = element_type(kind)
+    check_not_quantised(kind, subject)
     if dtype is None or type(numel) is not int or not 0 <= numel < 1 << 48:
         raise _malformed(subject, f"a storage of type {kind} with {str(numel)[:30]} elements")
     if not isinstance(key, str):

@@ -250,6 +250,7 @@ def read(source: Source) -> tuple[Any, list[str]]:
             raise machine.malformed(f"a storage described as {str(identity)[:100]}")
         _, kind, key, _, numel = identity
         dtype, name = element_type(kind), f"{root}data/{key}"
+        check_not_quantised(kind, str(source.path))
         if dtype is None or not isinstance(numel, int):
             raise machine.malformed(f"a storage of type {kind} with {numel!r} elements")
         if not isinstance(key, str) or name not in archive.entries:
@@ -278,6 +279,21 @@ def element_type(kind: Any, suffix: str = "Storage") -> torch.dtype | None:
     if kind.module not in ("torch", "torch.cuda", "torch.storage"):
         return None
     return ELEMENTS.get(kind.name.removesuffix(suffix))
+
+
+def check_not_quantised(kind: Any, subject: str) -> None:
+    """Refuse the storage classes of quantised tensors, ``torch.QInt8Storage`` and its kin.
+
+    Raises:
+        CheckpointError: `kind` is one of them.
+    """
+    if isinstance(kind, Named) and kind.name.startswith(("QInt", "QUInt")):
+        raise CheckpointError(
+            subject,
+            found=f"quantised tensors ({kind.name})",
+            expected="tensors of plain numbers",
+            remedy="give the checkpoint from before quantisation",
+        )
 
 
 def big_endian(subject: str) -> CheckpointError:
