@@ -1,7 +1,9 @@
 """The file as bytes: opened once, mapped into memory, digested as a stream.
 
 Tensors are views of a private mapping, so reading costs no second copy of them and writing to one
-never reaches the file. The file must stay in place while its tensors are in use.
+never reaches the file. Only what the container left unaligned (torch's files from before 1.6, or
+an archive packed by another tool) is copied. The file must not be overwritten while its tensors
+are in use; replacing or deleting it is harmless where the system keeps mapped files.
 """
 
 from __future__ import annotations
