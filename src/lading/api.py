@@ -29,7 +29,7 @@ from lading.verify.probes import files_in
 class Inspection:
     """A checkpoint, looked at.
 
-    `ledger` is empty and `summary` None while a conflict keeps it open.
+    `ledger` is empty and `summary` None where the ledger cannot be closed; `refused` says why.
     """
 
     checkpoint: CheckpointRecord
@@ -38,6 +38,7 @@ class Inspection:
     aliases: Mapping[str, str]
     summary: LedgerSummary | None
     ledger: tuple[LedgerLine, ...]
+    refused: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -46,6 +47,7 @@ class Inspection:
             **to_json(self.recognition),
             "ledger_summary": to_json(self.summary),
             "ledger": to_json(self.ledger),
+            "refused": self.refused,
             "tensors": to_json(self.shapes),
             "aliases": to_json(self.aliases),
         }
@@ -76,13 +78,17 @@ def inspect(
     checkpoint, (kind, recognition) = pipeline.read(place, given=settings or {}, fold=fold)
     summary: LedgerSummary | None = None
     lines: tuple[LedgerLine, ...] = ()
-    if not family.unsettled(recognition):
+    refused = ""
+    try:
+        family.require_settled(recognition)
         rebuilt = kind.build(recognition)
         closed = ledger.close(rebuilt.module, checkpoint, rebuilt.unused, rebuilt.spellings)
         summary, lines = closed.summary, closed.lines
+    except LadingError as error:
+        refused = str(error)
     shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
     return Inspection(
-        checkpoint.record, recognition, shapes, dict(checkpoint.aliases), summary, lines
+        checkpoint.record, recognition, shapes, dict(checkpoint.aliases), summary, lines, refused
     )
 
 

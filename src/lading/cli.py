@@ -42,16 +42,19 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from lading import api, terminal
 
     shown = api.inspect(arguments.path, settings=arguments.set, fold=arguments.fold)
+    status = 0
+    if isinstance(shown, api.Inspection) and shown.refused:
+        status = 2
     if arguments.json:
-        return _print_json(shown.as_dict())
-    if isinstance(shown, api.ArtifactInspection):
+        _print_json(shown.as_dict())
+    elif isinstance(shown, api.ArtifactInspection):
         terminal.artifact(_console(), shown.artifact)
-    else:
+    elif not arguments.quiet:
         terminal.inspection(
             _console(), shown.checkpoint, shown.recognition, shown.summary,
-            shown.shapes, shown.aliases,
+            shown.shapes, shown.aliases, shown.refused,
         )  # fmt: skip
-    return 0
+    return status
 
 
 def _convert(arguments: argparse.Namespace) -> int:

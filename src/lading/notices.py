@@ -24,13 +24,16 @@ _NORMAL = (
 _HOUSEKEEPING = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning)
 _PATHS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\s'\":]*[/\\]")
 
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+
 
 class Notices(list[str]):
-    """Messages in the order they first came, each once, without paths of this computer."""
+    """Messages in the order they first came, each once, without this computer's paths and
+    memory addresses."""
 
     def add(self, text: str) -> None:
         """Takes `text` unless it is known to be normal or already there."""
-        line = _PATHS.sub("", " ".join(text.split()))
+        line = _ADDRESS.sub("0x…", _PATHS.sub("", " ".join(text.split())))
         if line and line not in self and not any(p.search(line) for p in _NORMAL):
             self.append(line)
 

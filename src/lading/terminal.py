@@ -110,7 +110,7 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
     table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
     for name in ("runtime", "measured", "worst", "gate", "probes", "verdict"):
         table.add_column(name, justify="right" if name in ("worst", "gate", "probes") else "left")
-    for one in many:
+    for one in sorted(many, key=lambda one: one.verdict == "not run"):
         verdict = Text(one.verdict, style=STYLE[one.verdict])
         gated = [metric for metric in one.metrics if metric.gate is not None]
         if not gated:
@@ -157,6 +157,7 @@ def inspection(
     summary: LedgerSummary | None,
     shapes: Mapping[str, tuple[int, ...]],
     aliases: Mapping[str, str],
+    refused: str = "",
 ) -> None:
     """A checkpoint: what it is, its hyper-parameters with evidence, its tensors as a tree."""
     console.print(Text(recognition.title, style="bold") + Text(f"  {record.path}"), soft_wrap=True)
@@ -188,6 +189,8 @@ def inspection(
             console.print(f"  {claim.evidence}: {show(claim.value)} ({claim.source})")
     console.print()
     console.print(tensor_tree(shapes, aliases))
+    if refused:
+        console.print(Text("\nit cannot be converted as it is: ", style="bold red") + Text(refused))
 
 
 def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]) -> Tree:

@@ -56,6 +56,9 @@ STORAGE: dict[str, torch.dtype] = {
 _MASKS = {"uint16": 0xFFFF, "uint32": 0xFFFFFFFF}
 _ROUNDED = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
+#: Elements rounded at once: a megabyte of float32.
+_PART = 1 << 18
+
 Finish: TypeAlias = Callable[[Any], Any]
 
 
@@ -127,7 +130,7 @@ def finisher(kind: ValueType, precision: str, *, exact: bool) -> Finish | None:
         if mask is not None:
             value = value & mask
         if grid is not None:
-            value = value.to(grid).float()
+            value = _rounded(value, grid)
         if shape is not None and value.shape != shape:
             raise ProgramError(
                 "result",
@@ -138,6 +141,18 @@ def finisher(kind: ValueType, precision: str, *, exact: bool) -> Finish | None:
         return value
 
     return finish
+
+
+def _rounded(value: torch.Tensor, grid: torch.dtype) -> torch.Tensor:
+    """A fresh result on the `grid`, in place: large ones in parts, so that what is converted is
+    still in the cache when it comes back, and no second large tensor is ever allocated."""
+    if value._is_view():
+        return value.to(grid).float()
+    if value.numel() <= _PART or not value.is_contiguous():
+        return value.copy_(value.to(grid))
+    for part in value.view(-1).split(_PART):  # type: ignore[no-untyped-call]
+        part.copy_(part.to(grid))
+    return value
 
 
 def _convert(value: torch.Tensor, want: torch.dtype, kind: ValueType) -> torch.Tensor:

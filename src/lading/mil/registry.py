@@ -33,7 +33,10 @@ Arrival = Literal["tensor", "all", "as is", "block", "plain"]
 
 
 def exact(function: _F) -> _F:
-    """Mark an operation whose results are elements of its inputs: there is nothing to round."""
+    """Mark an operation whose results are elements of its inputs: there is nothing to round.
+
+    Only such an operation may return an input or a view of one: other results are rounded in place.
+    """
     function.__dict__["exact"] = True
     return function
 

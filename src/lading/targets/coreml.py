@@ -92,7 +92,7 @@ class CoreML:
     def describe(self, path: Path) -> ArtifactRecord:
         model = mil.load(path)
         half = any(
-            value.type.dtype == "fp16"
+            value.type.dtype == "float16"
             for function in model.program.functions.values()
             for op in function.block.walk()
             for value in op.outputs

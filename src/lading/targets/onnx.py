@@ -20,6 +20,8 @@ from lading.target import Precision, Settings
 #: Where a node keeps the module path that made it.
 MODULE_KEY = "lading.module"
 _AXIS_NAMES = {0: "batch", 2: "height", 3: "width", 4: "depth"}
+#: An axis without an upper bound.
+OPEN = 2**31 - 1
 #: protobuf holds no more in one message
 _ONE_FILE = 2_000_000_000
 
@@ -68,8 +70,8 @@ class ONNX:
             bytes=size_of(path),
             sha256=of_path(path),
             precision="fp32",
-            inputs=tuple(as_tensor(port) for port in interface.inputs),
-            outputs=interface.outputs,
+            inputs=tuple(as_tensor(port, captured.axes) for port in interface.inputs),
+            outputs=tuple(as_tensor(port, captured.axes) for port in interface.outputs),
             route=captured.route,
             details={"opset": str(settings.opset), "converter": f"torch {torch.__version__}"},
         )
@@ -103,9 +105,38 @@ class ONNX:
 TARGET = ONNX()
 
 
-def as_tensor(port: Port) -> Port:
-    """The port as ONNX has it: a picture arrives as the float array of its values."""
-    return replace(port, kind="tensor", color=None) if port.kind == "image" else port
+def as_tensor(port: Port, axes: Axes) -> Port:
+    """The port as ONNX has it: pictures arrive as the float array of their values, and axes that
+    were left open take anything from one step up (within the sizes that were asked for).
+    """
+    plain = replace(port, kind="tensor", color=None) if port.kind == "image" else port
+    if not axes:
+        return plain
+    spatial = range(
+        port.class_axis + 1 if port.class_axis else _first_spatial(port), len(port.shape)
+    )
+    ranges = []
+    for axis, size in enumerate(port.shape):
+        if axis == 0 and "batch" in axes:
+            ranges.append((1, OPEN))
+        elif axis in spatial and "size" in axes:
+            ranges.append(_sizes(port, axis))
+        else:
+            ranges.append((size, size))
+    return replace(plain, ranges=tuple(ranges), enumerated=())
+
+
+def _first_spatial(port: Port) -> int:
+    return 1 if port.meaning == "labels" else 2
+
+
+def _sizes(port: Port, axis: int) -> tuple[int, int]:
+    if port.enumerated:
+        sizes = [shape[axis] for shape in port.enumerated]
+        return min(sizes), max(sizes)
+    if port.ranges:
+        return port.ranges[axis]
+    return (port.multiples[axis] if port.multiples else 1), OPEN
 
 
 def _from_export(captured: Captured, settings: Settings) -> Any:

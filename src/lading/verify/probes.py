@@ -112,16 +112,29 @@ def fits(probe: Probe, ports: Iterable[Port]) -> bool:
 def _allows(port: Port, shape: tuple[int, ...]) -> bool:
     if port.enumerated:
         return shape in port.enumerated
-    if port.ranges:
-        return all(low <= n <= high for n, (low, high) in zip(shape, port.ranges, strict=True))
-    return shape == port.shape
+    if not port.ranges:
+        return shape == port.shape
+    steps = port.multiples or (1,) * len(shape)
+    return len(shape) == len(port.ranges) and all(
+        low <= n <= high and n % step == 0
+        for n, (low, high), step in zip(shape, port.ranges, steps, strict=True)
+    )
 
 
 def _other_shapes(interface: Interface) -> list[tuple[int, ...]]:
-    """Every listed shape but the default, or the two corners of the ranges."""
-    port = interface.inputs[0]
-    corners = [tuple(low for low, _ in port.ranges), tuple(high for _, high in port.ranges)]
-    shapes = [*port.enumerated, *(corners if port.ranges else [])]
+    """Shapes beyond the default that the options allow: every listed one, the corners of the
+    ranges, a batch of two, one step larger.
+    """
+    port, dynamic = interface.inputs[0], interface.options.dynamic
+    shapes = list(port.enumerated)
+    if port.ranges:
+        shapes += [tuple(bounds[i] for bounds in port.ranges) for i in (0, 1)]
+    if "batch" in dynamic:
+        shapes.append((2, *port.shape[1:]))
+    if "size" in dynamic:
+        steps = port.multiples or (1,) * len(port.shape)
+        grown = (n + step for n, step in zip(port.shape[2:], steps[2:], strict=True))
+        shapes.append((*port.shape[:2], *grown))
     return [shape for shape in dict.fromkeys(shapes) if shape != port.shape]
 
 

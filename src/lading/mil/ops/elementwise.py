@@ -229,7 +229,9 @@ def cast(x: Tensor, dtype: str) -> Tensor:
     if dtype == "bool":
         return x != 0
     if dtype in _FLOATS:
-        return x.to(torch.float64 if dtype.endswith("64") else torch.float32)
+        # What is rounded afterwards must not be the input itself.
+        copy = dtype in ("fp16", "float16")
+        return x.to(torch.float64 if dtype.endswith("64") else torch.float32, copy=copy)
     low, high = _LIMITS[dtype]
     if x.is_floating_point():
         # float64 holds every bound but int64's upper one, which converts to itself by saturation.

@@ -71,6 +71,8 @@ def _linear(x: Tensor, sizes: Sequence[int], mode: str) -> Tensor:
     for dim, size in enumerate(sizes, x.dim() - len(sizes)):
         span = torch.tensor(wide.shape[dim], dtype=torch.float64)
         wide = _along(wide, dim, _points(mode, span, size))
+    if not sizes:
+        return x.clone()
     return wide if wide.dtype == kind else wide.round().to(kind)
 
 

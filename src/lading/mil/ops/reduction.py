@@ -55,6 +55,7 @@ def reduce_min(x: Tensor, axes: Sequence[int] | None = None, keep_dims: bool = F
 
 
 def reduce_prod(x: Tensor, axes: Sequence[int] | None = None, keep_dims: bool = False) -> Tensor:
+    x = x.clone()
     for dim in sorted(_dims(x, axes), reverse=True):
         x = x.prod(dim, keepdim=keep_dims)
     return x
