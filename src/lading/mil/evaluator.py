@@ -77,15 +77,17 @@ class Steps:
                 result = step.call(slots, taps)
                 took = time.perf_counter() - start
                 results = [result] if len(step.outputs) == 1 else result
+                if taps.statistics:  # rounding is in place: keep what was computed
+                    seen = [_copy(one) for one in results or ()]
                 _store(step, results, slots)
                 name = step.op.outputs[0].name if step.op.outputs else step.op.name
                 if taps.times:
                     taps.seconds[name] = taps.seconds.get(name, 0.0) + took
-                for value, slot, computed in zip(
-                    step.op.outputs, step.outputs, results or (), strict=True
+                for place, (value, slot) in enumerate(
+                    zip(step.op.outputs, step.outputs, strict=True)
                 ):
                     if taps.statistics:
-                        taps.measure(step.op, value, computed, slots[slot])
+                        taps.measure(step.op, value, seen[place], slots[slot])
                     taps.keep(value, slots[slot])
                     if value.name == taps.until:
                         raise _Stop
@@ -95,6 +97,10 @@ class Steps:
             raise
         except Exception as reason:
             _explain(step, reason)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _store(step: Step, results: Sequence[Any] | None, slots: Slots) -> None:

@@ -15,6 +15,8 @@ from lading.mil.registry import exact
 @exact
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
     """To `shape`; 0 keeps the size of the same dimension, -1 takes what is left."""
+    if 0 not in shape:
+        return x.reshape(shape)
     sizes = [x.shape[i] if n == 0 and i < x.dim() else n for i, n in enumerate(shape)]
     return x.reshape(sizes) if x.numel() else x.reshape(_resolved(x, sizes))
 
@@ -22,6 +24,8 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
 @exact
 def reshape_ios17(x: Tensor, shape: Sequence[int]) -> Tensor:
     """As before, and a 0 counts its dimension from the right, where there is one, else 1."""
+    if 0 not in shape:
+        return x.reshape(shape)
     offset = x.dim() - len(shape)
     sizes = [
         n if n else (x.shape[i + offset] if i + offset >= 0 else 1) for i, n in enumerate(shape)
@@ -147,6 +151,19 @@ def slice_by_index(
     squeeze_mask: Sequence[bool] | None = None,
 ) -> Tensor:
     """Python's ``x[begin:end:stride]`` in every dimension; a mask leaves its bound open."""
+    if squeeze_mask is None and (stride is None or min(stride) > 0):
+        rank = x.dim()
+        opens, closes, steps = begin_mask or [False] * rank, end_mask or [False] * rank, stride
+        return x[
+            tuple(
+                slice(
+                    None if opens[i] else begin[i],
+                    None if closes[i] else end[i],
+                    steps[i] if steps else None,
+                )
+                for i in range(rank)
+            )
+        ]
     spans, gone = _spans(x, begin, end, stride, begin_mask, end_mask, squeeze_mask)
     result, turned = _view(x, spans)
     if turned:
