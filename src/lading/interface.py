@@ -112,7 +112,13 @@ class ZScore(nn.Module):
         self.axes = tuple(range(2, 2 + spatial))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        centred = x - x.mean(dim=self.axes, keepdim=True)
+        # From the first pixel: the mean of a constant image is off by a rounding in fp32, and the
+        # floor would blow that up to ±1. Both formulas are the same for any shift.
+        corner = x
+        for axis in self.axes:
+            corner = corner.narrow(axis, 0, 1)
+        shifted = x - corner
+        centred = shifted - shifted.mean(dim=self.axes, keepdim=True)
         variance = (centred * centred).mean(dim=self.axes, keepdim=True)
         return centred / variance.sqrt().clamp(min=ZSCORE_FLOOR)
 
@@ -178,13 +184,23 @@ class Interface:
     task: Task
 
     def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
-        """Inputs of the default shapes with `batch` samples, standard normal, by name.
+        """Inputs of the default shapes with `batch` samples, by name: standard normal, or for
+        whole numbers any of the port's range.
 
         An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
         """
         generator = torch.Generator().manual_seed(seed)
-        shapes = {port.name: (batch, *port.shape[1:]) for port in self.inputs}
-        return {n: torch.randn(shape, generator=generator) for n, shape in shapes.items()}
+        shapes = [(batch, *port.shape[1:]) for port in self.inputs]
+        ports = zip(self.inputs, shapes, strict=True)
+        return {port.name: _sample(port, shape, generator) for port, shape in ports}
+
+
+def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    if not port.dtype.startswith("int"):
+        return torch.randn(shape, generator=generator)
+    low, high = port.value_range or (0, 1)
+    ids = torch.randint(int(low), int(high) + 1, shape, generator=generator)
+    return ids.to(getattr(torch, port.dtype))
 
 
 def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
@@ -204,6 +220,13 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
     prepare: list[nn.Module] = []
     port = _sized(source, options, spatial)
 
+    if not options.image and (options.scale != 1.0 or any(options.bias)):
+        raise RequestError(
+            f"--scale {options.scale:g} --bias {','.join(f'{b:g}' for b in options.bias)}",
+            found="no picture to apply them to",
+            expected="--input-image beside them",
+            remedy="add --input-image grayscale (or rgb), or leave --scale and --bias out",
+        )
     if options.image:
         wanted = 1 if options.image == "grayscale" else 3
         if wanted != channels or spatial != 2:

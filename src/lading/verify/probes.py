@@ -146,6 +146,8 @@ def _draw(kind: str, ports: Sequence[Port], seed: int, shape: tuple[int, ...] = 
 
 
 def _values(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    if port.dtype.startswith("int"):
+        return _ids(kind, port, shape, generator)
     normalised = port.meaning.startswith("normalised")
     low, high = port.value_range or NORMALISED_RANGE
     if kind == "zeros":
@@ -164,8 +166,35 @@ def _values(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.
             values = np.floor(generator.uniform(low, high + 1, shape)).clip(low, high)
     else:
         draw = _shapes if kind == "shapes" else _stripes
-        planes = np.stack([draw(shape[2:], generator) for _ in range(shape[1])])
-        values = np.broadcast_to(pictures.for_port(np.rint(planes * 255.0), port), shape)
+        # Each sample its own: in a batch of equal ones a mix-up of samples would not show.
+        samples = [
+            np.stack([draw(shape[2:], generator) for _ in range(shape[1])]) for _ in range(shape[0])
+        ]
+        values = np.concatenate([pictures.for_port(np.rint(s * 255.0), port) for s in samples])
+    return np.ascontiguousarray(values, dtype=port.dtype)
+
+
+def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """Whole numbers of the port's range along the last axis, as token ids are.
+
+    Noise is any of them; shapes are a run of any, then padding with the lowest, as a short text is;
+    stripes walk through the range in even steps from somewhere; extremes take either end; zeros
+    are the lowest everywhere, as any less would be out of range.
+    """
+    low, high = (int(bound) for bound in port.value_range or (0, 1))
+    values: Array
+    if kind == "zeros":
+        values = np.full(shape, low)
+    elif kind == "extremes":
+        values = np.where(generator.integers(0, 2, shape), high, low)
+    elif kind == "stripes":
+        step = generator.integers(1, max(2, (high - low) // 8))
+        walk = generator.integers(low, high + 1) - low + step * np.arange(shape[-1])
+        values = np.broadcast_to(low + walk % (high - low + 1), shape)
+    else:
+        values = generator.integers(low, high + 1, shape)
+        if kind == "shapes":
+            values[..., generator.integers(1, shape[-1] + 1) :] = low
     return np.ascontiguousarray(values, dtype=port.dtype)
 
 
