@@ -42,7 +42,7 @@ def gather(
     index = _wrapped(indices, x.shape[axis])
     if batch_dims == 0:
         picked = x.index_select(axis, index.reshape(-1))
-        return picked.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+        return picked.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
     batch = x.shape[:batch_dims]
     rows = x.reshape(-1, *x.shape[batch_dims:])
     picks = index.reshape(len(rows), *index.shape[batch_dims:])
@@ -84,7 +84,7 @@ def gather_nd(
     place = _places(indices, tuple(x.shape[:depth]))
     rest = x.shape[depth:]
     flat = x.reshape(math.prod(x.shape[:depth]), *rest)
-    return flat[place.reshape(-1)].reshape(*indices.shape[:-1], *rest)
+    return flat[place.reshape(-1)].reshape((*indices.shape[:-1], *rest))
 
 
 # --------------------------------------------------------------------------------------- scatter
