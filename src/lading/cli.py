@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         status: int = arguments.command(arguments)
     except LadingError as error:
@@ -153,7 +153,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 # -------------------------------------------------------------------------------------- arguments
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
     parser = argparse.ArgumentParser(
         prog="lading",
         description="Carries a trained PyTorch checkpoint to Core ML and ONNX, and signs for it.",
