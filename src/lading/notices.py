@@ -70,11 +70,13 @@ def gathered(into: Notices) -> Iterator[Notices]:
             contextlib.redirect_stderr(io.StringIO()),
         ):
             warnings.simplefilter("always")
-            yield into
+            try:
+                yield into
+            finally:  # what was said before an error may well be its reason
+                for warning in caught:
+                    if not issubclass(warning.category, _HOUSEKEEPING):
+                        into.add(f"{warning.category.__name__}: {warning.message}")
     finally:
         for one, handlers, propagate in kept:
             one.handlers[:] = handlers
             one.propagate = propagate
-    for warning in caught:
-        if not issubclass(warning.category, _HOUSEKEEPING):
-            into.add(f"{warning.category.__name__}: {warning.message}")
