@@ -8,6 +8,7 @@ folder aside is hidden, named after the destination, and removed by the next run
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -59,12 +60,13 @@ def aside(out: Path) -> Iterator[Path]:
         StorageError: writing failed: the disk is full, or the place is not writable.
     """
     with told(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{out.name}.lading-"
-        for left in out.parent.glob(f"{prefix}*"):
-            if not _alive(left):
+        place = out.resolve()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{place.name}.lading-"
+        for left in place.parent.iterdir():
+            if left.name.startswith(prefix) and not _alive(left):
                 shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=out.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=place.parent))
         try:
             yield folder
         finally:
@@ -75,27 +77,28 @@ def publish(folder: Path, out: Path) -> None:
     """Moves what lies in `folder` into `out`, the bill last.
 
     A new or empty `out` appears whole in one rename. In one that holds an earlier result, the old
-    bill goes first, then each entry is replaced by rename: at no moment does a bill stand beside
-    an artifact that it does not describe.
+    bill goes first with the artifacts that it names, then each entry is replaced by rename: at no
+    moment does a bill stand beside an artifact of lading's that it does not describe. What others
+    put there stays.
 
     Raises:
         StorageError: the file system refused.
     """
     with told(out):
-        if not out.exists() or not any(out.iterdir()):
+        place = out.resolve()
+        # The working directory of a shell is filled, not replaced: the shell would lose it.
+        if not place.exists() or not (any(place.iterdir()) or place.samefile(Path.cwd())):
             folder.chmod(0o755)
-            folder.replace(out)
+            folder.replace(place)
             return
-        (out / BILL).unlink(missing_ok=True)
-        remove(out / REJECTED)
+        earlier = _artifacts(place / BILL)
+        (place / BILL).unlink(missing_ok=True)
+        for name in (*earlier, REJECTED):
+            remove(place / name)
         for entry in sorted(folder.iterdir(), key=lambda path: path.name == BILL):
-            place = out / entry.name
-            if place.is_dir():
-                place.rename(folder.parent / f"{folder.name}.old")
-                entry.replace(place)
-                remove(folder.parent / f"{folder.name}.old")
-            else:
-                entry.replace(place)
+            if entry.is_dir() or (place / entry.name).is_dir():
+                remove(place / entry.name)
+            entry.replace(place / entry.name)
 
 
 @contextmanager
@@ -124,6 +127,15 @@ def write_file(path: Path, data: bytes) -> None:
         (folder / path.name).replace(path)
 
 
+def _artifacts(bill: Path) -> list[str]:
+    """What an earlier bill names beside itself; nothing where it cannot be read."""
+    try:
+        names = [str(one["path"]) for one in json.loads(bill.read_bytes())["artifacts"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [name for name in names if name not in ("", "..") and Path(name).name == name]
+
+
 def _alive(left: Path) -> bool:
     """Whether the process that made the folder aside still runs."""
     number = left.name.rsplit(".lading-", 1)[-1].split("-")[0]
@@ -138,7 +150,7 @@ def _alive(left: Path) -> bool:
 
 def remove(path: Path) -> None:
     """Removes a file or a folder with all in it; nothing there is fine."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
