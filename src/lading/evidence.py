@@ -346,9 +346,10 @@ def _read(kind: Any, data: Any) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
-        return kind(**{name: _read(hints[name], item) for name, item in data.items()})
+        items = _of(dict, data, kind.__name__).items()
+        return kind(**{name: _read(hints[name], item) for name, item in items})
     if origin is tuple:
-        return tuple(_read(args[0], item) for item in data)
+        return tuple(_read(args[0], item) for item in _of(list, data, "a list"))
     if origin is Literal:
         if data not in args:
             raise ValueError(f"{data!r} is none of {args}")
@@ -356,6 +357,16 @@ def _read(kind: Any, data: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         inner = [arg for arg in args if arg is not type(None)]
         return None if data is None else _read(inner[0], data)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {name: _read(args[1], item) for name, item in _of(dict, data, "a mapping").items()}
     if kind is float:
+        if isinstance(data, str) and data not in ("inf", "-inf", "nan"):
+            raise ValueError(f"{data!r} is no number")
         return float(data)
+    return data if kind is Any else _of(kind, data, kind.__name__)
+
+
+def _of(kind: type, data: Any, name: str) -> Any:
+    if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
+        raise TypeError(f"{data!r} is not {name}")
     return data
