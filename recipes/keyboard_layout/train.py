@@ -30,7 +30,7 @@ from recipes.keyboard_layout.layouts import LANGUAGES, STROKES
 from recipes.keyboard_layout.network import LayoutEnsemble
 from recipes.keyboard_layout.phrases import LABELS, VOCABULARY, Habits, Phrases, encode, script
 
-BATCH = 128
+BATCH = 64
 PEAK_CNN, PEAK_TRANSFORMER, WEIGHT_DECAY, CLIP = 2e-3, 1e-3, 0.02, 1.0
 WARM = 0.06
 #: share of the time at the short width, that width, and the longest phrase drawn meanwhile
