@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -475,3 +477,42 @@ def test_a_model_of_another_type(package: Path) -> None:
 
     with pytest.raises(ProgramError, match="a model of type identity"):
         edited(package, change)
+
+
+def test_importing_the_package_is_light() -> None:
+    code = "import sys, lading.mil; print({'torch', 'coremltools', 'numpy'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_grey_pictures_of_halves(converted: Callable[..., Model]) -> None:
+    import coremltools as ct
+
+    grey = ct.colorlayout.GRAYSCALE_FLOAT16
+    x = torch.rand(1, 1, 4, 5)
+    model = converted(
+        nn.Hardtanh(-1e3, 1e3),
+        x,
+        half=True,
+        inputs=[ct.ImageType("x0", x.shape, color_layout=grey)],
+        outputs=[ct.ImageType("y", color_layout=grey)],
+    )
+    picture = Image.fromarray(x[0, 0].numpy())
+    assert picture.mode == "F"
+    got = model.predict({"x0": picture})["y"]
+    assert got.mode == "F"
+    np.testing.assert_array_equal(np.asarray(got), x[0, 0].half().float().numpy())
+    assert model.inputs[0].dtype == "float16"
+
+
+def test_an_infinity_that_came_in_is_no_overflow(converted: Callable[..., Model]) -> None:
+    model = converted(nn.Tanhshrink(), torch.zeros(5), half=True)
+    ops = model.program.functions["main"].block.operations
+    name = [op.outputs[0].name for op in ops if op.type == "sub"][-1]
+    taps = Taps(statistics=True)
+    x = np.array([np.inf, np.nan, 1.0, 2e-3, 0.0], np.float32)
+    model.predict({"x0": x}, taps=taps)
+    seen = taps.statistics_of[name]
+    # 2e-3 - tanh(2e-3) on the grid is 0 already as computed, so nothing was lost by rounding.
+    assert (seen.overflowed, seen.underflowed, seen.nans) == (0, 0, 1)
+    assert seen.maximum == np.inf

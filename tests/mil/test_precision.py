@@ -143,3 +143,11 @@ def test_a_cast_in_a_program_leaves_its_input_alone(built: Callable[..., Any]) -
     model = built(program, {"x": ((1,), "fp32")}, "iOS16")
     (got,) = model.predict({"x": np.array([1.0001])}).values()
     assert got == np.float32(1.0001) - np.float32(1)
+
+
+def test_a_view_is_never_rounded_in_place() -> None:
+    whole = torch.tensor([1.0001, 2.0002])
+    finish = precision.finisher(ValueType("tensor", "float16", (1,)), "declared", exact=False)
+    assert finish is not None
+    assert finish(whole[:1]).tolist() == [1.0]
+    assert whole.tolist() == torch.tensor([1.0001, 2.0002]).tolist()

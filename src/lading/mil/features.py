@@ -276,7 +276,7 @@ def give(feature: Feature | None, value: Any) -> Any:
         return value
     planes = value.reshape(value.shape[-3:])
     if feature.color == "GRAYSCALE_FLOAT16":
-        return Image.fromarray(planes[0].astype(np.float32), mode=None)
+        return Image.fromarray(planes[0].astype(np.float32))
     # To the nearest level, and beyond black and white clipped, as vImage does; NaN is black.
     levels = np.clip(np.rint(np.nan_to_num(planes.astype(np.float32), nan=0.0)), 0, 255)
     pixels = levels.astype(np.uint8)

@@ -15,6 +15,8 @@ from torch import nn
 import lading.mil
 from lading.errors import InputError, ProgramError, RequestError
 from lading.mil import Model, Taps
+from lading.mil.model import StateTensor
+from lading.mil.ops import control_flow
 
 mb = pytest.importorskip("coremltools.converters.mil.mil").Builder
 
@@ -227,3 +229,13 @@ def test_pipelines_of_programs(converted: Callable[..., Model], tmp_path: Path) 
     np.testing.assert_array_equal(model.parts[1].predict({"middle": inner})["end"], got["end"])
     with pytest.raises(ProgramError, match="a pipeline"):
         _ = model.program
+
+
+def test_what_was_read_from_a_state_stays_when_it_is_written() -> None:
+    kept = StateTensor(torch.zeros(2), "float32")
+    before = control_flow.read_state(kept)
+    control_flow.write_state(kept, torch.ones(2))
+    assert before.tolist() == [0, 0]
+    assert control_flow.read_state(kept).tolist() == [1, 1]
+    assert control_flow.coreml_update_state(kept, before).tolist() == [0, 0]
+    assert control_flow.read_state(kept).tolist() == [0, 0]

@@ -169,3 +169,11 @@ def test_quantised_weights_are_scaled_and_shifted() -> None:
     torch.testing.assert_close(got, ops.conv(x, wide), rtol=0, atol=0)
     with pytest.raises(NotImplementedError, match="lut"):
         ops.conv_quantized(x, w, "lut", scale, bias)
+
+
+def test_an_odd_element_of_padding_goes_to_the_end_or_the_beginning() -> None:
+    x, w = torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[[1.0, 1.0]]])
+    assert ops.conv(x, w, pad_type="same").tolist() == [[[3, 6, 4]]]
+    assert ops.conv(x, w, pad_type="same_lower").tolist() == [[[1, 3, 6]]]
+    assert ops.max_pool(x, [2], "same").tolist() == [[[2, 4, 4]]]
+    assert ops.max_pool(x, [2], "same_lower").tolist() == [[[1, 2, 4]]]
