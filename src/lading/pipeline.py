@@ -28,6 +28,7 @@ from lading.evidence import (
     Comparison,
     Port,
     Recognition,
+    RepairRecord,
     Route,
     Task,
     from_json,
@@ -35,10 +36,11 @@ from lading.evidence import (
 )
 from lading.interface import Interface, Options, wrap
 from lading.notices import Notices, gathered
+from lading.repair import repaired
 from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target, artifact_target, target
-from lading.verify import compare, probes, verdict
+from lading.verify import compare, probes, steadiness, verdict
 from lading.version import __version__
 
 #: Told when a stage begins: its name, and what it works on.
@@ -143,9 +145,8 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
     settings = replace(request.settings, facts=_facts(loaded, request))
     name = request.name or _name(loaded)
     progress("reference", "the untouched original")
-    drawn = probes.make(interface, request.data)
-    expected = compare.reference(Eager(interface), drawn)
-    voyage = _Voyage(interface, settings, drawn, expected, progress, notices)
+    original = _Original(interface, probes.make(interface, request.data))
+    voyage = _Voyage(interface, settings, original, progress, notices)
     with storage.aside(request.out) as folder:
         carried = [voyage.carry(one, name, folder, request.route) for one in wanted]
         comparisons = tuple(c for one in carried for c in one.comparisons)
@@ -163,7 +164,7 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             ledger_summary=loaded.ledger.summary,
             capture=_capture_record(carried),
             artifacts=tuple(one.artifact for one in carried),
-            probes=tuple(probe.record() for probe in drawn),
+            probes=tuple(probe.record() for probe in original.drawn),
             comparisons=comparisons,
             request=_request_record(request),
             notices=tuple(notices),
@@ -212,9 +213,8 @@ def verify(
     interface = wrap(loaded.network, loaded.task, chosen)
     record, interface = _matched(record, interface)
     progress("reference", "the untouched original")
-    drawn = probes.make(interface, data)
-    expected = compare.reference(Eager(interface), drawn)
-    comparisons = tuple(_compare(record, artifact, drawn, expected, loaded.task, progress))
+    original = _Original(interface, probes.make(interface, data))
+    comparisons = tuple(_compare(record, artifact, original, progress))
     notices = []
     digest = facts.get(FACTS_PREFIX + "checkpoint.sha256")
     if digest and digest != loaded.checkpoint.record.sha256:
@@ -233,7 +233,7 @@ def verify(
         ledger_summary=loaded.ledger.summary,
         capture=None,
         artifacts=(record,),
-        probes=tuple(probe.record() for probe in drawn),
+        probes=tuple(probe.record() for probe in original.drawn),
         comparisons=comparisons,
         request={"artifact": str(artifact), "against": str(against)},
         notices=tuple(notices),
@@ -247,10 +247,36 @@ def dumps(bill: Bill) -> str:
 
 
 # --------------------------------------------------------------------------------- one conversion
+#: A captured graph and what was repaired to take it.
+_Graph = tuple[Captured, tuple[RepairRecord, ...]]
+
+
+class _Original:
+    """The untouched original on every probe: its outputs, and where it is steady."""
+
+    def __init__(self, interface: Interface, drawn: Sequence[probes.Probe]) -> None:
+        self.interface = interface
+        self.drawn = drawn
+        self.session = Eager(interface)
+        self.outputs = compare.reference(self.session, drawn)
+        self._steady: dict[str, list[bool]] = {}
+
+    def steady(self, precision: str) -> list[bool]:
+        """Per probe; see `lading.verify.steadiness`. Computed once per precision."""
+        if precision not in self._steady:
+            ports, gates = self.interface.outputs, verdict.GATES[precision]
+            self._steady[precision] = [
+                steadiness.steady(self.session, probe, outputs, ports, precision, gates)
+                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
+            ]
+        return self._steady[precision]
+
+
 @dataclass(frozen=True)
 class _Carried:
     artifact: ArtifactRecord
     comparisons: tuple[Comparison, ...]
+    repairs: tuple[RepairRecord, ...]
     attempts: tuple[str, ...]
 
 
@@ -260,11 +286,10 @@ class _Voyage:
 
     interface: Interface
     settings: Settings
-    drawn: Sequence[probes.Probe]
-    expected: Sequence[compare.Outputs]
+    original: _Original
     progress: Progress
     notices: Notices
-    graphs: dict[tuple[Route, Axes], Captured] = field(default_factory=dict)
+    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
 
     def carry(self, kind: Target, name: str, folder: Path, forced: Route | None) -> _Carried:
         """One target by the first route whose result is equal; the last result if none is.
@@ -293,18 +318,25 @@ class _Voyage:
             raise error
         return self._placed(last, folder, name + kind.suffix)
 
-    def _by(self, route: Route, kind: Target, path: Path) -> tuple[Any, tuple[Comparison, ...]]:
+    def _by(
+        self, route: Route, kind: Target, path: Path
+    ) -> tuple[ArtifactRecord, tuple[Comparison, ...], tuple[RepairRecord, ...]]:
         axes = kind.axes(self.interface.options)
         with gathered(self.notices):
             if (route, axes) not in self.graphs:
                 self.progress("capture", f"by {route}")
-                self.graphs[route, axes] = capture(self.interface, route, axes)
+                self.graphs[route, axes] = self._captured(route, axes)
+            graph, repairs = self.graphs[route, axes]
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
-            artifact = kind.convert(self.graphs[route, axes], self.settings, path)
-        comparisons = _compare(
-            artifact, path, self.drawn, self.expected, self.interface.task, self.progress
-        )
-        return artifact, tuple(comparisons)
+            artifact = kind.convert(graph, self.settings, path)
+        return artifact, tuple(_compare(artifact, path, self.original, self.progress)), repairs
+
+    def _captured(self, route: Route, axes: Axes) -> _Graph:
+        """The graph of the repaired module, filed under the untouched one."""
+        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
+        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
+            graph = capture(mended, route, axes)
+        return replace(graph, interface=self.interface), records
 
     def _placed(self, carried: _Carried, folder: Path, name: str) -> _Carried:
         """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
@@ -319,6 +351,7 @@ class _Voyage:
         return _Carried(
             replace(carried.artifact, path=place),
             tuple(replace(one, artifact=place) for one in carried.comparisons),
+            carried.repairs,
             carried.attempts,
         )
 
@@ -326,9 +359,7 @@ class _Voyage:
 def _compare(
     artifact: ArtifactRecord,
     path: Path,
-    drawn: Sequence[probes.Probe],
-    expected: Sequence[compare.Outputs],
-    task: Task,
+    original: _Original,
     progress: Progress,
 ) -> Iterator[Comparison]:
     """One comparison per runtime of the artifact's format, those that are absent included."""
@@ -338,7 +369,15 @@ def _compare(
             yield compare.not_run(artifact, runtime, absent)
             continue
         progress("compare", f"{artifact.format} in {runtime.title}")
-        yield compare.compare(artifact, runtime, runtime.load(path), drawn, expected, task)
+        yield compare.compare(
+            artifact,
+            runtime,
+            runtime.load(path),
+            original.drawn,
+            original.outputs,
+            original.interface.task,
+            original.steady(artifact.precision),
+        )
 
 
 def _capture_record(carried: Sequence[_Carried]) -> CaptureRecord:
@@ -348,7 +387,8 @@ def _capture_record(carried: Sequence[_Carried]) -> CaptureRecord:
         if not attempts
         else "an earlier route failed, or its result was not equal"
     )
-    return CaptureRecord(carried[0].artifact.route, reason, (), attempts)
+    repairs = tuple(dict.fromkeys(record for one in carried for record in one.repairs))
+    return CaptureRecord(carried[0].artifact.route, reason, repairs, attempts)
 
 
 def _facts(loaded: Loaded, request: Request) -> dict[str, str]:

@@ -17,6 +17,7 @@ from lading.verify.verdict import GATES, Gates
 
 Array = npt.NDArray[Any]
 Outputs = Mapping[str, Array]
+NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
 def reference(session: Session, probes: Sequence[Probe]) -> list[Outputs]:
@@ -36,6 +37,7 @@ def compare(
     probes: Sequence[Probe],
     expected: Sequence[Outputs],
     task: Task,
+    steady: Sequence[bool] | None = None,
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -46,12 +48,12 @@ def compare(
         probes: inputs.
         expected: `reference` of the same probes.
         task: for labels and the activation.
+        steady: per probe, whether the original itself is steady there at the artifact's precision
+            (see `steadiness`); all are by default. The others are shown and not gated.
     """
-    pairs = [
-        (probe, outputs)
-        for probe, outputs in zip(probes, expected, strict=True)
-        if fits(probe, artifact.inputs)
-    ]
+    fitting = [i for i, probe in enumerate(probes) if fits(probe, artifact.inputs)]
+    pairs = [(probes[i], expected[i]) for i in fitting]
+    firm = [place for place, i in enumerate(fitting) if steady is None or steady[i]]
     if not pairs:
         return not_run(artifact, runtime, "no probe fits the artifact's inputs")
     got: list[Outputs] = []
@@ -67,13 +69,21 @@ def compare(
     names = [probe.name for probe, _ in pairs]
     wanted = [outputs for _, outputs in pairs]
     gates = GATES[artifact.precision]
-    numbers = [
-        metric
-        for port in artifact.outputs
-        for metric in _measure(
-            port, [w[port.name] for w in wanted], [g[port.name] for g in got], names, gates, task
-        )
-    ]
+    numbers: list[Metric] = []
+    for port in artifact.outputs:
+        left, right = [w[port.name] for w in wanted], [g[port.name] for g in got]
+        if firm:
+            numbers += _measure(
+                port,
+                [left[i] for i in firm],
+                [right[i] for i in firm],
+                [names[i] for i in firm],
+                gates,
+                task,
+            )
+        numbers += [
+            _unsteady(port, left[i], right[i], names[i]) for i in range(len(names)) if i not in firm
+        ]
     varied = [i for i, (probe, _) in enumerate(pairs) if probe.varied]
     found = (
         *degenerate.findings(
@@ -83,7 +93,8 @@ def compare(
             [got[i] for i in varied], artifact.outputs, task.activation, runtime.name
         ),
     )
-    passed = bool(numbers) and all(metric.passed for metric in numbers) and not found
+    gated = [metric for metric in numbers if metric.gate is not None]
+    passed = bool(gated) and all(metric.passed for metric in numbers) and not found
     return Comparison(
         artifact=artifact.path,
         runtime=runtime.name,
@@ -92,7 +103,7 @@ def compare(
         metrics=tuple(numbers),
         findings=found,
         verdict="pass" if passed else "fail",
-        reason="" if passed else _why(numbers, found),
+        reason="" if passed else _why(numbers, found) or NOTHING_GATED,
     )
 
 
@@ -168,6 +179,16 @@ def _informing(
     return Metric(name, values[worst], None, "lower", "worst probe; psnr is gated", probes[worst])
 
 
+def _unsteady(port: Port, wanted: Array, got: Array, probe: str) -> Metric:
+    """A probe that is shown and not gated. NaN still passes nothing."""
+    text = "the original itself misses its gate here when its input is rounded"
+    if port.meaning == "labels":
+        value, name = metrics.agreement(wanted, got), "label_agreement"
+    else:
+        value, name = metrics.psnr(wanted, got), "psnr"
+    return Metric(f"{port.name} {name} (unsteady)", value, None, "higher", text, probe)
+
+
 def _worst(values: Sequence[float], *, highest_is_worst: bool) -> int:
     """The index of the worst value; NaN is worse than anything."""
     sign = -1.0 if highest_is_worst else 1.0
@@ -187,4 +208,4 @@ def _why(numbers: Sequence[Metric], found: Sequence[Finding]) -> str:
     ]
     parts += [f"{m.name} is NaN" for m in numbers if not m.passed and m.gate is None]
     parts += [f"{f.where} is {f.name}: {f.text}" for f in found]
-    return "; ".join(parts) or "nothing was measured"
+    return "; ".join(parts)

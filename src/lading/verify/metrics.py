@@ -18,19 +18,25 @@ def psnr(reference: Array, value: Array) -> float:
     """Peak signal-to-noise ratio in dB: 20·log10(max|reference| / RMSE). Higher is better.
 
     The peak is the largest magnitude of the reference over *this* array; the mean square runs over
-    every element. Equal arrays give inf; a difference from an all-zero reference gives -inf.
+    every element. Equal arrays give inf; a difference from an all-zero reference gives -inf, and so
+    does an infinite one from a finite reference.
 
     >>> round(psnr(np.array([0.0, 10.0]), np.array([0.1, 10.1])), 6)
     40.0
     """
     r, v = _wide(reference, value)
-    noise = math.sqrt(float(np.mean(np.square(r - v))))
-    peak = float(np.max(np.abs(r)))
-    if math.isnan(noise) or math.isnan(peak):
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
+        apart = np.abs(r - v)
+    largest, peak = float(np.max(apart)), float(np.max(np.abs(r)))
+    if math.isnan(largest) or math.isnan(peak):
         return math.nan
-    if noise == 0.0:
+    if largest == 0.0:
         return math.inf
-    return 20.0 * math.log10(peak / noise) if peak > 0.0 else -math.inf
+    if peak == 0.0 or math.isinf(largest):
+        return -math.inf
+    # Squared relative to the largest: the square of a tiny difference would vanish and pass for 0.
+    spread = math.sqrt(float(np.mean(np.square(apart / largest))))
+    return 20.0 * (math.log10(peak) - math.log10(largest) - math.log10(spread))
 
 
 def relative_l2(reference: Array, value: Array) -> float:
@@ -63,6 +69,8 @@ def agreement(reference: Array, value: Array) -> float:
     0.75
     """
     _same_shape(reference, value)
+    if any(one.dtype.kind == "f" and np.isnan(one).any() for one in (reference, value)):
+        return math.nan
     return float(np.mean(reference == value))
 
 
