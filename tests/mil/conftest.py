@@ -16,7 +16,7 @@ from lading.mil.model import Model, load
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)

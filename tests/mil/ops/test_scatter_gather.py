@@ -143,3 +143,12 @@ def test_indices_out_of_range_are_errors_never_values() -> None:
             run()
     with pytest.raises(ValueError, match="scatter mode pow"):
         ops.scatter(x, torch.tensor([0]), torch.ones(1, 2), mode="pow")
+
+
+def test_nothing_to_write_changes_nothing() -> None:
+    data, none = torch.randn(6), torch.zeros(0, 1, dtype=torch.int32)
+    for mode in MODES:
+        torch.testing.assert_close(ops.scatter_nd(data, none, torch.zeros(0), mode), data)
+        torch.testing.assert_close(ops.scatter(data, none[:, 0], torch.zeros(0), 0, mode), data)
+    assert ops.gather(data, none[:, 0]).shape == (0,)
+    assert ops.gather_nd(data, none).shape == (0,)

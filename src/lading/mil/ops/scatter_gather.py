@@ -120,8 +120,9 @@ def _scatter(
     moved = data.movedim(axis, 0)
     first = list(range(axis, axis + indices.dim()))
     front = updates.movedim(first, list(range(indices.dim()))) if first else updates.unsqueeze(0)
-    rows = front.reshape(len(place), -1)
-    result = _scattered(moved.reshape(moved.shape[0], -1), place, rows, mode)
+    rest = math.prod(moved.shape[1:])
+    rows = front.reshape(len(place), rest)
+    result = _scattered(moved.reshape(moved.shape[0], rest), place, rows, mode)
     return result.reshape(moved.shape).movedim(0, axis)
 
 
@@ -178,8 +179,9 @@ def scatter_along_axis_ios17(
 def _scatter_nd(data: Tensor, indices: Tensor, updates: Tensor, mode: str, signed: bool) -> Tensor:
     depth = indices.shape[-1]
     place = _places(indices, tuple(data.shape[:depth]), signed).reshape(-1)
-    flat = data.reshape(math.prod(data.shape[:depth]), -1)
-    rows = updates.reshape(len(place), -1)
+    rest = math.prod(data.shape[depth:])
+    flat = data.reshape(math.prod(data.shape[:depth]), rest)
+    rows = updates.reshape(len(place), rest)
     return _scattered(flat, place, rows, mode).reshape(data.shape)
 
 
