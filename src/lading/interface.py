@@ -290,11 +290,12 @@ def _sized(port: Port, options: Options, spatial: int) -> Port:
             )
         for axis, (value, step) in enumerate(zip(size, multiples[2:], strict=True)):
             if value % step:
+                below, above = value // step * step, (value // step + 1) * step
                 raise RequestError(
                     f"--shapes {'x'.join(map(str, size))}",
                     found=f"{value} on axis {axis}",
                     expected=f"a multiple of {step}: the network halves it that often",
-                    remedy=f"use {value // step * step or step} or {(value // step + 1) * step}",
+                    remedy=f"use {below} or {above}" if below else f"use {above}",
                 )
     head = port.shape[:2]
     if sizes.listed:

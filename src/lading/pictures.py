@@ -70,9 +70,9 @@ def for_port(values: Array, port: Port) -> Array:
     """Grey levels or RGB values [C, *] as a batch of one in the port's units and dtype.
 
     A port of normalised values with a known range takes them rescaled to it from 0-255; one
-    without takes them z-scored.
+    without takes them z-scored. One of pictures takes whole numbers 0-255, as a pixel holds.
     """
-    fed = values
+    fed = np.rint(values).clip(0, 255) if port.kind == "image" else values
     if port.meaning.startswith("normalised"):
         if port.value_range:
             low, high = port.value_range
@@ -109,7 +109,7 @@ def read_array(path: Path) -> Array:
         InputError: no such file, or no array of numbers.
     """
     try:
-        values: Array = np.load(path, allow_pickle=False)
+        values: Any = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise _missing(path) from error
     except (ValueError, OSError, EOFError) as error:
@@ -119,6 +119,13 @@ def read_array(path: Path) -> Array:
             expected="an array written by numpy.save, without objects",
             remedy="save it again with numpy.save",
         ) from error
+    if not isinstance(values, np.ndarray):
+        raise InputError(
+            str(path),
+            found="several arrays in one file",
+            expected="an array written by numpy.save, without objects",
+            remedy="save it again with numpy.save",
+        )
     if values.dtype.kind not in "fiub":
         raise InputError(
             str(path),
@@ -126,7 +133,8 @@ def read_array(path: Path) -> Array:
             expected="numbers",
             remedy="save an array of floats or integers",
         )
-    return values
+    array: Array = values
+    return array
 
 
 def _planes(path: Path) -> Array:

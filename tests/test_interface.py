@@ -1,0 +1,353 @@
+"""What is put around the network, against plain numpy; what makes no sense is refused in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch import nn
+
+from lading.errors import RequestError
+from lading.evidence import Port
+from lading.interface import Affine, Labels, Options, Probabilities, Sizes, ZScore, wrap
+from lading.pictures import normalise
+from tests.toys import interface, net, noise, task
+
+SCORES = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 2), st.integers(2, 5), st.integers(1, 4), st.integers(1, 4)),
+    # No closer to 0 than float32's sigmoid can tell from one half.
+    elements=st.one_of(
+        st.floats(-8, -(2**-9), width=32), st.floats(2**-9, 8, width=32), st.just(0.0)
+    ),
+)
+
+
+def run(module: nn.Module, values: Any) -> Any:
+    with torch.inference_mode():
+        return module(torch.from_numpy(values)).numpy()
+
+
+# ----------------------------------------------------------------------------------------- z-score
+def zscore(x: Any) -> Any:
+    """The formula, in double precision, image by image and channel by channel."""
+    wide = x.astype(np.float64)
+    axes = tuple(range(2, x.ndim))
+    spread = np.maximum(wide.std(axis=axes, keepdims=True), 1e-8)
+    return (wide - wide.mean(axis=axes, keepdims=True)) / spread
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 32, 48), (2, 3, 17, 33), (1, 2, 9, 10, 11), (3, 1, 40)])
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (-1000, 3000), (0, 1e-3)])
+def test_zscore_is_the_formula(shape: tuple[int, ...], low: float, high: float) -> None:
+    x = np.random.default_rng(0).uniform(low, high, shape).astype(np.float32)
+    # float32 sums of some thousand values around 1: a few times 2^-24 each.
+    np.testing.assert_allclose(run(ZScore(len(shape) - 2), x), zscore(x), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(normalise(x[0]), zscore(x)[0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 77.0, 200.7, -1024.3, 1e4])
+@pytest.mark.parametrize("size", [(256, 256), (33, 47), (1, 1)])
+def test_a_constant_image_becomes_zeros(value: float, size: tuple[int, int]) -> None:
+    x = np.full((1, 1, *size), value, np.float32)
+    assert not run(ZScore(2), x).any()
+
+
+def test_a_nearly_constant_image_is_divided_by_the_floor() -> None:
+    x = np.zeros((1, 1, 2, 2), np.float32)
+    x[0, 0, 0, 0] = 4e-9  # mean 1e-9, deviation 1.7e-9: under the floor of 1e-8
+    expected = np.array([[0.3, -0.1], [-0.1, -0.1]])
+    np.testing.assert_allclose(run(ZScore(2), x)[0, 0], expected, rtol=1e-6)
+
+
+def test_zscore_knows_each_image_and_channel_by_itself() -> None:
+    x = noise((2, 2, 8, 8))
+    x[1, 0] = 1000 * x[1, 0] + 5000
+    out = run(ZScore(2), x)
+    for index in np.ndindex(2, 2):
+        assert out[index].mean() == pytest.approx(0, abs=1e-5)
+        assert out[index].std() == pytest.approx(1, abs=1e-5)
+
+
+# ------------------------------------------------------------------------------------- other pieces
+def test_affine() -> None:
+    x = noise((2, 3, 4, 5))
+    bias = np.array([1.0, -2.0, 0.5], np.float32).reshape(1, 3, 1, 1)
+    np.testing.assert_array_equal(run(Affine(0.25, (1.0, -2.0, 0.5), 2), x), x * 0.25 + bias)
+
+
+@given(SCORES)
+def test_probabilities(scores: Any) -> None:
+    wide = scores.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    soft = run(Probabilities("softmax", 1), scores)
+    np.testing.assert_allclose(soft, powers / powers.sum(axis=1, keepdims=True), atol=1e-6)
+    sigmoid = run(Probabilities("sigmoid", 1), scores)
+    np.testing.assert_allclose(sigmoid, 1 / (1 + np.exp(-wide)), atol=1e-6)
+
+
+@given(SCORES)
+def test_labels_by_argmax(scores: Any) -> None:
+    labels = run(Labels(1, ()), scores)
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(labels, scores.argmax(axis=1))
+
+
+@given(SCORES, st.data())
+def test_labels_by_regions(scores: Any, data: st.DataObject) -> None:
+    classes = scores.shape[1]
+    order = data.draw(st.lists(st.integers(1, 9), min_size=classes, max_size=classes))
+    expected = np.zeros((scores.shape[0], *scores.shape[2:]), np.int32)
+    for index in np.ndindex(expected.shape):
+        for region, label in enumerate(order):  # nnU-Net: paint where the sigmoid exceeds one half
+            if 1 / (1 + np.exp(-np.float64(scores[index[0], region, index[1], index[2]]))) > 0.5:
+                expected[index] = label
+    labels = run(Labels(1, order), scores)
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(labels, expected)
+
+
+# ------------------------------------------------------------------------------------------- wrap
+def test_the_bare_network_is_left_as_it_is() -> None:
+    network = net()
+    one = wrap(network, task(), Options())
+    x = noise((1, 1, 16, 16))
+    np.testing.assert_array_equal(run(one.module, x), run(network, x))
+    assert one.module.network is network
+    assert (one.inputs, one.outputs) == (task().inputs, task().outputs)
+    assert not one.module.training
+
+
+def test_everything_at_once() -> None:
+    options = Options("labels", ("zscore",), "rgb", 0.5, (1.0, 2.0, 3.0))
+    one = interface(options, channels=3)
+    x = np.random.default_rng(0).integers(0, 256, (1, 3, 16, 16)).astype(np.float32)
+    bias = np.array([1.0, 2.0, 3.0], np.float32).reshape(1, 3, 1, 1)
+    inner = zscore(x * np.float32(0.5) + bias).astype(np.float32)
+    scores = run(net(3), inner)
+    got = run(one.module, x)
+    assert (got == scores.argmax(axis=1)).mean() > 0.99  # ties aside
+    assert one.inputs[0] == replace(
+        task(3).inputs[0], kind="image", color="rgb", scale=0.5, bias=(1.0, 2.0, 3.0),
+        meaning="RGB values", value_range=(0.0, 255.0),
+    )  # fmt: skip
+
+
+def test_ports_of_scores_probabilities_and_labels() -> None:
+    logits, probabilities, labels = (
+        interface(Options(output=kind)).outputs[0] for kind in ("logits", "probabilities", "labels")
+    )
+    assert logits == task().outputs[0]
+    assert probabilities == replace(
+        logits, name="probabilities", meaning="probabilities", value_range=(0.0, 1.0)
+    )
+    assert labels == Port(
+        "labels", "tensor", "int32", (1, 16, 16), meaning="labels", value_range=(0.0, 2.0)
+    )
+    regions = interface(Options("labels"), activation="sigmoid", region_order=(2, 7, 1))
+    assert regions.outputs[0].value_range == (0.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "meaning", "value_range"),
+    [
+        (Options(), "normalised grey levels", ()),
+        (Options(bake=("zscore",)), "grey levels", (0.0, 255.0)),
+        (Options(image="grayscale", bake=("zscore",)), "grey levels", (0.0, 255.0)),
+        (Options(image="grayscale", scale=1 / 255, bias=(-0.5,)), "grey levels", (0.0, 255.0)),
+    ],
+)
+def test_the_input_says_what_its_numbers_are(
+    options: Options, meaning: str, value_range: tuple[float, ...]
+) -> None:
+    port = interface(options).inputs[0]
+    assert (port.meaning, port.value_range) == (meaning, value_range)
+    assert port.kind == ("image" if options.image else "tensor")
+
+
+def test_one_bias_serves_every_channel() -> None:
+    one = interface(Options(image="rgb", scale=2.0, bias=(3.0,)), channels=3)
+    assert one.inputs[0].bias == (3.0, 3.0, 3.0)
+
+
+def test_a_network_that_takes_grey_levels_takes_pictures_as_they_are() -> None:
+    one = interface(Options(image="grayscale"), normalisation="")
+    x = noise((1, 1, 16, 16))
+    np.testing.assert_array_equal(run(one.module, x), run(net(), x))
+
+
+def test_the_outputs_follow_the_inputs_sizes() -> None:
+    listed = interface(Options(sizes=Sizes(listed=((8, 8), (16, 16), (32, 24)))))
+    assert listed.inputs[0].enumerated == ((1, 1, 16, 16), (1, 1, 8, 8), (1, 1, 32, 24))
+    assert listed.outputs[0].enumerated == ((1, 3, 16, 16), (1, 3, 8, 8), (1, 3, 32, 24))
+    labels = interface(Options("labels", sizes=Sizes(ranges=((8, 32), (16, 64)))))
+    assert labels.inputs[0].ranges == ((1, 1), (1, 1), (8, 32), (16, 64))
+    assert labels.outputs[0].ranges == ((1, 1), (8, 32), (16, 64))
+    enumerated = interface(Options("labels", sizes=Sizes(listed=((8, 8),))))
+    assert enumerated.outputs[0].enumerated == ((1, 16, 16), (1, 8, 8))
+
+
+def test_examples_are_the_same_every_time() -> None:
+    one = interface()
+    first, again, other = one.example(), one.example(), one.example(seed=1)
+    assert list(first) == ["image"]
+    assert first["image"].shape == (1, 1, 16, 16)
+    assert torch.equal(first["image"], again["image"])
+    assert not torch.equal(first["image"], other["image"])
+    assert one.example(2)["image"].shape == (2, 1, 16, 16)
+
+
+# ------------------------------------------------------------------------------------------- sizes
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("256x256", Sizes(listed=((256, 256),))),
+        (" 256 x 256 , 512x384", Sizes(listed=((256, 256), (512, 384)))),
+        ("20", Sizes(listed=((20,),))),
+        ("8x9x10", Sizes(listed=((8, 9, 10),))),
+        ("128..512x64..64", Sizes(ranges=((128, 512), (64, 64)))),
+        ("1..9", Sizes(ranges=((1, 9),))),
+    ],
+)
+def test_sizes(text: str, expected: Sizes) -> None:
+    assert Sizes.parse(text) == expected
+
+
+@given(st.lists(st.lists(st.integers(1, 9999), min_size=1, max_size=3), min_size=1, max_size=4))
+def test_sizes_are_read_as_written(listed: list[list[int]]) -> None:
+    text = ",".join("x".join(map(str, one)) for one in listed)
+    assert Sizes.parse(text) == Sizes(listed=tuple(map(tuple, listed)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "256", "0x256", "256x", "a", "256*256", "512..128x1..2", "0..8", "8..9,10", "-1x4",
+     "1..2x3", "1x2..3"],
+)  # fmt: skip
+def test_what_is_no_size(text: str) -> None:
+    if text == "256":  # one axis: a size in itself
+        assert Sizes.parse(text).listed == ((256,),)
+        return
+    with pytest.raises(RequestError) as caught:
+        Sizes.parse(text)
+    assert caught.value.found == repr(text)
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="0123456789x., ", max_size=12))
+def test_any_text_is_sizes_or_refused(text: str) -> None:
+    try:
+        sizes = Sizes.parse(text)
+    except RequestError:
+        return
+    assert bool(sizes.listed) != bool(sizes.ranges)
+    assert all(n > 0 for one in sizes.listed + sizes.ranges for n in one)
+
+
+# ---------------------------------------------------------------------------------------- refusals
+def refused(options: Options, channels: int = 1, **changes: Any) -> str:
+    with pytest.raises(RequestError) as caught:
+        interface(options, channels, **changes)
+    return str(caught.value)
+
+
+def test_a_picture_for_the_wrong_channels() -> None:
+    assert refused(Options(image="rgb")) == (
+        "--input-image rgb\n"
+        "  found     a network that takes 1 channel(s) in 2-D\n"
+        "  expected  a 2-D network with 3 channel(s)\n"
+        "  remedy    leave --input-image out and feed a float array"
+    )
+    assert "takes 3 channel(s)" in refused(Options(image="grayscale"), channels=3)
+
+
+def test_a_picture_for_a_volume() -> None:
+    volume = replace(task().inputs[0], shape=(1, 1, 8, 8, 8), multiples=())
+    with pytest.raises(RequestError, match="in 3-D"):
+        wrap(net(), task(inputs=(volume,)), Options(image="grayscale"))
+
+
+def test_the_wrong_number_of_biases() -> None:
+    assert refused(Options(image="rgb", bias=(1.0, 2.0)), channels=3) == (
+        "--bias 1.0,2.0\n"
+        "  found     2 numbers\n"
+        "  expected  one number, or one per channel (3)\n"
+        "  remedy    give as many numbers as the network has channels"
+    )
+
+
+def test_raw_pixels_for_a_network_that_expects_normalised_ones() -> None:
+    assert refused(Options(image="grayscale")) == (
+        "--input-image grayscale\n"
+        "  found     a network that expects zscore values, fed with 0-255\n"
+        "  expected  the normalisation inside the model, or a scale and bias\n"
+        "  remedy    add --bake zscore (or --scale and --bias)"
+    )
+
+
+@pytest.mark.parametrize("options", [Options(scale=0.5), Options(bias=(0.0, 1.0))])
+def test_scale_and_bias_without_a_picture(options: Options) -> None:
+    text = refused(options)
+    assert text.endswith(
+        "  found     no picture to apply them to\n"
+        "  expected  --input-image beside them\n"
+        "  remedy    add --input-image grayscale (or rgb), or leave --scale and --bias out"
+    )
+
+
+def test_baking_what_the_network_does_not_want() -> None:
+    assert refused(Options(bake=("zscore",)), normalisation="ct") == (
+        "--bake zscore\n"
+        "  found     normalisation 'ct' in the checkpoint\n"
+        "  expected  zscore\n"
+        "  remedy    leave --bake out and normalise before the model"
+    )
+    assert refused(Options(bake=("minmax",))).startswith("--bake minmax\n")
+
+
+@pytest.mark.parametrize("output", ["probabilities", "labels"])
+def test_classes_of_a_network_without_classes(output: Any) -> None:
+    port = replace(task().outputs[0], meaning="noise", class_axis=None)
+    assert refused(Options(output=output), outputs=(port,), kind="diffusion") == (
+        f"--output {output}\n"
+        "  found     a diffusion network whose output is noise\n"
+        "  expected  a network that scores classes\n"
+        "  remedy    use --output logits"
+    )
+    assert "--output" in refused(Options(output=output), activation="")
+
+
+def test_sizes_with_the_wrong_number_of_axes() -> None:
+    assert refused(Options(sizes=Sizes(listed=((16, 16, 16),)))) == (
+        "--shapes 16x16x16\n"
+        "  found     3 axes\n"
+        "  expected  2 axes, as the network is 2-D\n"
+        "  remedy    write the spatial sizes only, without batch and channels"
+    )
+    assert "1 axes" in refused(Options(sizes=Sizes(ranges=((8, 16),))))
+
+
+def test_sizes_that_are_no_multiple() -> None:
+    assert refused(Options(sizes=Sizes(listed=((16, 17),)))) == (
+        "--shapes 16x17\n"
+        "  found     17 on axis 1\n"
+        "  expected  a multiple of 2: the network halves it that often\n"
+        "  remedy    use 16 or 18"
+    )
+    assert refused(Options(sizes=Sizes(listed=((16, 1),)))).endswith("remedy    use 2")
+    assert "17 on axis 0" in refused(Options(sizes=Sizes(ranges=((16, 17), (16, 16)))))
+
+
+def test_a_range_without_the_default_size() -> None:
+    assert refused(Options(sizes=Sizes(ranges=((32, 64), (16, 16))))) == (
+        "--shapes 32..64\n"
+        "  found     a range without the default size 16\n"
+        "  expected  a range that holds 16\n"
+        "  remedy    widen the range, or change the default with --set patch_size=..."
+    )
