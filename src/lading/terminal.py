@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -36,6 +36,19 @@ WORDS = {
 }
 
 
+#: Control characters, which a terminal would obey: names and values come from strangers' files.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def words(text: str, style: str = "") -> Text:
+    """`text` to be shown as it is: neither markup nor control characters act.
+
+    >>> str(words("[bold]a\\x1b[31mb"))
+    '[bold]a\N{REPLACEMENT CHARACTER}[31mb'
+    """
+    return Text(_CONTROL.sub("\ufffd", text), style=style)
+
+
 class Stages:
     """Prints each stage on standard error as it begins, and how long the one before took."""
 
@@ -49,13 +62,13 @@ class Stages:
         self.current = f"{stage:<10} {detail}"
         self.last = time.monotonic()
         if self.console.is_terminal:
-            self.console.print(f"[dim]… {escape(self.current)}[/dim]", end="\r", highlight=False)
+            self.console.print(words(f"… {self.current}", style="dim"), end="\r", highlight=False)
 
     def finish(self) -> None:
         """Ends the line of the stage that runs."""
         if self.current:
             took = time.monotonic() - self.last
-            line = Text(f"{took:6.1f} s  {self.current}", style="dim")
+            line = words(f"{took:6.1f} s  {self.current}", style="dim")
             line.truncate(self.console.width, overflow="ellipsis")
             self.console.print(line, highlight=False)
         self.current = ""
@@ -63,28 +76,28 @@ class Stages:
 
 def failure(console: Console, error: LadingError) -> None:
     """An error: subject, found, expected, remedy."""
-    console.print(Text("lading: ", style="bold red") + Text(error.subject, style="bold"))
+    console.print(words("lading: ", style="bold red") + words(error.subject, style="bold"))
     for name in ("found", "expected", "remedy"):
         grid = Table.grid(padding=(0, 2))
         grid.add_column(width=10)
         grid.add_column(overflow="fold")
-        grid.add_row(Text(f"  {name}", style="dim"), Text(str(getattr(error, name))))
+        grid.add_row(words(f"  {name}", style="dim"), words(str(getattr(error, name))))
         console.print(grid)
 
 
 def bill(console: Console, one: Bill, out: Path | None) -> None:
     """A voyage: the verdict first, then what was carried and how well."""
     console.print(
-        Text(one.verdict.upper(), style=STYLE[one.verdict]) + Text(f"  {WORDS[one.verdict]}")
+        words(one.verdict.upper(), style=STYLE[one.verdict]) + words(f"  {WORDS[one.verdict]}")
     )
     console.print()
     for artifact in one.artifacts:
         path = out / artifact.path if out else Path(artifact.path)
         console.print(
-            Text(f"  {path}", style="bold") + Text(f"  {megabytes(artifact.bytes)}"),
+            words(f"  {path}", style="bold") + words(f"  {megabytes(artifact.bytes)}"),
             soft_wrap=True,
         )
-        console.print(f"    {artifact.precision}; {_interface(artifact)}", highlight=False)
+        console.print(words(f"    {artifact.precision}; {_interface(artifact)}"))
     console.print()
     summary = one.ledger_summary
     console.print(
@@ -97,12 +110,12 @@ def bill(console: Console, one: Bill, out: Path | None) -> None:
     comparisons(console, one.comparisons)
     for comparison in one.comparisons:
         if comparison.verdict == "fail":
-            console.print(Text(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+            console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
     if one.capture:
         for attempt in one.capture.attempts:
-            console.print(Text(f"  note: {attempt}", style="yellow"))
+            console.print(words(f"  note: {attempt}", style="yellow"))
     for notice in one.notices:
-        console.print(Text(f"  notice: {notice}", style="dim"))
+        console.print(words(f"  notice: {notice}", style="dim"))
 
 
 def comparisons(console: Console, many: Sequence[Comparison]) -> None:
@@ -111,19 +124,19 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
     for name in ("runtime", "measured", "worst", "gate", "probes", "verdict"):
         table.add_column(name, justify="right" if name in ("worst", "gate", "probes") else "left")
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
-        verdict = Text(one.verdict, style=STYLE[one.verdict])
+        verdict = words(one.verdict, style=STYLE[one.verdict])
         gated = [metric for metric in one.metrics if metric.gate is not None]
         if not gated:
-            table.add_row(one.runtime, Text(one.reason, overflow="fold"), "", "", "", verdict)
+            table.add_row(one.runtime, words(one.reason), "", "", "", verdict)
         for index, metric in enumerate(gated):
             sign = "≥" if metric.better == "higher" else "≤"
             table.add_row(
                 one.runtime if index == 0 else "",
-                metric.name,
+                words(metric.name),
                 number(metric.name, metric.value),
                 f"{sign} {number(metric.name, metric.gate or 0.0)}",
                 str(one.probes) if index == 0 else "",
-                verdict if index == 0 else Text(""),
+                verdict if index == 0 else words(""),
             )
     console.print(table)
 
@@ -160,11 +173,13 @@ def inspection(
     refused: str = "",
 ) -> None:
     """A checkpoint: what it is, its hyper-parameters with evidence, its tensors as a tree."""
-    console.print(Text(recognition.title, style="bold") + Text(f"  {record.path}"), soft_wrap=True)
-    console.print(f"  {record.container}, {megabytes(record.bytes)}", highlight=False)
+    console.print(
+        words(recognition.title, style="bold") + words(f"  {record.path}"), soft_wrap=True
+    )
+    console.print(words(f"  {record.container}, {megabytes(record.bytes)}"))
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for step in record.steps:
-        console.print(f"  {escape(step)}", highlight=False)
+        console.print(words(f"  {step}"))
     if summary:
         console.print(
             f"  {summary.names} names, {summary.tensors} tensors, "
@@ -180,17 +195,21 @@ def inspection(
         source = one.source
         if one.alternatives:
             source += "; or " + ", ".join(one.alternatives)
-        table.add_row(one.name, show(one.value), Text(one.evidence, style=style), source)
+        table.add_row(
+            words(one.name), words(show(one.value)), words(one.evidence, style), words(source)
+        )
     console.print(table)
     for conflict in recognition.conflicts:
         state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"
-        console.print(Text(f"conflict on {conflict.name}, {state}", style="bold red"))
+        console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
         for claim in conflict.claims:
-            console.print(f"  {claim.evidence}: {show(claim.value)} ({claim.source})")
+            console.print(words(f"  {claim.evidence}: {show(claim.value)} ({claim.source})"))
     console.print()
     console.print(tensor_tree(shapes, aliases))
     if refused:
-        console.print(Text("\nit cannot be converted as it is: ", style="bold red") + Text(refused))
+        console.print(
+            words("\nit cannot be converted as it is: ", style="bold red") + words(refused)
+        )
 
 
 def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]) -> Tree:
@@ -205,8 +224,9 @@ def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str
         for part in path:
             parent, at = at, f"{at}.{part}" if at else part
             if at not in branches:
-                branches[at] = branches[parent].add(escape(part))
-        branches[at].add(f"{escape(leaf)} [dim]{'×'.join(map(str, shape)) or 'scalar'}[/dim]")
+                branches[at] = branches[parent].add(words(part))
+        size = words("×".join(map(str, shape)) or "scalar", style="dim")
+        branches[at].add(words(f"{leaf} ") + size)
     if aliases:
         tree.add(f"[dim]and {len(aliases)} second names of these[/dim]")
     return tree
@@ -214,16 +234,16 @@ def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str
 
 def artifact(console: Console, record: ArtifactRecord) -> None:
     """A converted file: ports, precision, metadata."""
-    console.print(Text(record.path, style="bold"), soft_wrap=True)
+    console.print(words(record.path, style="bold"), soft_wrap=True)
     console.print(
         f"  {record.format} {record.precision}, {megabytes(record.bytes)}", highlight=False
     )
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for kind, ports in (("takes", record.inputs), ("gives", record.outputs)):
         for port in ports:
-            console.print(f"  {kind} {_port(port)}", highlight=False)
+            console.print(words(f"  {kind} {_port(port)}"))
     for key, value in record.details.items():
-        line = Text(f"  {key}: {value}", style="dim")
+        line = words(f"  {key}: {value}", style="dim")
         line.truncate(console.width, overflow="ellipsis")
         console.print(line)
 
@@ -232,7 +252,9 @@ def doctor(console: Console, checks: Sequence[Check]) -> None:
     """One line per thing looked at."""
     table = Table(box=None, padding=(0, 1), show_header=False)
     for check in checks:
-        table.add_row(Text(check.state, style=DOCTOR_STYLE[check.state]), check.name, check.text)
+        table.add_row(
+            words(check.state, DOCTOR_STYLE[check.state]), words(check.name), words(check.text)
+        )
     console.print(table)
 
 
