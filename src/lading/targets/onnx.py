@@ -48,6 +48,9 @@ class ONNX:
             model = write(captured, settings)
             _tidy(model, settings)
             onnx.checker.check_model(model)
+            written = next(one.version for one in model.opset_import if not one.domain)
+            if written != settings.opset:
+                raise ValueError(f"the exporter wrote opset {written}")
         except Exception as error:  # the exporter raises every kind; each is "it cannot"
             lines = str(error).strip().splitlines() or ["no message"]
             raise ConversionError(
