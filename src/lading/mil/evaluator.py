@@ -11,19 +11,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import torch
 
 from lading.errors import LadingError, ProgramError
 from lading.mil import half, registry
+from lading.mil.binding import Slots, Source, bind, gathered, plain
 from lading.mil.precision import Finish, finisher, tensor
 from lading.mil.program import Block, Constant, Function, Op, Value, ValueType
 from lading.mil.registry import Parameter
 from lading.mil.taps import Taps
-
-Slots: TypeAlias = "list[Any]"
 
 
 class _Stop(Exception):  # noqa: N818 - not an error
@@ -284,7 +282,7 @@ class Plan:
         finish = tuple(
             finisher(value.type, policy, exact=operation.exact and halves) for value in op.outputs
         )
-        call = _bind(function, list(operation.parameters), sources)
+        call = bind(function, list(operation.parameters), sources)
         outputs = tuple(self._new(value) for value in op.outputs)
         reads = tuple(slot for source in sources.values() for slot in source.slots)
         step = Step(op, place, call, outputs, finish, reads)
@@ -306,7 +304,7 @@ class Plan:
     ) -> Source:
         parts = [self._part(parameter, binding, names, place) for binding in bindings]
         if parameter.arrival == "all":
-            return _gathered(parts)
+            return gathered(parts)
         if len(parts) != 1:
             raise _bad(place, f"{len(parts)} values for {parameter.name}", "one value")
         return parts[0]
@@ -314,65 +312,23 @@ class Plan:
     def _part(
         self, parameter: Parameter, binding: Any, names: dict[str, int], place: str
     ) -> Source:
-        plain = parameter.arrival == "plain"
+        simple = parameter.arrival == "plain"
         if isinstance(binding, Constant):
-            return Source((), binding.plain() if plain else self._decode(binding))
+            return Source((), binding.plain() if simple else self._decode(binding))
         if binding not in names:
             raise _bad(place, f"{parameter.name} = {binding}", "the name of a value in sight")
         slot = names[binding]
         known = self._template[slot]
         if known is not None:
-            return Source((slot,), _plain(known) if plain else known)
-        if plain:
-            return Source((slot,), read=lambda slots, taps: _plain(slots[slot]))
+            return Source((slot,), plain(known) if simple else known)
+        if simple:
+            return Source((slot,), read=lambda slots, taps: plain(slots[slot]))
         return Source((slot,), direct=True)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where an argument comes from.
-
-    Attributes:
-        slots: the slots that it depends on.
-        value: the argument, where it is constant.
-        direct: whether it is the value in the one slot, as it stands.
-        read: what makes it, otherwise.
-    """
-
-    slots: tuple[int, ...]
-    value: Any = None
-    direct: bool = False
-    read: Callable[[Slots, Taps | None], Any] | None = None
-
-    @property
-    def constant(self) -> bool:
-        return not self.direct and self.read is None
-
-    def reader(self) -> Callable[[Slots, Taps | None], Any]:
-        """A function that gives the argument."""
-        if self.read is not None:
-            return self.read
-        if self.direct:
-            slot = self.slots[0]
-            return lambda slots, taps: slots[slot]
-        return lambda slots, taps: self.value
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, torch.Tensor) else value
 
 
 def _on_half_grid(kind: ValueType) -> bool:
     """Whether rounding to float16 changes nothing: the value is one already, or no float."""
     return kind.dtype not in ("float32", "float64", "bfloat16")
-
-
-def _gathered(parts: list[Source]) -> Source:
-    slots = tuple(slot for part in parts for slot in part.slots)
-    if all(part.constant for part in parts):
-        return Source(slots, [part.value for part in parts])
-    readers = [part.reader() for part in parts]
-    return Source(slots, read=lambda slots, taps: [read(slots, taps) for read in readers])
 
 
 def _nested(steps: Steps) -> Source:
@@ -389,26 +345,6 @@ def _nested(steps: Steps) -> Source:
 
     inner = (*steps.outputs, *(slot for step in steps.steps for slot in step.reads))
     return Source(inner, read=read)
-
-
-def _bind(
-    function: Callable[..., Any], parameters: list[str], sources: Mapping[str, Source]
-) -> Callable[[Slots, Taps | None], Any]:
-    """`function` with its constant arguments bound; the others are read from the slots."""
-    fixed = {name: source.value for name, source in sources.items() if source.constant}
-    dynamic = [name for name in parameters if name in sources and not sources[name].constant]
-    bound = partial(function, **fixed) if fixed else function
-    # The common cases, one or two tensors at the front, without building a dictionary.
-    if dynamic == parameters[: len(dynamic)] and all(sources[name].direct for name in dynamic):
-        indices = tuple(sources[name].slots[0] for name in dynamic)
-        if len(indices) == 1:
-            (a,) = indices
-            return lambda slots, taps: bound(slots[a])
-        if len(indices) == 2:
-            a, b = indices
-            return lambda slots, taps: bound(slots[a], slots[b])
-    readers = [(name, sources[name].reader()) for name in dynamic]
-    return lambda slots, taps: bound(**{name: read(slots, taps) for name, read in readers})
 
 
 def _with_frees(
