@@ -271,7 +271,9 @@ def _unfit(feature: Feature, found: str, remedy: str) -> InputError:
 
 # --------------------------------------------------------------------------------------- outputs
 def give(feature: Feature | None, value: Any) -> Any:
-    """An output as the caller gets it: pictures for image outputs, else `value` itself."""
+    """An output as the caller gets it: a picture for an image, an int for a class, or `value`."""
+    if feature is not None and feature.kind == "int64" and isinstance(value, np.ndarray):
+        return int(value)
     if feature is None or not feature.color or not isinstance(value, np.ndarray):
         return value
     planes = value.reshape(value.shape[-3:])

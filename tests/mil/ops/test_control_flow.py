@@ -168,6 +168,7 @@ def test_classifiers_give_a_label_and_probabilities(
     got = model.predict({"x0": np.array([[0.0, 2.0, 1.0]])})
     want = np.exp([0, 2, 1]) / np.exp([0, 2, 1]).sum()
     assert got["classLabel"] == labels[1]
+    assert type(got["classLabel"]) is type(labels[1])
     table = next(value for value in got.values() if isinstance(value, dict))
     assert list(table) == labels
     np.testing.assert_allclose(list(table.values()), want, rtol=1e-6)
