@@ -34,8 +34,8 @@ check: $(READY)  ## lint, format, types, and the way of the imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-conformance: $(READY) ## lading.mil against coremltools' own operation suite
-	$(BIN)/python -m pytest tests/mil/test_contract.py
+conformance: $(READY) ## lading.mil against coremltools' own operation suite: docs/conformance.md
+	$(BIN)/python -m tests.conformance --document docs/conformance.md
 
 bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
 	$(BIN)/python -m tests.bench

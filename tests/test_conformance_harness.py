@@ -1,0 +1,232 @@
+"""The conformance harness turns red for what it must: a wrong, a missing, a swallowed operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conformance import known, report, standin
+from tests.conformance.__main__ import run
+from tests.conformance.judge import difference, stratified, verdict
+from tests.conformance.standin import Case
+
+# A suite as coremltools writes them, with relu as the one operation.
+EXHIBITS = """
+import dataclasses
+import numpy as np
+import pytest
+import coremltools as ct
+from coremltools.converters.mil.mil import Builder as mb, types
+from coremltools.converters.mil.mil.ops.tests.testing_utils import run_compare_builder
+from coremltools.converters.mil.testing_reqs import BackendConfig
+from coremltools.converters.mil.testing_utils import get_core_ml_prediction
+from lading.mil import registry
+
+FP16 = BackendConfig(backend="mlprogram", precision="fp16", opset_version=ct.target.iOS15)
+FP32 = BackendConfig(backend="mlprogram", precision="fp32", opset_version=ct.target.iOS15)
+X = np.array([[-1.0, 2.0, 3.0]], dtype=np.float32)
+
+def relu(backend, expected=np.maximum(X, 0)):
+    run_compare_builder(
+        lambda x: mb.relu(x=x), {"x": mb.placeholder(shape=X.shape)}, {"x": X.copy()},
+        X.shape + (types.fp32,), expected, backend=backend,
+    )
+
+def replace(monkeypatch, function):
+    known = dict(registry.operations())
+    old = known.pop("relu")
+    if function:
+        known["relu"] = tuple(dataclasses.replace(one, function=function) for one in old)
+    monkeypatch.setattr(registry, "operations", lambda: known)
+
+@pytest.mark.parametrize("backend", [FP16, FP32], ids=["fp16", "fp32"])
+def test_right(backend):
+    relu(backend)
+
+@pytest.mark.parametrize("backend", [FP16, FP32], ids=["fp16", "fp32"])
+def test_two_percent_off(backend, monkeypatch):
+    replace(monkeypatch, lambda x: x.clamp(min=0) * 1.02)
+    relu(backend)
+
+def test_not_a_number(monkeypatch):
+    replace(monkeypatch, lambda x: x * float("nan"))
+    relu(FP16)
+
+def test_missing(monkeypatch):
+    replace(monkeypatch, None)
+    relu(FP16)
+
+def test_swallowed(monkeypatch):
+    replace(monkeypatch, None)
+    try:
+        relu(FP16)
+    except Exception:
+        pass
+
+def test_skipped_after_refusal(monkeypatch):
+    replace(monkeypatch, None)
+    try:
+        relu(FP16)
+    except Exception:
+        pytest.skip("not today")
+
+def test_refusal_expected(monkeypatch):
+    replace(monkeypatch, None)
+    with pytest.raises(RuntimeError):
+        relu(FP16)
+
+@pytest.mark.xfail(reason="marked")
+def test_refusal_marked(monkeypatch):
+    replace(monkeypatch, None)
+    relu(FP16)
+
+def test_refusal_after_xfail(monkeypatch):
+    replace(monkeypatch, None)
+    pytest.xfail("called")
+    relu(FP16)
+
+def predict():
+    return get_core_ml_prediction(
+        lambda x: mb.relu(x=x), {"x": mb.placeholder(shape=X.shape)}, {"x": X.copy()}, FP16
+    )
+
+def test_nobody_looked():
+    predict()
+
+def test_looked_by_hand():
+    assert (list(predict().values())[0] >= 0).all()
+
+def test_asks_nothing():
+    assert np.maximum(X, 0).min() == 0
+
+def test_skipped_before():
+    pytest.skip("never asked")
+
+@pytest.mark.xfail(reason="rdar://1")
+def test_disowned():
+    relu(FP32, expected=X)
+
+@pytest.mark.xfail(reason="rdar://2")
+def test_disowned_and_right():
+    relu(FP32)
+"""
+
+
+@pytest.fixture(scope="module")
+def exhibits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("exhibits")
+    (folder / "test_exhibits.py").write_text(EXHIBITS)
+    code, cases, printed = run(
+        ["test_exhibits.py"], cases=folder / "cases", folder=folder, workers=1, quiet=True
+    )
+    assert code == 1, printed
+    return {case["id"].partition("::")[2]: case for case in cases}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("test_two_percent_off[fp16]", "found 3.06"),
+        ("test_two_percent_off[fp32]", "Not equal to tolerance"),
+        ("test_not_a_number", "nan"),
+        ("test_missing", "the runtime refused: ProgramError"),
+        ("test_swallowed", "the runtime refused: ProgramError"),
+        ("test_skipped_after_refusal", "the runtime refused: ProgramError"),
+        ("test_refusal_expected", "the runtime refused: ProgramError"),
+        ("test_refusal_marked", "the runtime refused: ProgramError"),
+        ("test_refusal_after_xfail", "the runtime refused: ProgramError"),
+        ("test_nobody_looked", "nobody looked"),
+    ],
+)
+def test_red(exhibits: dict[str, dict[str, Any]], name: str, words: str) -> None:
+    assert exhibits[name]["outcome"] == "failed"
+    assert words in exhibits[name]["why"]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "compared", "looked_at"),
+    [
+        ("test_right[fp16]", 1, 1, 0),
+        ("test_right[fp32]", 1, 1, 0),
+        ("test_looked_by_hand", 1, 0, 1),
+        ("test_disowned_and_right", 1, 1, 0),
+        ("test_asks_nothing", 0, 0, 0),
+    ],
+)
+def test_green(
+    exhibits: dict[str, dict[str, Any]], name: str, asked: int, compared: int, looked_at: int
+) -> None:
+    case = exhibits[name]
+    assert (case["outcome"], case["excluded"]) == ("passed", "")
+    counts = (case["predictions"], case["compared"], case["looked_at"])
+    assert counts == (asked, compared, looked_at)
+
+
+def test_what_the_suite_disowns_is_excluded_with_its_reason(
+    exhibits: dict[str, dict[str, Any]],
+) -> None:
+    assert exhibits["test_disowned"]["excluded"] == "the suite expects it to fail: rdar://1"
+    assert exhibits["test_skipped_before"]["outcome"] == "skipped"
+
+
+def test_the_figures_add_up(exhibits: dict[str, dict[str, Any]]) -> None:
+    summary = report.summarise(exhibits.values())
+    row = summary.total
+    assert (row.collected, row.failed, row.excluded) == (17, 10, 1)
+    # All but the two that ask nothing. Six are refused, one is never looked at: not compared.
+    assert (row.reached, row.compared, row.passed) == (15, 8, 4)
+    assert row.reached == row.passed + row.failed + row.excluded
+    page = report.markdown(summary)
+    assert "test_two_percent_off" in page
+    assert "rdar://1" in page
+
+
+def test_a_sample_is_stratified_and_the_same_everywhere() -> None:
+    ids = [f"a.py::Few::test[{n}]" for n in range(3)] + [
+        f"b.py::Many::test_{kind}[{n}]" for kind in "xy" for n in range(500)
+    ]
+    chosen = stratified(ids, 100)
+    assert len(chosen) == 100
+    assert chosen == stratified(reversed(ids), 100)
+    assert any("Few" in one for one in chosen)
+    assert 30 < sum("test_x" in one for one in chosen) < 70
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "same"),
+    [
+        ([1.0, 2.01], [1.0, 2.0], True),
+        ([1.0, 2.02], [1.0, 2.0], False),
+        ([np.nan], [np.nan], True),
+        ([np.nan], [0.0], False),
+        ([np.inf], [np.inf], True),
+        ([np.inf], [-np.inf], False),
+        ([1.0, 1.0], [1.0], False),
+        ([100], [101], False),
+    ],
+)
+def test_tolerance(found: list[float], expected: list[float], same: bool) -> None:
+    assert (difference(np.array(found), np.array(expected)) == "") is same
+
+
+def test_a_demanded_refusal_must_be_the_one_demanded() -> None:
+    case = Case(predictions=1, errors=["ProgramError: IndexError: index 9"])
+    assert verdict(case, "passed", demanded="IndexError: index") == ""
+    assert "refused" in verdict(case, "passed", demanded="something else")
+    assert "refused" in verdict(case, "passed")
+
+
+def test_excuses_are_narrow() -> None:
+    half = "[backend='mlprogram', precision='fp16', dtype=<class 'numpy.float16'>]"
+    for test in known.FLOAT16_DATA:
+        assert not known.float16_data(test + half)
+        assert known.float16_data(test + half.replace("fp16", "fp32"))
+    assert not known.float16_data("a.py::test" + half.replace("fp16", "fp32"))
+
+
+def test_the_stand_in_must_come_first() -> None:
+    pytest.importorskip("coremltools")
+    with pytest.raises(RuntimeError, match="came after coremltools"):
+        standin.install()
