@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lading.mil import Model
 from lading.mil.ops import recurrent as ops
 
 S, B, I, H = 5, 3, 4, 6  # noqa: E741
@@ -150,3 +153,28 @@ def test_unknown_activations_and_directions_are_errors() -> None:
         ops.rnn(x, h, w, u, activation="mish")
     with pytest.raises(ValueError, match="direction sideways"):
         ops.rnn(x, h, w, u, direction="sideways")
+
+
+def test_packed_sequences_are_torchs(converted: Callable[..., Model]) -> None:
+    """The file's initial state has a row for each step, not for each sequence."""
+    import coremltools as ct
+
+    class Packed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(I, H, batch_first=True)
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            packed = pack_padded_sequence(x, lengths, batch_first=True)
+            return pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0]
+
+    module, x, lengths = Packed().eval(), torch.rand(3, 10, I), torch.tensor([10, 5, 1])
+    inputs = [
+        ct.TensorType("x0", shape=x.shape),
+        ct.TensorType("x1", shape=(3,), dtype=np.int32),
+    ]
+    model = converted(module, x, lengths, inputs=inputs)
+    with torch.no_grad():
+        want = module(x, lengths)
+    got = model.predict({"x0": x.numpy(), "x1": lengths.numpy()})["y"]
+    np.testing.assert_allclose(got, want, **CLOSE)

@@ -34,6 +34,12 @@ def _ordered(x: Tensor, direction: str) -> Tensor:
     return x.flip(0) if direction == "reverse" else x
 
 
+def _start(initial: Tensor, x: Tensor) -> Tensor:
+    """The initial state (B, H). coremltools 9.0 gives a packed sequence's as many rows as it has
+    steps (`pack_padded_sequence` before an LSTM); Core ML reads as many as the batch has."""
+    return initial[: x.shape[1]]
+
+
 def _projected(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Every step's input times the weights at once: (S, B, gates · H)."""
     return torch.nn.functional.linear(x, weight, bias)
@@ -50,7 +56,7 @@ def rnn(
     activation: str = "tanh",
 ) -> Sequence[Tensor]:
     """``h = activation(W_ih x + W_hh h + b)``."""
-    act, h, steps = _activation(activation), initial_h, []
+    act, h, steps = _activation(activation), _start(initial_h, x), []
     for step in _projected(_ordered(x, direction), weight_ih, bias):
         h = act(step + h @ weight_hh.t())
         steps.append(h)
@@ -76,7 +82,7 @@ def gru(
     reset gate; otherwise the reset gate multiplies the hidden state itself.
     """
     gate, act = _activation(recurrent_activation), _activation(activation)
-    size, h, steps = weight_hh.shape[1], initial_h, []
+    size, h, steps = weight_hh.shape[1], _start(initial_h, x), []
     hidden_bias = x.new_zeros(3 * size) if bias is None else bias
     from_h, to_new = weight_hh.t(), weight_hh[size : 2 * size].t()
     for step in _projected(_ordered(x, direction), weight_ih, input_bias):
@@ -144,6 +150,7 @@ def lstm(
             steps.append(h)
         return steps, h, c
 
+    initial_h, initial_c = _start(initial_h, x), _start(initial_c, x)
     if direction != "bidirectional":
         steps, h, c = run(
             _ordered(x, direction), initial_h, initial_c, weight_ih, weight_hh, bias, peephole
