@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lading import pictures, storage
-from lading.errors import InputError, RequestError
+from lading.errors import InputError, ProgramError, RequestError
 from lading.evidence import ArtifactRecord, Port, Task, from_json
 from lading.interface import Options
 from lading.runtime import Array, Runtime, runtime, runtimes_for
@@ -138,10 +138,18 @@ def _runtime(record: ArtifactRecord, name: str | None) -> Runtime:
 def _facts(record: ArtifactRecord) -> tuple[Task | None, Options]:
     """What lading noted in the artifact when it made it, if it did."""
     task, options = record.details.get("lading.task"), record.details.get("lading.options")
-    return (
-        from_json(Task, json.loads(task)) if task else None,
-        from_json(Options, json.loads(options)) if options else Options(),
-    )
+    try:
+        return (
+            from_json(Task, json.loads(task)) if task else None,
+            from_json(Options, json.loads(options)) if options else Options(),
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise ProgramError(
+            record.path,
+            found=f"notes of lading's that cannot be read: {error}"[:200],
+            expected="what lading wrote into the artifact when it made it",
+            remedy="convert again, or feed it from Python: lading.mil.load(path).predict({...})",
+        ) from error
 
 
 def _feed(source: Path, port: Port, task: Task | None, options: Options) -> tuple[Array, list[str]]:
