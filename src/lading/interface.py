@@ -114,9 +114,7 @@ class ZScore(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # From the first pixel: the mean of a constant image is off by a rounding in fp32, and the
         # floor would blow that up to ±1. Both formulas are the same for any shift.
-        corner = x
-        for axis in self.axes:
-            corner = corner.narrow(axis, 0, 1)
+        corner = x[(slice(None), slice(None), *[slice(0, 1) for _ in self.axes])]
         shifted = x - corner
         centred = shifted - shifted.mean(dim=self.axes, keepdim=True)
         variance = (centred * centred).mean(dim=self.axes, keepdim=True)
