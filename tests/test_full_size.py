@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from tests.conftest import CAMUS, genuine_unet
 
 from lading import pipeline
+from tests.conftest import CAMUS, genuine_unet
 
 pytestmark = pytest.mark.full
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.toys import task
 
 from lading import schema
 from lading.evidence import (
@@ -33,6 +32,7 @@ from lading.evidence import (
     from_json,
     to_json,
 )
+from tests.toys import task
 
 
 def bill() -> Bill:

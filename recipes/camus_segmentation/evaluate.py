@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+
 from recipes.camus_segmentation.network import SIZE, build, dice, segment
 from recipes.camus_segmentation.phantom import draw
-from torch import nn
 
 #: the first seed of the held-out phantoms; validation begins at 5,000 and training at 10,000
 HELD_OUT = 0

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from recipes.camus_segmentation.anatomy import Floats, Heart, draw_heart
 
 from lading.errors import RequestError
+from recipes.camus_segmentation.anatomy import Floats, Heart, draw_heart
 
 #: cells of the measuring grid: along a beam, and beams
 DEPTHS, BEAMS = 288, 144

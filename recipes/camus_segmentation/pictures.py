@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
 from recipes.camus_segmentation.network import SIZE
 from recipes.camus_segmentation.phantom import draw
 

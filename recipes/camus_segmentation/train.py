@@ -22,6 +22,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import nn
+
+from lading.errors import RequestError, StorageError
 from recipes.camus_segmentation.network import (
     DATASET,
     PLANS,
@@ -32,9 +35,6 @@ from recipes.camus_segmentation.network import (
     segment,
 )
 from recipes.camus_segmentation.phantom import draw
-from torch import nn
-
-from lading.errors import RequestError, StorageError
 
 #: the first seed of each set; held-out phantoms begin at 0, see evaluate.py
 VALIDATION, TRAINING = 5_000, 10_000

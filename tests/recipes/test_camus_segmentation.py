@@ -12,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from recipes.camus_segmentation import evaluate, network, pictures, train
-from recipes.camus_segmentation.phantom import draw
 
 from lading.errors import RequestError, StorageError
+from recipes.camus_segmentation import evaluate, network, pictures, train
+from recipes.camus_segmentation.phantom import draw
 
 DATA = Path(__file__).parents[2] / "src" / "lading" / "data"
 CHECKPOINT = DATA / "camus_segmentation.pth"
