@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conformance import known, report, standin
+from tests.conformance import grid, known, report, standin
 from tests.conformance.__main__ import run
 from tests.conformance.judge import difference, stratified, verdict
 from tests.conformance.standin import Case
@@ -219,11 +219,30 @@ def test_a_demanded_refusal_must_be_the_one_demanded() -> None:
 
 
 def test_excuses_are_narrow() -> None:
-    half = "[backend='mlprogram', precision='fp16', dtype=<class 'numpy.float16'>]"
-    for test in known.FLOAT16_DATA:
-        assert not known.float16_data(test + half)
-        assert known.float16_data(test + half.replace("fp16", "fp32"))
-    assert not known.float16_data("a.py::test" + half.replace("fp16", "fp32"))
+    for test, part, why in known.LOOSER:
+        half = f"[BackendConfig(backend='mlprogram', precision='fp32')-{part}]"
+        assert known.looser(test + half) == why
+        assert not known.looser(test + half.replace("fp32", "fp16"))
+        assert not known.looser(test + half.replace(part, "other"))
+        assert not known.looser("other::test" + half)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_the_grid_survives_float16_and_one_addition(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    drawn = (rng.standard_normal((2, 1000)) * scale).astype(np.float32)
+    a, b = grid.on_grid(drawn)
+    for exact in (a, b, a + b if scale < 1 else a):
+        assert (exact.astype(np.float16) == exact).all()
+    assert np.abs(a - drawn[0]).max() <= max(2**-9, scale * 4 * 2**-10)
+    assert a.all()
+
+
+def test_the_grid_is_for_float16_data_in_float32_cases() -> None:
+    half = "dtype=<class 'numpy.float16'>"
+    assert grid.wanted(f"a::b[precision='fp32'-{half}]")
+    assert not grid.wanted(f"a::b[precision='fp16'-{half}]")
+    assert not grid.wanted("a::b[precision='fp32'-dtype=<class 'numpy.float32'>]")
 
 
 def test_the_stand_in_must_come_first() -> None:

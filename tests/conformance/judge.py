@@ -57,12 +57,14 @@ def difference(found: Any, expected: Any, rtol: float = RTOL, atol: float = ATOL
     )
 
 
-def verdict(case: Case, outcome: str, demanded: str = "") -> str:
-    """Why a case is red though the suite may think otherwise; empty if it is not.
+def refusals(case: Case, demanded: str = "") -> list[str]:
+    """What the runtime refused; `demanded` is what a refusal says that the test itself asks for."""
+    return [one for one in case.errors if not demanded or demanded not in one]
 
-    `demanded`: what a refusal says that the test itself asks for.
-    """
-    refused = [one for one in case.errors if not demanded or demanded not in one]
+
+def verdict(case: Case, outcome: str, demanded: str = "") -> str:
+    """Why a case is red though the suite may think otherwise; empty if it is not."""
+    refused = refusals(case, demanded)
     if refused:
         return "the runtime refused: " + " | ".join(refused)
     if case.mismatches:

@@ -8,13 +8,42 @@ RTOL, ATOL = 0.005, 0.002
 
 _NEURAL_NETWORK = "asks for a neural network first, which is no ML Program"
 
-#: Cases that cannot be run.
-EXCLUDED = {
-    "iOS14/test_conv.py::TestConv::test_type_inference_dynamic_x_with_groups": _NEURAL_NETWORK,
-    "iOS14/test_tensor_transformation.py::TestSliceByIndex::test_slice_by_index": _NEURAL_NETWORK,
-    "iOS14/test_tensor_transformation.py::TestSliceByIndex"
-    "::test_slice_by_index_slice_squeeze_separate": _NEURAL_NETWORK,
-}
+#: Cases that cannot pass: how the node id begins, what else stands in it, and why.
+EXCLUDED = (
+    (
+        "iOS14/test_conv.py::TestConv::test_type_inference_dynamic_x_with_groups",
+        "",
+        _NEURAL_NETWORK,
+    ),
+    (
+        "iOS17/test_conv.py::TestConv::test_type_inference_dynamic_x_with_groups",
+        "",
+        _NEURAL_NETWORK,
+    ),
+    (
+        "iOS14/test_tensor_transformation.py::TestSliceByIndex::test_slice_by_index",
+        "",
+        _NEURAL_NETWORK,
+    ),
+    (
+        "iOS15/test_image_resizing.py::TestCropResize::test_builder_to_backend_smoke",
+        "",
+        "gives a normalized box from 2 to 1, where the operation's documentation asks for [0, 1]; "
+        "what Core ML makes of it is written nowhere",
+    ),
+    (
+        "iOS15/test_image_resizing.py::TestResample::test_builder_to_backend_smoke",
+        "precision='fp32'",
+        "after its first comparison, which holds, it counts two casts in the converted program: "
+        "so it is for float16 alone",
+    ),
+    (
+        "iOS17/test_scatter_gather.py::TestScatter::test_ios17_invalid_indices",
+        "validate_indices=False",
+        "asserts that unchecked indices beyond the tensor give a wrong answer, which is undefined "
+        "and not the same from one opset to the next; lading.mil refuses such indices",
+    ),
+)
 
 #: Tests that demand an error of the runtime, and what the error says. The test itself asserts
 #: that one is raised; any other error is red.
@@ -26,14 +55,62 @@ REFUSALS = {
     "iOS17/test_scatter_gather.py::TestScatterNd::test_ios17_invalid_indices": "IndexError: index",
 }
 
-#: Tests that, called with float16 data and precision float32, compare with a reference that is
-#: not a function of the data they give: see `FLOAT16_REASON`.
-FLOAT16_DATA = ("iOS14/test_conv.py::TestConv::test_builder_to_backend_stress",)
+_FLOAT16 = (
+    "asks rtol 1e-5, atol 1e-4, less than half a float16 ulp, where float16 has rounded: numbers "
+    "written into the test that float16 does not hold, or a reference computed in float16"
+)
+_DECIMALS = "its reference says 7.899 where the exact value is 1 + 1.5 * 4 + 0.9 = 7.9"
 
-FLOAT16_REASON = (
-    "asks rtol 1e-5, atol 1e-4 of data that the test itself rounded to float16, against a "
-    "reference that was computed from the data before, or in float16 where the program computes "
-    f"in float32; held to rtol {RTOL}, atol {ATOL} instead, in both readings"
+#: Cases whose float32 reference is not what the program is asked: a test, what stands in the node
+#: id, and why. They are held to `RTOL`, `ATOL` instead, in every reading.
+LOOSER = (
+    (
+        "iOS14/test_normalization.py::TestNormalizationInstanceNorm"
+        "::test_builder_to_backend_smoke_with_gamma_and_beta",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS17/test_normalization.py::TestNormalizationInstanceNorm"
+        "::test_builder_to_backend_smoke_with_gamma_and_beta",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS14/test_normalization.py::TestNormalizationL2Norm::test_builder_to_backend_stress",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS17/test_normalization.py::TestNormalizationL2Norm::test_builder_to_backend_stress",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS16/test_image_resizing.py::TestResample::test_builder_to_backend_smoke_iOS16",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS17/test_image_resizing.py::TestResample::test_builder_to_backend_smoke",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS17/test_recurrent.py::TestLSTM::test_builder_to_backend_smoke_bidirlstm",
+        "float16",
+        _FLOAT16,
+    ),
+    (
+        "iOS16/test_image_resizing.py::TestCropResize::test_builder_to_backend_ios16",
+        "pad_value",
+        _DECIMALS,
+    ),
+    (
+        "iOS17/test_image_resizing.py::TestCropResize::test_builder_to_backend_ios17",
+        "N=3",
+        _DECIMALS,
+    ),
 )
 
 
@@ -42,16 +119,16 @@ def demanded_refusal(nodeid: str) -> str:
     return REFUSALS.get(nodeid.partition("[")[0], "")
 
 
-def float16_data(nodeid: str) -> bool:
-    """Whether the case asks float32 of float16 data, in a test where that is out of reach."""
+def looser(nodeid: str) -> str:
+    """Why a float32 case is held to `RTOL`, `ATOL`, or empty."""
     test, _, parameters = nodeid.partition("[")
-    return (
-        test in FLOAT16_DATA
-        and "precision='fp32'" in parameters
-        and ("float16" in parameters or "dtype=fp16" in parameters)
-    )
+    if "precision='fp32'" not in parameters:
+        return ""
+    return next((why for one, part, why in LOOSER if one == test and part in parameters), "")
 
 
 def reason(nodeid: str) -> str:
     """Why the case cannot pass, or empty."""
-    return EXCLUDED.get(nodeid, "")
+    return next(
+        (why for start, part, why in EXCLUDED if nodeid.startswith(start) and part in nodeid), ""
+    )

@@ -33,7 +33,7 @@ class Case:
         mismatches: outputs outside our tolerance, see `plugin.difference`.
         widened: comparisons that hold for float32 arithmetic alone, see `ModelProxy.predict`.
         xfail: why the suite expects the test to fail, if it does.
-        rounded: comparisons held to float16's tolerance, see `known.FLOAT16_DATA`.
+        rounded: comparisons held to float16's tolerance, see `known.LOOSER`.
     """
 
     predictions: int = 0
