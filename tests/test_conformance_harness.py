@@ -242,6 +242,7 @@ def test_the_grid_is_for_float16_data_in_float32_cases() -> None:
     half = "dtype=<class 'numpy.float16'>"
     assert grid.wanted(f"a::b[precision='fp32'-{half}]")
     assert not grid.wanted(f"a::b[precision='fp16'-{half}]")
+    assert grid.wanted("a::TestRNN::b[precision='fp16']")
     assert not grid.wanted("a::b[precision='fp32'-dtype=<class 'numpy.float32'>]")
 
 

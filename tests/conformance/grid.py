@@ -20,8 +20,14 @@ state = SimpleNamespace(active=False)
 
 
 def wanted(nodeid: str) -> bool:
-    """Whether a case computes in float32 what it has rounded to float16."""
-    parameters = nodeid.partition("[")[2]
+    """Whether a case computes in float32 what it has rounded to float16.
+
+    The float16 cases of the plain recurrent layer too: it adds up 64 products of unit size, and
+    the rounding of its data alone can pass the tolerance.
+    """
+    test, _, parameters = nodeid.partition("[")
+    if "::TestRNN::" in test:
+        return True
     halves = "float16" in parameters or "dtype=fp16" in parameters
     return "precision='fp32'" in parameters and halves
 
