@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check conformance bench phantoms clean
+.PHONY: help install demo test check conformance bench phantoms layout-model clean
 
 help:            ## what there is
-	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
 
 install: $(READY) ## .venv with everything, at the versions in constraints.txt
 
@@ -42,6 +42,12 @@ bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
 
 phantoms: $(READY) ## train the demo's checkpoint again (minutes)
 	$(BIN)/python -m recipes.camus_segmentation.train --out build/camus_segmentation.pth
+
+# wordfreq, the source of words, is the recipe's alone: hence installed here.
+layout-model: $(READY) ## train the keyboard-layout ensemble again (an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[recipes]'
+	$(BIN)/python -m recipes.keyboard_layout.train --work build/layout
+	$(BIN)/python -m recipes.keyboard_layout.evaluate build/layout/keyboard_layout.pth
 
 clean:           ## everything that was made here
 	rm -rf $(VENV) build dist src/*.egg-info lading-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

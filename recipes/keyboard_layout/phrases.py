@@ -12,10 +12,12 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
-from recipes.keyboard_layout.layouts import LANGUAGES, STROKES, Stroke, keys_of, neighbours, press
 from wordfreq import top_n_list, word_frequency
+
+from recipes.keyboard_layout.layouts import LANGUAGES, STROKES, Stroke, keys_of, neighbours, press
 
 #: (meant, layout) in the order of the network's outputs
 CLASSES = (
@@ -67,6 +69,7 @@ class Words:
         return luck.choices(self.words, cum_weights=self.cumulative)[0]
 
 
+@cache
 def lexicon(language: str, *, validation: bool, power: float = 0.5) -> Words:
     """The most frequent words of a language that its own letters spell.
 
@@ -74,7 +77,7 @@ def lexicon(language: str, *, validation: bool, power: float = 0.5) -> Words:
         language: "en", "ru" or "he".
         validation: the held-out words, or all the others.
         power: a word is drawn in proportion to its frequency to this power. One half lets rare
-            words come often enough to teach the language's letters, not its hundred commonest words.
+            words come often enough to teach a language's letters, not its hundred commonest words.
     """
     chosen = [
         word

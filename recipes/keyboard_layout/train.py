@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+
 from recipes.keyboard_layout.layouts import LANGUAGES, STROKES
 from recipes.keyboard_layout.network import LayoutEnsemble
 from recipes.keyboard_layout.phrases import LABELS, VOCABULARY, Habits, Phrases, encode, script

@@ -1,0 +1,203 @@
+"""Layouts, phrases and training of the keyboard-layout recipe."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("wordfreq", reason="pip install 'lading[recipes]'")
+
+from lading.families.keyboard_layout import alphabet
+from recipes.keyboard_layout import evaluate, layouts, network, phrases, train
+
+ROW = {  # US keys of the letters, row by row, and what stands on them elsewhere
+    "qwertyuiop": ("йцукенгшщз", "/'קראטוןםפ"),
+    "asdfghjkl": ("фывапролд", "שדגכעיחלך"),
+    "zxcvbnm": ("ячсмить", "זסבהנמצ"),
+}
+
+
+# ------------------------------------------------------------------------------------------ layouts
+@pytest.mark.parametrize("keys", ROW)
+def test_letters_stand_where_they_stand(keys: str) -> None:
+    strokes = layouts.keys_of(keys, "en")
+    assert (layouts.press(strokes, "ru"), layouts.press(strokes, "he")) == ROW[keys]
+    held = [(key, True) for key, _ in strokes]
+    assert layouts.press(held, "ru") == ROW[keys][0].upper()
+    assert layouts.press(held, "he") == keys.upper()
+
+
+@pytest.mark.parametrize("layout", layouts.LANGUAGES)
+def test_every_layout_has_every_key_and_no_letter_twice(layout: str) -> None:
+    plain, held = layouts.CHARACTERS[layout]
+    assert len(plain) == len(held) == len(layouts.NAMES)
+    assert len(set(plain)) == len(set(held)) == len(plain)
+    letters = phrases.ALPHABETS[layout] - set("'\"")
+    assert letters <= set(plain)
+
+
+@given(st.data(), st.sampled_from(layouts.LANGUAGES))
+def test_pressing_what_was_typed_gives_it_back(data: st.DataObject, layout: str) -> None:
+    text = data.draw(st.text(sorted(layouts.STROKES[layout]), max_size=20))
+    assert layouts.press(layouts.keys_of(text, layout), layout) == text
+
+
+def test_neighbours_are_mutual_and_near() -> None:
+    for key in range(len(layouts.NAMES)):
+        for other in layouts.neighbours(key):
+            assert key in layouts.neighbours(other)
+            assert key != other
+    by_name = {
+        layouts.CHARACTERS["en"][0][key]: {
+            layouts.CHARACTERS["en"][0][other] for other in layouts.neighbours(key)
+        }
+        for key in range(len(layouts.NAMES))
+    }
+    assert by_name["g"] == set("fhtyvb")
+    assert by_name["q"] == set("w12a")
+    assert by_name[" "] == set()
+
+
+# ------------------------------------------------------------------------------------------ phrases
+def test_the_recipe_and_the_family_agree_on_characters_and_classes() -> None:
+    assert phrases.VOCABULARY == alphabet.CHARACTERS
+    assert phrases.LABELS == alphabet.LABELS
+
+
+@given(st.text(max_size=30))
+def test_the_recipe_and_the_family_encode_alike(text: str) -> None:
+    assert phrases.encode(text) == alphabet.encode(text)
+
+
+@pytest.fixture(scope="module")
+def held() -> phrases.Phrases:
+    return phrases.Phrases(5, validation=True, habits=phrases.Habits(slip=0.5))
+
+
+def test_no_word_of_validation_is_trained_on(held: phrases.Phrases) -> None:
+    for language in layouts.LANGUAGES:
+        training = set(phrases.lexicon(language, validation=False).words)
+        mine = set(held.words[language].words)
+        assert mine
+        assert not mine & training
+        assert 0.04 < len(mine) / len(mine | training) < 0.08
+
+
+def test_phrases_keep_their_promises(held: phrases.Phrases) -> None:
+    seen = set()
+    for _ in range(3000):
+        text, label = held.draw()
+        assert phrases.SHORTEST <= len(text) <= phrases.LONGEST
+        _, layout = phrases.CLASSES[label]
+        assert phrases.tells(text, layout)
+        seen.add(label)
+    assert seen == set(range(9))
+
+
+def test_without_slips_a_phrase_is_words_of_its_language() -> None:
+    stream = phrases.Phrases(6, validation=True, habits=phrases.Habits())
+    words = {name: set(stream.words[name].words) for name in layouts.LANGUAGES}
+    for _ in range(500):
+        text, label = stream.draw()
+        meant, layout = phrases.CLASSES[label]
+        typed = layouts.press(layouts.keys_of(text, layout), meant).lower()
+        for word in typed.rstrip(".,!?").split(" "):
+            assert word in words[meant] or word.rstrip("'\"") in words[meant]
+
+
+def test_the_same_seed_draws_the_same_phrases() -> None:
+    one, two = (
+        phrases.Phrases(9, validation=True, habits=phrases.Habits(slip=0.2)) for _ in range(2)
+    )
+    assert [one.draw() for _ in range(50)] == [two.draw() for _ in range(50)]
+
+
+def test_a_slip_changes_one_place(held: phrases.Phrases) -> None:
+    always = phrases.Phrases(7, validation=True, habits=phrases.Habits(slip=1.0))
+    always.luck = random.Random(3)
+    strokes = layouts.keys_of("привет мир", "ru")
+    lengths = set()
+    for _ in range(300):
+        slipped = always.slip(strokes)
+        lengths.add(len(slipped) - len(strokes))
+        if len(slipped) == len(strokes):
+            assert sum(a != b for a, b in zip(strokes, slipped, strict=True)) <= 2
+    assert lengths == {-1, 0, 1}
+
+
+def test_capitals_on_the_hebrew_layout_say_nothing_of_it() -> None:
+    assert layouts.press(layouts.keys_of("HELLO", "en"), "he") == "HELLO"
+    assert not phrases.tells("HELLO", "he")
+    assert phrases.tells("Hקךךם", "he")
+
+
+# ----------------------------------------------------------------------------------------- training
+def test_the_networks_have_their_parameters() -> None:
+    model = network.LayoutEnsemble()
+    assert sum(one.numel() for one in model.parameters()) == 3_462_292
+
+
+def test_characters_of_one_key_begin_alike() -> None:
+    model = network.LayoutEnsemble()
+    train.share_keys(model, 0)
+    rows = model.cnn.embedding.weight.detach()
+
+    def alike(a: str, b: str) -> float:
+        first, second = (rows[phrases.INDEX[c]] for c in (a, b))
+        return float(torch.cosine_similarity(first, second, dim=0))
+
+    assert alike("f", "а") > 0.4 > 0.2 > alike("f", "ж")
+    assert alike("t", "א") > 0.4
+    assert not rows[0].any()
+    assert torch.equal(rows, model.transformer.embedding.weight)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1))
+def test_the_learning_rate_rises_and_falls(done: float) -> None:
+    assert 0.0 <= train.rate(done) <= 1.0
+    assert train.rate(train.WARM) == pytest.approx(1.0)
+
+
+def test_training_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "BATCH", 8)
+    monkeypatch.setattr(train, "LOOK", 20)
+    monkeypatch.setattr(train, "EVERY", 0.0)
+    train.train(tmp_path, minutes=1e-6, seed=0)  # time for one step
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    state = torch.load(tmp_path / "state.pt", weights_only=True)["state"]
+    assert state["step"] == json.loads(line)["step"] == 1
+    train.train(tmp_path, minutes=state["spent"] / 60 + 1e-6, seed=0)
+    more = [json.loads(one) for one in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [one["step"] for one in more] == [1, 2]
+    kept = torch.load(tmp_path / "keyboard_layout.pth", weights_only=True)
+    assert kept["classes"] == list(phrases.LABELS)
+    assert kept["val_accuracy"] == max(line["ensemble"] for line in more)
+    evaluate.load(tmp_path / "keyboard_layout.pth")
+
+
+# --------------------------------------------------------------------------------------- evaluation
+def test_measured_by_hand() -> None:
+    labels = torch.tensor([0, 0, 1, 8])
+    answers = {"ensemble": torch.tensor([0, 1, 1, 8])}
+    seen = evaluate.Measured(["абв", "где", "ab", "שלום"], labels, answers)
+    assert seen.accuracy() == 0.75
+    assert seen.confusion()[0].tolist() == [1, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert int(seen.confusion().sum()) == 4
+    assert seen.by_length() == {2: (1, 1.0), 3: (2, 0.5), 4: (1, 1.0)}
+
+
+def test_twins_are_words_of_two_classes() -> None:
+    alike = evaluate.twins()
+    assert len(alike) > 1000
+    for text, labels in list(alike.items())[:200]:
+        assert len(labels) >= 2
+        layout = {label.partition("_from_")[2] or label for label in labels}
+        assert all(phrases.tells(text, one) for one in layout)
+    assert "привет" not in alike
