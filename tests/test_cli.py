@@ -344,7 +344,7 @@ def test_an_interrupt_leaves_nothing(
 def test_a_failed_verdict_ends_with_one(
     small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lading.verify import verdict
+    from lading.verification import verdict
 
     strict = verdict.Gates(500.0, 1.0, "beyond fp32", "all")
     monkeypatch.setitem(verdict.GATES, "fp32", strict)

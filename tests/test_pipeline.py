@@ -28,7 +28,7 @@ from lading.evidence import Bill, from_json
 from lading.interface import Options
 from lading.pipeline import Request, convert, verify
 from lading.target import Settings
-from lading.verify import compare, verdict
+from lading.verification import compare, verdict
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -341,7 +341,7 @@ def test_with_the_ledger_off_the_comparison_and_the_coin_toss_catch_it(
     from lading.evidence import ArtifactRecord
     from lading.runtime import runtimes
     from lading.runtimes.torch import Eager
-    from lading.verify import probes
+    from lading.verification import probes
 
     loaded = pipeline.load(small_checkpoint)
     true = pipeline.wrap(loaded.network, loaded.task, Options())

@@ -22,7 +22,7 @@ from lading.evidence import (
 from lading.interface import Options, Output, Sizes
 from lading.pipeline import Progress, Request
 from lading.target import Precision, Settings, artifact_target, deployment, targets
-from lading.verify.probes import files_in
+from lading.verification.probes import files_in
 
 
 @dataclass(frozen=True)

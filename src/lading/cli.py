@@ -329,7 +329,7 @@ def _settings(arguments: argparse.Namespace) -> Any:
 
 
 def _data(arguments: argparse.Namespace) -> tuple[Path, ...]:
-    from lading.verify.probes import files_in
+    from lading.verification.probes import files_in
 
     return tuple(files_in(arguments.data)) if arguments.data else ()
 

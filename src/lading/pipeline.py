@@ -40,7 +40,7 @@ from lading.repair import repaired
 from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target, artifact_target, target
-from lading.verify import compare, probes, steadiness, verdict
+from lading.verification import compare, probes, steadiness, verdict
 from lading.version import __version__
 
 #: Told when a stage begins: its name, and what it works on.
@@ -262,7 +262,7 @@ class _Original:
         self._steady: dict[str, list[bool]] = {}
 
     def steady(self, precision: str) -> list[bool]:
-        """Per probe; see `lading.verify.steadiness`. Computed once per precision."""
+        """Per probe; see `lading.verification.steadiness`. Computed once per precision."""
         if precision not in self._steady:
             ports, gates = self.interface.outputs, verdict.GATES[precision]
             self._steady[precision] = [

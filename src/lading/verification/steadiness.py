@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from lading.evidence import Port
 from lading.runtime import Session
-from lading.verify import metrics
-from lading.verify.probes import Probe
-from lading.verify.verdict import Gates
+from lading.verification import metrics
+from lading.verification.probes import Probe
+from lading.verification.verdict import Gates
 
 Array = npt.NDArray[Any]
 

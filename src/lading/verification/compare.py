@@ -11,9 +11,9 @@ import numpy.typing as npt
 from lading.errors import LadingError
 from lading.evidence import ArtifactRecord, Comparison, Finding, Metric, Port, Task
 from lading.runtime import Runtime, Session
-from lading.verify import degenerate, metrics
-from lading.verify.probes import Probe, fits
-from lading.verify.verdict import GATES, Gates
+from lading.verification import degenerate, metrics
+from lading.verification.probes import Probe, fits
+from lading.verification.verdict import GATES, Gates
 
 Array = npt.NDArray[Any]
 Outputs = Mapping[str, Array]
