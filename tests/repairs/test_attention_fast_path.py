@@ -191,7 +191,7 @@ def test_it_declines_where_there_is_no_attention() -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_torch_s_switches_are_as_they_were(enabled: bool) -> None:
-    detect = transformer._detect_is_causal_mask
+    detect, unflatten = transformer._detect_is_causal_mask, torch.Tensor.unflatten
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(enabled)
     try:
@@ -202,8 +202,22 @@ def test_torch_s_switches_are_as_they_were(enabled: bool) -> None:
             raise ZeroDivisionError
         assert torch.backends.mha.get_fastpath_enabled() is enabled
         assert transformer._detect_is_causal_mask is detect
+        assert torch.Tensor.unflatten is unflatten
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
+
+
+@pytest.mark.parametrize(("dim", "sizes"), [(-1, (2, 6)), (1, (3, -1)), (0, (1, 2)), (-2, (6, 1))])
+def test_unflatten_is_the_view(dim: int, sizes: tuple[int, ...]) -> None:
+    x = torch.arange(2 * 12 * 6.0).reshape(12, 2, 6).transpose(0, 1).repeat(1, 1, 2)
+    if dim == -2:
+        x = x[:, :6]
+    expected = x.unflatten(dim, sizes)
+    with REPAIR.applied(nn.Linear(2, 2)):
+        got = x.unflatten(dim, sizes)
+    assert got.shape == expected.shape
+    assert torch.equal(got, expected)
+    assert got.data_ptr() == x.data_ptr()
 
 
 # -------------------------------------------------------------------------------------------- proof

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -36,6 +37,10 @@ class AttentionFastPath:
     kernel may be told so and leave the mask out. That is a decision on values, which a graph cannot
     hold. Without it the mask itself is added, which gives every score that it forbids a weight of
     exp(-inf) = 0, as the kernel does: the same bits.
+
+    The three projections are taken apart by ``unflatten``, which is a ``view``: of the two, only
+    the latter keeps its rank in torch's ONNX exporter for traces ("tensor of unknown rank", torch
+    2.13), so the latter is recorded.
     """
 
     name = "attention fast path"
@@ -61,9 +66,11 @@ class AttentionFastPath:
         detect = transformer._detect_is_causal_mask
         torch.backends.mha.set_fastpath_enabled(False)
         transformer._detect_is_causal_mask = _as_said
+        torch.Tensor.unflatten = _as_view  # type: ignore[method-assign]
         try:
             yield module
         finally:
+            torch.Tensor.unflatten = _UNFLATTEN  # type: ignore[method-assign]
             torch.backends.mha.set_fastpath_enabled(enabled)
             transformer._detect_is_causal_mask = detect
 
@@ -73,6 +80,18 @@ def _as_said(
 ) -> bool:
     """Causal only where the caller said so."""
     return is_causal is True
+
+
+_UNFLATTEN: Any = torch.Tensor.unflatten
+
+
+def _as_view(self: torch.Tensor, dim: Any, sizes: Any) -> torch.Tensor:
+    """`torch.Tensor.unflatten` of a numbered axis, as the view that it is."""
+    if not isinstance(dim, int):  # a named axis
+        named: torch.Tensor = _UNFLATTEN(self, dim, sizes)
+        return named
+    axis = dim % self.ndim
+    return self.view(*self.shape[:axis], *sizes, *self.shape[axis + 1 :])
 
 
 REPAIR = AttentionFastPath()
