@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from lading import pictures, storage
-from lading.errors import InputError, ProgramError, RequestError
-from lading.evidence import ArtifactRecord, Port, Task, from_json
+from lading.errors import InputError, RequestError
+from lading.evidence import ArtifactRecord, Port, Task
 from lading.interface import Options
 from lading.runtime import Array, Runtime, runtime, runtimes_for
-from lading.target import artifact_target
+from lading.target import artifact_target, noted
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def apply(artifact: Path, source: Path, runtime_name: str | None = None) -> Appl
             expected="one picture-like input",
             remedy="feed it from Python: lading.mil.load(path).predict({...})",
         )
-    task, options = _facts(record)
+    task, told = noted(record)
+    options = told or Options()
     port = record.inputs[0]
     value, notes = _feed(source, port, task, options)
     outputs = chosen.load(artifact).run({port.name: value})
@@ -133,23 +133,6 @@ def _runtime(record: ArtifactRecord, name: str | None) -> Runtime:
             remedy="see `lading doctor`",
         )
     return able[0]
-
-
-def _facts(record: ArtifactRecord) -> tuple[Task | None, Options]:
-    """What lading noted in the artifact when it made it, if it did."""
-    task, options = record.details.get("lading.task"), record.details.get("lading.options")
-    try:
-        return (
-            from_json(Task, json.loads(task)) if task else None,
-            from_json(Options, json.loads(options)) if options else Options(),
-        )
-    except (TypeError, KeyError, ValueError) as error:
-        raise ProgramError(
-            record.path,
-            found=f"notes of lading's that cannot be read: {error}"[:200],
-            expected="what lading wrote into the artifact when it made it",
-            remedy="convert again, or feed it from Python: lading.mil.load(path).predict({...})",
-        ) from error
 
 
 def _feed(source: Path, port: Port, task: Task | None, options: Options) -> tuple[Array, list[str]]:

@@ -31,7 +31,6 @@ from lading.evidence import (
     RepairRecord,
     Route,
     Task,
-    from_json,
     to_json,
 )
 from lading.interface import Interface, Options, wrap
@@ -39,7 +38,7 @@ from lading.notices import Notices, gathered
 from lading.repair import repaired
 from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
-from lading.target import Settings, Target, artifact_target, target
+from lading.target import Settings, Target, artifact_target, noted, target
 from lading.verification import compare, probes, steadiness, verdict
 from lading.version import __version__
 
@@ -207,16 +206,14 @@ def verify(
     kind = artifact_target(artifact)
     record = kind.describe(artifact)
     loaded = load(against, given=given, fold=fold, progress=progress)
-    facts = record.details
-    noted = facts.get(FACTS_PREFIX + "options")
-    chosen = options or (from_json(Options, json.loads(noted)) if noted else Options())
+    chosen = options or noted(record)[1] or Options()
     interface = wrap(loaded.network, loaded.task, chosen)
     record, interface = _matched(record, interface)
     progress("reference", "the untouched original")
     original = _Original(interface, probes.make(interface, data))
     comparisons = tuple(_compare(record, artifact, original, progress))
     notices = []
-    digest = facts.get(FACTS_PREFIX + "checkpoint.sha256")
+    digest = record.details.get(FACTS_PREFIX + "checkpoint.sha256")
     if digest and digest != loaded.checkpoint.record.sha256:
         notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
     return Bill(

@@ -5,6 +5,7 @@ Each lives in one file of `targets/`, found by being there: the module holds one
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Literal, Protocol
 
 from lading import shelf
 from lading.capture import Axes, Captured
-from lading.errors import RequestError
-from lading.evidence import ArtifactRecord
+from lading.errors import ProgramError, RequestError
+from lading.evidence import ArtifactRecord, Task, from_json
 from lading.interface import Options
 
 Precision = Literal["fp16", "fp32"]
@@ -151,3 +152,24 @@ def deployment(text: str) -> str:
         expected="--ios 15, 16, 17, 18 or --macos 12, 13, 14, 15",
         remedy="use --ios 16",
     )
+
+
+def noted(record: ArtifactRecord) -> tuple[Task | None, Options | None]:
+    """What lading wrote into an artifact when it made it: the task and the options, if it did.
+
+    Raises:
+        ProgramError: the notes are there and cannot be read.
+    """
+    task, options = record.details.get("lading.task"), record.details.get("lading.options")
+    try:
+        return (
+            from_json(Task, json.loads(task)) if task else None,
+            from_json(Options, json.loads(options)) if options else None,
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise ProgramError(
+            record.path,
+            found=f"notes of lading's that cannot be read: {error}"[:200],
+            expected="what lading wrote into the artifact when it made it",
+            remedy="convert again, or feed it from Python: lading.mil.load(path).predict({...})",
+        ) from error

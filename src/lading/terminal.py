@@ -29,6 +29,8 @@ from lading.reading import show
 
 STYLE = {"pass": "bold green", "fail": "bold red", "not run": "yellow"}
 DOCTOR_STYLE = {"ok": "green", "absent": "yellow", "trouble": "bold red"}
+#: How `verification.compare` ends the name of a metric of a probe that is not gated.
+UNSTEADY = " (unsteady)"
 WORDS = {
     "pass": "equal: the same goods arrive",
     "fail": "NOT equal: do not ship this",
@@ -139,6 +141,12 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
                 verdict if index == 0 else words(""),
             )
     console.print(table)
+    for one in many:
+        for metric in one.metrics:
+            if metric.name.endswith(UNSTEADY):
+                shown = number(metric.name.removesuffix(UNSTEADY), metric.value)
+                line = f"  {one.runtime} at {metric.worst_probe}: {shown}, not gated"
+                console.print(words(f"{line}: the original is not steady there", style="dim"))
 
 
 def number(name: str, value: float) -> str:
@@ -148,10 +156,10 @@ def number(name: str, value: float) -> str:
     ('71.2 dB', '99.910 %')
     """
     if name.endswith("psnr"):
-        return "bit-equal" if value == math.inf else f"{value:.1f} dB"
+        return "equal" if value == math.inf else f"{value:.1f} dB"
     if name.endswith("label_agreement"):
         return f"{100 * value:.3f} %"
-    return f"{value:.4g}"
+    return f"{value:.4f}" if " dice " in f" {name}" else f"{value:.4g}"
 
 
 def megabytes(count: int) -> str:
@@ -188,16 +196,20 @@ def inspection(
         )
     console.print()
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    for name in ("hyper-parameter", "value", "evidence", "source"):
-        table.add_column(name, overflow="fold")
+    longest = max((len(one.name) for one in recognition.hyperparameters), default=15)
+    for heading, width in (
+        ("hyper-parameter", longest),
+        ("value", 20),
+        ("evidence", 9),
+        ("source", max(12, console.width - longest - 20 - 9 - 8)),
+    ):
+        table.add_column(heading, width=width, overflow="fold")
     for one in recognition.hyperparameters:
         style = "yellow" if one.evidence == "assumed" else ""
-        source = one.source
-        if one.alternatives:
-            source += "; or " + ", ".join(one.alternatives)
-        table.add_row(
-            words(one.name), words(show(one.value)), words(one.evidence, style), words(source)
-        )
+        source = f"or {', '.join(one.alternatives)}; " if one.alternatives else ""
+        place = words(source + one.source)
+        place.truncate(max(12, console.width - longest - 20 - 9 - 8), overflow="ellipsis")
+        table.add_row(words(one.name), words(show(one.value)), words(one.evidence, style), place)
     console.print(table)
     for conflict in recognition.conflicts:
         state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"

@@ -10,15 +10,30 @@ from torch.nn import functional as F
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (*, D_in) times the transpose of weight (D_out, D_in), plus bias (D_out)."""
+    """x (*, D_in) times the transpose of weight (D_out, D_in), plus bias (D_out).
+
+    Integers on one side and floats on the other (iOS 17) are multiplied as floats.
+    """
+    x, weight = _alike(x, weight)
+    if bias is not None:
+        bias = bias.to(x.dtype)
     if x.is_floating_point():
         return F.linear(x, weight, bias)
     product = torch.matmul(x, weight.t())
     return product if bias is None else product + bias
 
 
+def _alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    return x.to(dtype), y.to(dtype)
+
+
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
-    """The product of the last two dimensions; the others broadcast."""
+    """The product of the last two dimensions; the others broadcast.
+
+    Integers on one side and floats on the other (iOS 17) are multiplied as floats.
+    """
+    x, y = _alike(x, y)
     if transpose_x and x.dim() > 1:
         x = x.transpose(-1, -2)
     if transpose_y and y.dim() > 1:

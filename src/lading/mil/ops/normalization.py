@@ -57,8 +57,13 @@ def local_response_norm(
 ) -> Tensor:
     """x over ``(k + alpha / size · sum of squares of `size` neighbouring channels)**beta``.
 
+    Three dimensions are (C, H, W), as the published test of the operation has them: the channels
+    are the third dimension from the end, or the second if there are more.
+
     Source: Krizhevsky et al., 2012; channels beyond the ends count as 0.
     """
+    if x.dim() == 3:
+        return local_response_norm(x[None], size, alpha, beta, k)[0]
     squares = x.square().flatten(2)
     before = size // 2
     padded = F.pad(squares, (0, 0, before, size - 1 - before))

@@ -66,13 +66,8 @@ def expand_dims(x: Tensor, axes: Sequence[int]) -> Tensor:
 
 @exact
 def squeeze(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
-    """Without the dimensions `axes`, or without all of size 1."""
-    if axes is None:
-        return x.squeeze()
-    for axis in axes:
-        if x.shape[axis] != 1:
-            raise ValueError(f"axis {axis} of shape {tuple(x.shape)} is not of size 1")
-    return x.squeeze(tuple(axes))
+    """Without those of the dimensions `axes` (all of them if None) whose size is 1."""
+    return x.squeeze() if axes is None else x.squeeze(tuple(axes))
 
 
 @exact
