@@ -116,8 +116,8 @@ def recognise(
         checkpoint.record.path,
         found=_nearest(asked, signs) if asked else f"{len(checkpoint.tensors)} tensors",
         expected=f"a checkpoint of a known family: {known}",
-        remedy="check that this is the file of the network itself; a network of another kind "
-        "needs its module: lading.convert(module, example)",
+        remedy="check that this is the file of the network itself, not of an optimizer or another "
+        "network beside it; `lading inspect` lists what is in a file that is recognised",
     )
 
 
