@@ -280,7 +280,13 @@ class Plan:
         # Every policy runs on the same weights, those that the file declares.
         policy = "declared" if packed else self.precision
         finish = tuple(
-            finisher(value.type, policy, exact=operation.exact and halves) for value in op.outputs
+            finisher(
+                value.type,
+                policy,
+                exact=operation.exact and halves,
+                converting=operation.converting,
+            )
+            for value in op.outputs
         )
         call = bind(function, list(operation.parameters), sources)
         outputs = tuple(self._new(value) for value in op.outputs)

@@ -107,13 +107,16 @@ def array(value: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
         return result.astype(name)  # always a copy: `value` may be a weight or the caller's array
 
 
-def finisher(kind: ValueType, precision: str, *, exact: bool) -> Finish | None:
+def finisher(
+    kind: ValueType, precision: str, *, exact: bool, converting: bool = False
+) -> Finish | None:
     """What brings an operation's result to its declared type: dtype, rounding, and a shape check.
 
     Args:
         kind: the declared type.
         precision: the policy.
         exact: every element is one of the inputs' elements, so there is nothing to round.
+        converting: floats may become the declared integers, towards zero; else that is an error.
 
     Returns:
         a function from result to value, or None where there is nothing to do.
@@ -126,7 +129,7 @@ def finisher(kind: ValueType, precision: str, *, exact: bool) -> Finish | None:
 
     def finish(value: torch.Tensor) -> torch.Tensor:
         if value.dtype is not want:
-            value = _convert(value, want, kind)
+            value = value.to(want) if converting else _convert(value, want, kind)
         if mask is not None:
             value = value & mask
         if grid is not None:

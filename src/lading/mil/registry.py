@@ -41,6 +41,12 @@ def exact(function: _F) -> _F:
     return function
 
 
+def converting(function: _F) -> _F:
+    """Mark an operation whose result may be declared an integer where it is computed in floats."""
+    function.__dict__["converting"] = True
+    return function
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One input of an operation. Where it is required, `default` means nothing."""
@@ -60,6 +66,7 @@ class Operation:
     function: Callable[..., Any]
     parameters: Mapping[str, Parameter]
     exact: bool
+    converting: bool = False
 
 
 def _arrival(annotation: str) -> Arrival:
@@ -80,7 +87,8 @@ def _operation(function: Callable[..., Any]) -> Operation:
         p.name: Parameter(p.name, _arrival(str(p.annotation)), p.default is p.empty, p.default)
         for p in inspect.signature(function).parameters.values()
     }
-    return Operation(name, since, function, parameters, getattr(function, "exact", False))
+    marks = (getattr(function, mark, False) for mark in ("exact", "converting"))
+    return Operation(name, since, function, parameters, *marks)
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from lading.mil import Model
 from lading.mil.ops import activation, elementwise, linear, normalization, random, suppression
 from lading.mil.ops import tensor_operation as top
 from lading.mil.ops import tensor_transformation as ops
@@ -240,6 +242,47 @@ def test_norms_that_coremltools_does_not_infer() -> None:
     # a rounding of x, 2**-24, times 1 / sqrt(1e-5) = 316.
     got = normalization.instance_norm(x[:, :, :1, :1], gamma, beta)
     torch.testing.assert_close(got[0, :, 0, 0], beta, rtol=0, atol=1e-4)
+
+
+def test_local_response_of_three_dimensions_has_its_channels_first() -> None:
+    x = torch.randn(3, 2, 4)
+    want = normalization.local_response_norm(x[None], 3, 0.1)[0]
+    assert torch.equal(normalization.local_response_norm(x, 3, 0.1), want)
+    # One channel: each element stands alone. The values are coremltools' own test's.
+    x = torch.tensor([[[1.0, -7.0], [5.0, -6.0], [-3.0, -5.0]]])
+    got = normalization.local_response_norm(x, 2)
+    want = torch.tensor(
+        [[[0.99996257, -6.98716545], [4.99531746, -5.99191284], [-2.99898791, -4.99531746]]]
+    )
+    torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-6)
+
+
+def test_squeeze_leaves_what_is_not_of_size_one() -> None:
+    x = torch.zeros(2, 1, 3)
+    assert ops.squeeze(x, [0, 1]).shape == (2, 3)
+    assert ops.squeeze(x, [-1]).shape == (2, 1, 3)
+    assert ops.squeeze(x).shape == (2, 3)
+
+
+def test_products_of_integers_and_floats() -> None:
+    x, w, b = torch.tensor([[0.5, 2.0]]), torch.tensor([[3, 4], [5, 6]]), torch.tensor([1, 2])
+    assert linear.linear(x, w, b).tolist() == [[10.5, 16.5]]
+    assert linear.linear(w, x, torch.tensor([0.5])).tolist() == [[10.0], [15.0]]
+    assert linear.matmul(x, w).tolist() == [[11.5, 14.0]]
+    assert linear.matmul(w, x, transpose_y=True).tolist() == [[9.5], [14.5]]
+
+
+@pytest.mark.parametrize(("given", "other"), [("fp32", "int32"), ("int32", "fp32")])
+def test_a_mixed_product_is_of_the_declared_dtype(
+    built: Callable[..., Model], given: str, other: str
+) -> None:
+    from coremltools.converters.mil import Builder as mb  # noqa: N813  its own spelling
+
+    constant = np.array([[1], [2]], np.float32 if other == "fp32" else np.int32)
+    model = built(lambda x: mb.matmul(x=x, y=constant), {"x": ((1, 2), given)})
+    (result,) = model.predict({"x": np.array([[3, 4]])}).values()
+    assert result.tolist() == [[11]]
+    assert result.dtype == (np.float32 if given == "fp32" else np.int32)
 
 
 def test_integer_products_are_exact() -> None:

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lading.mil.registry import converting
 
+
+@converting
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (*, D_in) times the transpose of weight (D_out, D_in), plus bias (D_out).
 
-    Integers on one side and floats on the other (iOS 17) are multiplied as floats.
+    Integers on one side and floats on the other (iOS 17) are multiplied as floats; the program
+    declares which of the two the result is.
     """
     x, weight = _alike(x, weight)
     if bias is not None:
@@ -28,10 +32,12 @@ def _alike(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return x.to(dtype), y.to(dtype)
 
 
+@converting
 def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = False) -> Tensor:
     """The product of the last two dimensions; the others broadcast.
 
-    Integers on one side and floats on the other (iOS 17) are multiplied as floats.
+    Integers on one side and floats on the other (iOS 17) are multiplied as floats; the program
+    declares which of the two the result is.
     """
     x, y = _alike(x, y)
     if transpose_x and x.dim() > 1:
