@@ -1,6 +1,6 @@
 """Measures the trained ensemble on phrases of words that it never saw.
 
-    python -m recipes.keyboard_layout.evaluate FILE [--count 40000] [--log WORK/log.jsonl]
+    python -m recipes.keyboard_layout.evaluate FILE [--count 20000] [--log WORK/log.jsonl]
 
 Run from the repository's root. Prints accuracy of the ensemble and of its parts, by class and by
 length, with and without slips of the finger, and counts the strings that stand for two classes.
@@ -80,12 +80,12 @@ def load(path: Path) -> LayoutEnsemble:
 def measure(model: LayoutEnsemble, drawn: Iterable[tuple[str, int]]) -> Measured:
     """The answers of all parts on some phrases."""
     texts, labels = zip(*drawn, strict=True)
-    ids = torch.tensor([encode(text) for text in texts])
-    parts = {"ensemble": model, "cnn": model.cnn, "transformer": model.transformer}
-    answers = {
-        name: torch.cat([part(some).argmax(1) for some in ids.split(500)])
-        for name, part in parts.items()
-    }
+    said: dict[str, list[torch.Tensor]] = {"ensemble": [], "cnn": [], "transformer": []}
+    for ids in torch.tensor([encode(text) for text in texts]).split(500):
+        first, second = model.cnn(ids), model.transformer(ids)
+        for name, scores in zip(said, (model.blend(first, second), first, second), strict=True):
+            said[name].append(scores.argmax(1))
+    answers = {name: torch.cat(some) for name, some in said.items()}
     return Measured(texts, torch.tensor(labels), answers)
 
 
@@ -200,7 +200,7 @@ def report(model: LayoutEnsemble, count: int) -> tuple[list[str], Measured]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--count", type=int, default=40_000)
+    parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
     lines, clean = report(load(given.checkpoint), given.count)

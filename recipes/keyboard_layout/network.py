@@ -97,6 +97,10 @@ class LayoutEnsemble(nn.Module):
         self.weight_transformer = nn.Parameter(torch.tensor(0.4))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.blend(self.cnn(ids), self.transformer(ids))
+
+    def blend(self, cnn: torch.Tensor, transformer: torch.Tensor) -> torch.Tensor:
+        """One score of the two parts' scores."""
         a = torch.sigmoid(self.weight_cnn)
         b = torch.sigmoid(self.weight_transformer)
-        return (a * self.cnn(ids) + b * self.transformer(ids)) / (a + b)
+        return (a * cnn + b * transformer) / (a + b)

@@ -92,9 +92,8 @@ def rate(done: float) -> float:
 def losses(model: LayoutEnsemble, ids: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
     """Cross-entropy of the blend, of the CNN and of the transformer."""
     first, second = model.cnn(ids), model.transformer(ids)
-    a, b = torch.sigmoid(model.weight_cnn), torch.sigmoid(model.weight_transformer)
-    blend = (a * first + b * second) / (a + b)
-    return [F.cross_entropy(one, labels) for one in (blend, first, second)]
+    scores = (model.blend(first, second), first, second)
+    return [F.cross_entropy(one, labels) for one in scores]
 
 
 def train(work: Path, minutes: float, seed: int) -> None:
