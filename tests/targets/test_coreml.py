@@ -186,6 +186,9 @@ def test_metadata(tmp_path: Path) -> None:
     assert description.input[0].shortDescription == "grey levels, 0 to 255; 1 x 1 x 16 x 16"
     assert description.output[0].shortDescription == "labels, 0 to 2; 1 x 16 x 16"
     said = TARGET.describe(path).details
+    assert "conv_transpose 1" in said["operations"]
+    assert said["opset"].startswith("CoreML")
+    assert "weight.bin" in said["weights"]
     assert {k: said[k] for k in FACTS} == FACTS
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,16 @@ class CoreML:
 
     def describe(self, path: Path) -> ArtifactRecord:
         model = mil.load(path)
-        half = any(
-            value.type.dtype == "float16"
-            for function in model.program.functions.values()
-            for op in function.block.walk()
-            for value in op.outputs
-        )
+        functions = [f for part in _programs(model) for f in part.program.functions.values()]
+        operations = [op for function in functions for op in function.block.walk()]
+        half = any(v.type.dtype == "float16" for op in operations for v in op.outputs)
+        counts = Counter(op.type for op in operations if op.type != "const")
+        details = {
+            "opset": ", ".join(sorted({function.opset for function in functions})),
+            "functions": ", ".join(function.name for function in functions),
+            "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
+            "weights": _weights(path),
+        }
         return ArtifactRecord(
             format=self.name,
             path=str(path),
@@ -106,7 +111,7 @@ class CoreML:
             inputs=model.inputs,
             outputs=model.outputs,
             route="export",
-            details=dict(model.metadata),
+            details={**details, **model.metadata},
         )
 
 
@@ -153,6 +158,20 @@ def _module_of(op: Any) -> str:
         if source.name == "TORCHSCRIPT_MODULE_NAME" and data:
             return ".".join(str(name) for name in data)
     return ""
+
+
+def _programs(model: mil.Model) -> list[mil.Model]:
+    """The model itself, or the stages of a pipeline, however nested."""
+    if not model.parts:
+        return [model]
+    return [one for part in model.parts for one in _programs(part)]
+
+
+def _weights(path: Path) -> str:
+    """Where the weights lie and how large they are."""
+    files = [path] if path.is_file() else sorted(path.rglob("*.bin"))
+    sizes = [f"{file.relative_to(path.parent)} {file.stat().st_size:,} bytes" for file in files]
+    return ", ".join(sizes) or "inside the program"
 
 
 def _describe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ class ONNX:
                 expected="an ONNX model",
                 remedy="check the file, or convert again",
             ) from error
+        counts = Counter(node.op_type for node in model.graph.node)
         initial = {one.name for one in model.graph.initializer}
         return ArtifactRecord(
             format=self.name,
@@ -101,7 +103,13 @@ class ONNX:
             inputs=tuple(_port(v) for v in model.graph.input if v.name not in initial),
             outputs=tuple(_port(v) for v in model.graph.output),
             route="export",
-            details={prop.key: prop.value for prop in model.metadata_props},
+            details={
+                "opset": ", ".join(
+                    f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import
+                ),
+                "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
+                **{prop.key: prop.value for prop in model.metadata_props},
+            },
         )
 
 
