@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         cases = (options.cases or Path(scratch) / "cases.jsonl").resolve()
         done = Path(scratch) / "done"
-        done.write_text("\n".join(one["id"] for one in kept))
+        done.write_text(json.dumps([one["id"] for one in kept]))
         extra = ["--sample", str(options.sample)] if options.sample else []
         began = time.monotonic()
         code, found, _ = run(
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
             workers=options.workers,
             backward=options.backward,
         )
-    found += kept
+    found = list({one["id"]: one for one in [*kept, *found]}.values())
     if options.cases:
         options.cases.write_text("".join(json.dumps(one) + "\n" for one in found))
     summary = report.summarise(found)

@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if count:
         chosen = stratified(sorted(chosen), count)
     if done:
-        chosen -= set(Path(done).read_text().splitlines())
+        chosen -= set(json.loads(Path(done).read_text()))
     config.hook.pytest_deselected(items=[i for i in items if i.nodeid not in chosen])
     items[:] = [item for item in items if item.nodeid in chosen]
     gc.collect()
