@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("wordfreq", reason="pip install 'lading[recipes]'")
 
+from lading import pipeline
 from lading.families.keyboard_layout import alphabet
 from recipes.keyboard_layout import evaluate, layouts, network, phrases, train
+
+SHIPPED = Path(pipeline.__file__).parent / "data" / "keyboard_layout.pth"
 
 ROW = {  # US keys of the letters, row by row, and what stands on them elsewhere
     "qwertyuiop": ("йцукенгшщз", "/'קראטוןםפ"),
@@ -201,3 +204,34 @@ def test_twins_are_words_of_two_classes() -> None:
         layout = {label.partition("_from_")[2] or label for label in labels}
         assert all(phrases.tells(text, one) for one in layout)
     assert "привет" not in alike
+
+
+# ------------------------------------------------------------------------------ the shipped network
+def test_the_shipped_checkpoint_through_lading_tells_what_was_meant() -> None:
+    """98.1 % was measured on 20,000 phrases; of 1,500, three standard errors (1.1 %) less."""
+    loaded = pipeline.load(SHIPPED)
+    assert loaded.recognition["network"] == "ensemble"
+    assert loaded.ledger.summary.parameters == 3_462_292
+    drawn = evaluate.draw(7, 1500)
+    ids = torch.tensor([alphabet.encode(text) for text, _ in drawn], dtype=torch.int32)
+    with torch.inference_mode():
+        said = torch.cat([loaded.network(some).argmax(1) for some in ids.split(500)])
+    labels = torch.tensor([label for _, label in drawn])
+    assert float((said == labels).double().mean()) >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("привет мир", "ru"),
+        ("ghbdtn vbh", "ru_from_en"),
+        ("hello world", "en"),
+        ("руддщ цщкдв", "en_from_ru"),
+        ("שלום עולם", "he"),
+        ("akuo guko", "he_from_en"),
+    ],
+)
+def test_known_phrases(text: str, label: str) -> None:
+    with torch.inference_mode():
+        scores = evaluate.load(SHIPPED)(torch.tensor([phrases.encode(text)]))
+    assert phrases.LABELS[int(scores.argmax())] == label
