@@ -26,7 +26,7 @@ demo: $(READY)   ## carry the embedded checkpoint to Core ML and ONNX, and draw 
 	$(BIN)/lading demo
 
 test: $(READY)   ## all tests, the full-size network's included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: $(READY)  ## lint, format, types, and the way of the imports
 	$(BIN)/ruff check .
@@ -43,7 +43,7 @@ bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
 phantoms: $(READY) ## train the demo's checkpoint again (minutes)
 	$(BIN)/python -m recipes.camus_segmentation.train --out build/camus_segmentation.pth
 
-# wordfreq, the source of words, is the recipe's alone: hence installed here.
+# The recipe alone needs wordfreq, where the tests are not installed.
 layout-model: $(READY) ## train the keyboard-layout ensemble again (an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[recipes]'
 	$(BIN)/python -m recipes.keyboard_layout.train --work build/layout

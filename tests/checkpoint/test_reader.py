@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import io
 import os
 import pickle
@@ -346,7 +347,7 @@ def nnunet(path: Path, network: nn.Module, **change: Any) -> dict[str, Any]:
 
 
 def camus(features: list[int]) -> nn.Module:
-    unet = pytest.importorskip("dynamic_network_architectures.architectures.unet")
+    unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
     network: nn.Module = unet.PlainConvUNet(
         1,
         len(features),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from lading.errors import ProgramError
 from lading.mil import blob
 
-storage = pytest.importorskip("coremltools.libmilstoragepython")
+storage = importlib.import_module("coremltools.libmilstoragepython")
 
 RANGES = {
     "int4": (-8, 8),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from lading.mil import Model
 
 @pytest.mark.full
 def test_a_full_nnunet_gives_torchs_bits_at_torchs_speed(converted: Callable[..., Model]) -> None:
-    architectures = pytest.importorskip("dynamic_network_architectures.architectures.unet")
+    architectures = importlib.import_module("dynamic_network_architectures.architectures.unet")
     torch.manual_seed(0)
     network = architectures.PlainConvUNet(
         input_channels=1,

@@ -68,7 +68,7 @@ def test_results_of_the_wrong_kind_or_shape_are_errors() -> None:
 def test_values_enter_and_leave_unchanged(dtype: str) -> None:
     held = {"float16": np.float16, "bfloat16": np.float32}.get(dtype)
     if held is None:
-        wide = dtype if dtype in np.sctypeDict else ("int8" if dtype[0] == "i" else "uint8")
+        wide = dtype if hasattr(np, dtype) else ("int8" if dtype[0] == "i" else "uint8")
         held = np.dtype(wide).type
     data = np.array([0, 1, 1, 0]).astype(held).reshape(2, 2)
     tensor = precision.tensor(Constant(ValueType("tensor", dtype, (2, 2)), data))

@@ -11,8 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("wordfreq", reason="pip install 'lading[recipes]'")
-
 from lading import pipeline
 from lading.families.keyboard_layout import alphabet
 from recipes.keyboard_layout import evaluate, layouts, network, phrases, train

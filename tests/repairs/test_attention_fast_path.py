@@ -112,6 +112,7 @@ def around(module: nn.Module) -> Interface:
 def every_warning_is_an_error() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)  # an earlier test's garbage, collected now
         # torch says of torch.jit.trace itself, whatever is traced, that it is on its way out
         warnings.filterwarnings("ignore", r".*torch\.jit\.trace", DeprecationWarning)
         yield

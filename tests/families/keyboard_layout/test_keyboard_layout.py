@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from lading.evidence import CheckpointRecord
 from lading.families.keyboard_layout import FAMILY, alphabet, network
 from lading.family import Rebuilt, recognise
 
-author = pytest.importorskip("recipes.keyboard_layout.network")
+author = importlib.import_module("recipes.keyboard_layout.network")
 
 RECORD = CheckpointRecord("weights.pth", "0" * 64, 1, "zip")
 

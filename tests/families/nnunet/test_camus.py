@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from lading.evidence import CheckpointRecord, from_json, to_json
 from lading.family import recognise, require_settled
 from lading.ledger import close
 
-unet = pytest.importorskip("dynamic_network_architectures.architectures.unet")
+unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
 
 FEATURES = [32, 64, 128, 256, 512, 512, 512]
 PLANS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lading.evidence import Recognition
 from lading.family import recognise, require_settled
 from lading.ledger import Ledger, close
 
-unet = pytest.importorskip("dynamic_network_architectures.architectures.unet")
+unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
 
 KWARGS: dict[str, Any] = {
     "n_stages": 3,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
-import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from lading.family import recognise
 from lading.ledger import close
 from lading.reading import show
 
-unet = pytest.importorskip("dynamic_network_architectures.architectures.unet")
+unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
 
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 NORM = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 
 from lading.mil import Model
 
-mb = pytest.importorskip("coremltools.converters.mil.mil").Builder
-types = pytest.importorskip("coremltools.converters.mil.mil.types")
+mb = importlib.import_module("coremltools.converters.mil.mil").Builder
+types = importlib.import_module("coremltools.converters.mil.mil.types")
 
 rng = np.random.default_rng(3)
 
