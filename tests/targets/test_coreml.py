@@ -19,13 +19,13 @@ from lading import mil
 from lading.capture import capture
 from lading.errors import ConversionError, ProgramError
 from lading.evidence import ArtifactRecord
-from lading.interface import Interface, Options, Sizes
+from lading.interface import Interface, Options, Sizes, wrap
 from lading.runtimes.mil import RUNTIME
 from lading.runtimes.torch import Eager
 from lading.target import DEPLOYMENTS, MACOS_TWIN, Settings
 from lading.targets.coreml import TARGET
 from tests.targets.test_onnx import CHANCE, FOREIGN
-from tests.toys import interface, noise
+from tests.toys import interface, net, noise, task
 
 ROUTES = ["export", "trace"]
 BAKED = Options("labels", ("zscore",))
@@ -258,3 +258,26 @@ def test_what_is_no_package(tmp_path: Path) -> None:
     (tmp_path / "a.mlpackage").mkdir()
     with pytest.raises(ProgramError):
         TARGET.describe(tmp_path / "a.mlpackage")
+
+
+class Sliced(nn.Module):
+    """Ends in a slice over whole axes, which torch.export turns into an alias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = net()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.net(x)[:, :, : x.shape[2]]
+        return scores * 2
+
+
+def test_an_alias_converts_by_export(tmp_path: Path) -> None:
+    """Fails without `_sayable` for as long as apple/coremltools issue 2517 stands."""
+    one = wrap(Sliced().eval(), task(), Options())
+    graph = capture(one, "export").exported
+    assert graph is not None
+    used = [node.target for node in graph.run_decompositions({}).graph.nodes]
+    assert torch.ops.aten.alias.default in used
+    convert(one, tmp_path / "net.mlpackage", "export", FP32)
+    assert_equal(one, tmp_path / "net.mlpackage", noise((1, 1, 16, 16)), "fp32")
