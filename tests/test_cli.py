@@ -189,7 +189,7 @@ def tar(folder: Path) -> Path:
 def zip_bomb(folder: Path) -> Path:
     path = folder / "bomb.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+        archive.writestr("archive/data.pkl", b"\0" * 90_000_000)
         archive.writestr("archive/version", b"3\n")
     return path
 
@@ -219,7 +219,7 @@ def other_network(folder: Path) -> Path:
         (text, ("text",)),
         (truncated, ("cut.pth",)),
         (tar, ("tar",)),
-        (zip_bomb, ("bomb.pth",)),
+        (zip_bomb, ("bomb.pth", "unpack")),
         (pickle_that_acts, ("system",)),
         (other_network, ("signs of", "missing first")),
     ],

@@ -13,6 +13,9 @@ from lading.notices import Notices, gathered
 
 def test_warnings_and_log_lines_are_gathered_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     notices = Notices()
+    hushed = logging.getLogger("coremltools")
+    level = hushed.level
+    hushed.setLevel(logging.CRITICAL)  # as some program before may have left it
     with gathered(notices):
         logging.getLogger("coremltools").warning("an op is slow")
         logging.getLogger("torch.onnx").error("a pass failed")
@@ -21,6 +24,8 @@ def test_warnings_and_log_lines_are_gathered_in_order(capsys: pytest.CaptureFixt
         print("progress 20 %", file=sys.stderr)
         warnings.warn("first", UserWarning, stacklevel=1)
         warnings.warn("first", UserWarning, stacklevel=1)
+    assert hushed.level == logging.CRITICAL
+    hushed.setLevel(level)
     assert notices == ["an op is slow", "a pass failed", "UserWarning: first"]
     assert capsys.readouterr() == ("", "")
 

@@ -59,9 +59,10 @@ def gathered(into: Notices) -> Iterator[Notices]:
     """
     collector = _Collector(into)
     loggers = [logging.getLogger(n) for n in (None, "coremltools", "torch", "torch.onnx")]
-    kept = [(one, one.handlers[:], one.propagate) for one in loggers]
+    kept = [(one, one.handlers[:], one.propagate, one.level) for one in loggers]
     for one in loggers:
         one.handlers[:] = [collector]
+        one.setLevel(logging.WARNING)  # whoever hushed a library before: the bill wants its words
         one.propagate = False
     try:
         with (
@@ -77,6 +78,7 @@ def gathered(into: Notices) -> Iterator[Notices]:
                     if not issubclass(warning.category, _HOUSEKEEPING):
                         into.add(f"{warning.category.__name__}: {warning.message}")
     finally:
-        for one, handlers, propagate in kept:
+        for one, handlers, propagate, level in kept:
             one.handlers[:] = handlers
             one.propagate = propagate
+            one.setLevel(level)

@@ -78,7 +78,9 @@ class Stages:
 
 def failure(console: Console, error: LadingError) -> None:
     """An error: subject, found, expected, remedy."""
-    console.print(words("lading: ", style="bold red") + words(error.subject, style="bold"))
+    console.print(
+        words("lading: ", style="bold red") + words(error.subject, style="bold"), soft_wrap=True
+    )
     for name in ("found", "expected", "remedy"):
         grid = Table.grid(padding=(0, 2))
         grid.add_column(width=10)
