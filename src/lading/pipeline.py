@@ -149,25 +149,14 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
     with storage.aside(request.out) as folder:
         carried = [voyage.carry(one, name, folder, request.route) for one in wanted]
         comparisons = tuple(c for one in carried for c in one.comparisons)
-        bill = Bill(
-            schema=SCHEMA,
-            lading=__version__,
-            verdict=verdict.overall(comparisons),
-            checkpoint=loaded.checkpoint.record,
-            family=loaded.recognition.family,
-            signs=loaded.recognition.signs,
-            hyperparameters=loaded.recognition.hyperparameters,
-            conflicts=loaded.recognition.conflicts,
-            task=loaded.task,
-            ledger=loaded.ledger.lines,
-            ledger_summary=loaded.ledger.summary,
+        bill = _bill(
+            loaded,
+            original,
             capture=_capture_record(carried),
             artifacts=tuple(one.artifact for one in carried),
-            probes=tuple(probe.record() for probe in original.drawn),
             comparisons=comparisons,
             request=_request_record(request),
-            notices=tuple(notices),
-            environment=environment(),
+            notices=notices,
         )
         progress("sign", str(request.out / storage.BILL))
         with storage.told(request.out):
@@ -216,25 +205,14 @@ def verify(
     digest = record.details.get(FACTS_PREFIX + "checkpoint.sha256")
     if digest and digest != loaded.checkpoint.record.sha256:
         notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
-    return Bill(
-        schema=SCHEMA,
-        lading=__version__,
-        verdict=verdict.overall(comparisons),
-        checkpoint=loaded.checkpoint.record,
-        family=loaded.recognition.family,
-        signs=loaded.recognition.signs,
-        hyperparameters=loaded.recognition.hyperparameters,
-        conflicts=loaded.recognition.conflicts,
-        task=loaded.task,
-        ledger=loaded.ledger.lines,
-        ledger_summary=loaded.ledger.summary,
+    return _bill(
+        loaded,
+        original,
         capture=None,
         artifacts=(record,),
-        probes=tuple(probe.record() for probe in original.drawn),
         comparisons=comparisons,
         request={"artifact": str(artifact), "against": str(against)},
-        notices=tuple(notices),
-        environment=environment(),
+        notices=notices,
     )
 
 
@@ -375,6 +353,39 @@ def _compare(
             original.interface.task,
             original.steady(artifact.precision),
         )
+
+
+def _bill(
+    loaded: Loaded,
+    original: _Original,
+    *,
+    capture: CaptureRecord | None,
+    artifacts: tuple[ArtifactRecord, ...],
+    comparisons: tuple[Comparison, ...],
+    request: Mapping[str, Any],
+    notices: Sequence[str],
+) -> Bill:
+    """Everything that is known at the end of a voyage, in one record."""
+    return Bill(
+        schema=SCHEMA,
+        lading=__version__,
+        verdict=verdict.overall(comparisons),
+        checkpoint=loaded.checkpoint.record,
+        family=loaded.recognition.family,
+        signs=loaded.recognition.signs,
+        hyperparameters=loaded.recognition.hyperparameters,
+        conflicts=loaded.recognition.conflicts,
+        task=loaded.task,
+        ledger=loaded.ledger.lines,
+        ledger_summary=loaded.ledger.summary,
+        capture=capture,
+        artifacts=artifacts,
+        probes=tuple(probe.record() for probe in original.drawn),
+        comparisons=comparisons,
+        request=request,
+        notices=tuple(notices),
+        environment=environment(),
+    )
 
 
 def _capture_record(carried: Sequence[_Carried]) -> CaptureRecord:
