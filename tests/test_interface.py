@@ -351,3 +351,11 @@ def test_a_range_without_the_default_size() -> None:
         "  expected  a range that holds 16\n"
         "  remedy    widen the range, or change the default with --set patch_size=..."
     )
+
+
+def test_zscore_is_not_baked_where_the_checkpoint_asks_for_something_else() -> None:
+    """CT or masked normalisation has no name here; a z-score in its place would be wrong quietly."""
+    with pytest.raises(RequestError) as caught:
+        interface(Options(bake=("zscore",)), normalisation="")
+    assert caught.value.subject == "--bake zscore"
+    assert caught.value.found == "normalisation 'none' in the checkpoint"

@@ -260,6 +260,16 @@ def test_trace_is_the_second_opinion(
     assert bill.capture.attempts == ("onnx by export: GuardOnDataDependentSymNode",)
 
 
+@pytest.mark.parametrize("route", ["export", "trace"])
+def test_a_forced_route_is_said_to_be_forced(
+    route: Any, small_checkpoint: Path, tmp_path: Path
+) -> None:
+    bill = convert(Request(small_checkpoint, tmp_path / "out", to=("onnx",), route=route))
+    assert bill.capture is not None
+    assert (bill.capture.route, bill.capture.attempts) == (route, ())
+    assert bill.capture.reason == f"asked for with --route {route}"
+
+
 def test_trace_is_asked_when_the_exports_result_is_wrong(
     small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

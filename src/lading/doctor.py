@@ -99,7 +99,7 @@ def examine() -> list[Check]:
 def _python() -> Check:
     have = platform.python_version()
     fine = (3, 10) <= numbers(have)[:2] < (3, 14)
-    text = "tested" if fine else "lading needs Python 3.10 to 3.13"
+    text = "supported" if fine else "lading needs Python 3.10 to 3.13"
     return Check(f"Python {have}", "ok" if fine else "trouble", text)
 
 

@@ -257,7 +257,7 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
             meaning="grey levels" if wanted == 1 else "RGB values", value_range=(0.0, 255.0),
         )  # fmt: skip
     for step in options.bake:
-        if step != "zscore" or task.normalisation not in ("zscore", ""):
+        if step != "zscore" or task.normalisation != "zscore":
             raise RequestError(
                 f"--bake {step}",
                 found=f"normalisation {task.normalisation or 'none'!r} in the checkpoint",

@@ -152,7 +152,7 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
         bill = _bill(
             loaded,
             original,
-            capture=_capture_record(carried),
+            capture=_capture_record(carried, request.route),
             artifacts=tuple(one.artifact for one in carried),
             comparisons=comparisons,
             request=_request_record(request),
@@ -388,13 +388,14 @@ def _bill(
     )
 
 
-def _capture_record(carried: Sequence[_Carried]) -> CaptureRecord:
+def _capture_record(carried: Sequence[_Carried], forced: Route | None) -> CaptureRecord:
     attempts = tuple(text for one in carried for text in one.attempts)
-    reason = (
-        "torch.export took the module and the result is equal"
-        if not attempts
-        else "an earlier route failed, or its result was not equal"
-    )
+    if forced:
+        reason = f"asked for with --route {forced}"
+    elif attempts:
+        reason = "a route failed, or its result was not equal; see the attempts"
+    else:
+        reason = "torch.export took the module and the result is equal"
     repairs = tuple(dict.fromkeys(record for one in carried for record in one.repairs))
     return CaptureRecord(carried[0].artifact.route, reason, repairs, attempts)
 
