@@ -354,7 +354,7 @@ def test_a_range_without_the_default_size() -> None:
 
 
 def test_zscore_is_not_baked_where_the_checkpoint_asks_for_something_else() -> None:
-    """CT or masked normalisation has no name here; a z-score in its place would be wrong quietly."""
+    """CT or masked normalisation has no name here; a z-score instead would be quietly wrong."""
     with pytest.raises(RequestError) as caught:
         interface(Options(bake=("zscore",)), normalisation="")
     assert caught.value.subject == "--bake zscore"
