@@ -43,7 +43,7 @@ def test_the_full_network_has_the_known_size() -> None:
 
 
 @pytest.mark.parametrize(
-    "blocks, parameters, tensors", [(4, 51_199_814, 768), (2, 31_050_310, 456)]
+    ("blocks", "parameters", "tensors"), [(4, 51_199_814, 768), (2, 31_050_310, 456)]
 )
 def test_other_depths_have_their_known_sizes(blocks: int, parameters: int, tensors: int) -> None:
     with torch.device("meta"):
@@ -53,7 +53,7 @@ def test_other_depths_have_their_known_sizes(blocks: int, parameters: int, tenso
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
-@pytest.mark.parametrize("updown, conv", [(False, True), (False, False), (True, True)])
+@pytest.mark.parametrize(("updown", "conv"), [(False, True), (False, False), (True, True)])
 def test_every_shape_of_network_runs(dims: int, updown: bool, conv: bool) -> None:
     module = drawn(
         UNet(Config(**TINY, dims=dims, resblock_updown=updown, conv_resample=conv, num_classes=3))
@@ -98,7 +98,7 @@ def test_the_embedding_is_cosines_then_sines_of_t() -> None:
 @pytest.mark.parametrize("new", [False, True])
 @pytest.mark.parametrize("heads", [1, 2, 4])
 def test_attention_is_softmax_of_scaled_products_per_head(new: bool, heads: int) -> None:
-    module = Attention(Config(**TINY, use_new_attention_order=new), 8 * heads, heads)
+    module = Attention(Config(**TINY, use_new_attention_order=new, norm_groups=8), 8 * heads, heads)
     width, inner, length = 8 * heads, 8, 5
     qkv = torch.randn(2, 3 * width, length, generator=torch.Generator().manual_seed(2)).double()
     out = module.attend(qkv)
