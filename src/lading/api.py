@@ -20,9 +20,10 @@ from lading.evidence import (
     to_json,
 )
 from lading.interface import Options, Output, Sizes
-from lading.pipeline import Progress, Request
+from lading.pipeline import Request
 from lading.target import Precision, Settings, artifact_target, deployment, targets
 from lading.verification.probes import files_in
+from lading.voyage import Progress
 
 
 @dataclass(frozen=True)

@@ -1,80 +1,67 @@
-"""The embedded demonstration: a trained checkpoint, carried whole, and drawn side by side."""
+"""The contract of a demonstration: an embedded checkpoint, carried whole, and what to look at.
+
+Each lives in one file of `demos/`, found by being there: the module holds one object ``DEMO``.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-import numpy as np
-from PIL import Image
-
-from lading import gallery, pictures, storage
+from lading import shelf
+from lading.errors import RequestError
 from lading.evidence import Bill
-from lading.interface import Options, wrap
-from lading.pipeline import Progress, Request, convert, load
-from lading.runtime import Array, Session, runtimes_for
-from lading.runtimes.torch import Eager
+from lading.voyage import Progress
 
+#: Where the embedded checkpoints lie.
 DATA = Path(__file__).parent / "data"
-CHECKPOINT = DATA / "camus_segmentation.pth"
-PHANTOMS = DATA / "camus_segmentation"
-PICTURE = "demo.png"
-TITLES = {"coreml": "Core ML (lading.mil)", "onnx": "ONNX (ONNX Runtime)"}
 
 
 @dataclass(frozen=True)
-class Demo:
-    """What the demonstration left: the bill, its folder, and the picture."""
+class Made:
+    """What a demonstration left: the bill, its folder, and what to look at, each with a line."""
 
     bill: Bill
     out: Path
-    picture: Path
+    look: Mapping[Path, str]
 
 
-def segmentation(out: Path, progress: Progress) -> Demo:
-    """Carries the embedded nnU-Net to both targets and draws what each runtime sees.
+class Demo(Protocol):
+    """A demonstration."""
+
+    def run(self, out: Path, progress: Progress) -> Made:
+        """Carries the embedded checkpoint into the folder `out`.
+
+        Raises:
+            LadingError: any stage refused.
+        """
+        ...
+
+
+def demos() -> dict[str, Demo]:
+    """Every demonstration, by name."""
+    return shelf.read("lading.demos", "DEMO")
+
+
+def demo(name: str) -> Demo:
+    """The demonstration called `name`.
 
     Raises:
-        LadingError: any stage refused.
+        RequestError: there is none of that name.
     """
-    phantoms = sorted(p for p in PHANTOMS.glob("*.png") if not p.stem.endswith("_labels"))
-    request = Request(CHECKPOINT, out, name="Phantoms", data=tuple(phantoms), force=True)
-    bill = convert(request, progress)
-    progress("draw", PICTURE)
-    page = _draw(bill, out, phantoms)
-    buffer = io.BytesIO()
-    page.save(buffer, format="PNG", optimize=True)
-    storage.write_file(out / PICTURE, buffer.getvalue())
-    return Demo(bill, out, out / PICTURE)
-
-
-def _draw(bill: Bill, out: Path, phantoms: Sequence[Path]) -> Image.Image:
-    loaded = load(CHECKPOINT)
-    interface = wrap(loaded.network, loaded.task, Options())
-    sessions: dict[str, Session] = {"PyTorch (original)": Eager(interface)}
-    for artifact in bill.artifacts:
-        runtime = next(r for r in runtimes_for(artifact.format) if not r.unavailable())
-        sessions[TITLES[artifact.format]] = runtime.load(out / artifact.path)
-    port = interface.inputs[0]
-    rows, captions = [], []
-    for path in phantoms:
-        plain = pictures.read(path, 1, (port.shape[2], port.shape[3]))
-        fed = {port.name: pictures.for_port(plain, port)}
-        maps = [session.run(fed)["logits"][0].argmax(axis=0) for session in sessions.values()]
-        differs = np.any([one != maps[0] for one in maps[1:]], axis=0)
-        shown = [pictures.grey(plain[0]), *map(pictures.colour, maps), _difference(differs)]
-        rows.append([one.resize((176, 176), Image.Resampling.NEAREST) for one in shown])
-        captions.append(
-            f"{path.stem}: {int(differs.sum())} of {differs.size} pixels differ in any runtime"
+    known = demos()
+    if name not in known:
+        raise RequestError(
+            f"lading demo {name}",
+            found=repr(name),
+            expected=" or ".join(known),
+            remedy="leave the name out for the segmentation demo",
         )
-    titles = ["input", *sessions, "difference"]
-    return gallery.sheet(titles, rows, captions, "One checkpoint, three runtimes")
+    return known[name]
 
 
-def _difference(differs: Array) -> Image.Image:
-    """White where all agree, red where they do not."""
-    plane = np.full((*differs.shape, 3), 244, dtype=np.uint8)
-    plane[differs] = (200, 20, 40)
-    return Image.fromarray(plane)
+def folder(name: str) -> str:
+    """The folder that ``lading demo NAME`` writes when none is named."""
+    return "lading-demo" if name == "segmentation" else f"lading-demo-{name}"

@@ -1,4 +1,4 @@
-"""The voyage: the only module that calls every stage.
+"""The way of the data, from the file to the bill: the only module that calls every stage.
 
 `load` reads, recognises, rebuilds and accounts; `convert` goes on to capture, convert, run and
 compare, and writes the bill; `verify` compares an artifact that already exists.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from typing import Any
 from lading import checkpoint as checkpoints
 from lading import family as family_module
 from lading import ledger, schema, storage
-from lading.capture import Axes, Captured, capture
 from lading.checkpoint import Checkpoint
 from lading.environment import describe as environment
-from lading.errors import CaptureError, ConversionError, LadingError, RequestError
+from lading.errors import RequestError
 from lading.evidence import (
     SCHEMA,
     ArtifactRecord,
@@ -28,23 +27,17 @@ from lading.evidence import (
     Comparison,
     Port,
     Recognition,
-    RepairRecord,
     Route,
     Task,
     to_json,
 )
 from lading.interface import Interface, Options, wrap
-from lading.notices import Notices, gathered
-from lading.repair import repaired
-from lading.runtime import runtimes_for
-from lading.runtimes.torch import Eager
-from lading.target import Settings, Target, artifact_target, noted, target
-from lading.verification import compare, probes, steadiness, verdict
+from lading.notices import Notices
+from lading.target import Settings, artifact_target, noted, target
+from lading.verification import probes, verdict
 from lading.version import __version__
+from lading.voyage import Carried, Original, Progress, Voyage, compared
 
-#: Told when a stage begins: its name, and what it works on.
-Progress = Callable[[str, str], None]
-ROUTES: tuple[Route, ...] = ("export", "trace")
 FACTS_PREFIX = "lading."
 
 
@@ -144,8 +137,8 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
     settings = replace(request.settings, facts=_facts(loaded, request))
     name = request.name or _name(loaded)
     progress("reference", "the untouched original")
-    original = _Original(interface, probes.make(interface, request.data))
-    voyage = _Voyage(interface, settings, original, progress, notices)
+    original = Original(interface, probes.make(interface, request.data))
+    voyage = Voyage(interface, settings, original, progress, notices)
     with storage.aside(request.out) as folder:
         carried = [voyage.carry(one, name, folder, request.route) for one in wanted]
         comparisons = tuple(c for one in carried for c in one.comparisons)
@@ -199,8 +192,8 @@ def verify(
     interface = wrap(loaded.network, loaded.task, chosen)
     record, interface = _matched(record, interface)
     progress("reference", "the untouched original")
-    original = _Original(interface, probes.make(interface, data))
-    comparisons = tuple(_compare(record, artifact, original, progress))
+    original = Original(interface, probes.make(interface, data))
+    comparisons = tuple(compared(record, artifact, original, progress))
     notices = []
     digest = record.details.get(FACTS_PREFIX + "checkpoint.sha256")
     if digest and digest != loaded.checkpoint.record.sha256:
@@ -221,143 +214,9 @@ def dumps(bill: Bill) -> str:
     return json.dumps(to_json(bill), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-# --------------------------------------------------------------------------------- one conversion
-#: A captured graph and what was repaired to take it.
-_Graph = tuple[Captured, tuple[RepairRecord, ...]]
-
-
-class _Original:
-    """The untouched original on every probe: its outputs, and where it is steady."""
-
-    def __init__(self, interface: Interface, drawn: Sequence[probes.Probe]) -> None:
-        self.interface = interface
-        self.drawn = drawn
-        self.session = Eager(interface)
-        self.outputs = compare.reference(self.session, drawn)
-        self._steady: dict[str, list[bool]] = {}
-
-    def steady(self, precision: str) -> list[bool]:
-        """Per probe; see `lading.verification.steadiness`. Computed once per precision."""
-        if precision not in self._steady:
-            ports, gates = self.interface.outputs, verdict.GATES[precision]
-            self._steady[precision] = [
-                steadiness.steady(self.session, probe, outputs, ports, precision, gates)
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._steady[precision]
-
-
-@dataclass(frozen=True)
-class _Carried:
-    artifact: ArtifactRecord
-    comparisons: tuple[Comparison, ...]
-    repairs: tuple[RepairRecord, ...]
-    attempts: tuple[str, ...]
-
-
-@dataclass
-class _Voyage:
-    """What every target of one conversion shares; graphs are taken once per route and axes."""
-
-    interface: Interface
-    settings: Settings
-    original: _Original
-    progress: Progress
-    notices: Notices
-    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
-
-    def carry(self, kind: Target, name: str, folder: Path, forced: Route | None) -> _Carried:
-        """One target by the first route whose result is equal; the last result if none is.
-
-        Raises:
-            CaptureError, ConversionError: no route gave a file at all.
-        """
-        attempts: list[str] = []
-        last: _Carried | None = None
-        error: LadingError | None = None
-        for route in (forced,) if forced else ROUTES:
-            try:
-                made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
-            except (CaptureError, ConversionError) as refused:
-                attempts.append(f"{kind.name} by {route}: {refused.found}")
-                error = refused
-                continue
-            last = _Carried(*made, tuple(attempts))
-            state = verdict.overall(last.comparisons)
-            if state == "pass":
-                break
-            why = next((c.reason for c in last.comparisons if c.verdict == "fail"), state)
-            attempts.append(f"{kind.name} by {route}: {why}")
-        if last is None:
-            assert error is not None
-            raise error
-        return self._placed(last, folder, name + kind.suffix)
-
-    def _by(
-        self, route: Route, kind: Target, path: Path
-    ) -> tuple[ArtifactRecord, tuple[Comparison, ...], tuple[RepairRecord, ...]]:
-        axes = kind.axes(self.interface.options)
-        with gathered(self.notices):
-            if (route, axes) not in self.graphs:
-                self.progress("capture", f"by {route}")
-                self.graphs[route, axes] = self._captured(route, axes)
-            graph, repairs = self.graphs[route, axes]
-            self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
-            artifact = kind.convert(graph, self.settings, path)
-        return artifact, tuple(_compare(artifact, path, self.original, self.progress)), repairs
-
-    def _captured(self, route: Route, axes: Axes) -> _Graph:
-        """The graph of the repaired module, filed under the untouched one."""
-        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
-        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
-            graph = capture(mended, route, axes)
-        return replace(graph, interface=self.interface), records
-
-    def _placed(self, carried: _Carried, folder: Path, name: str) -> _Carried:
-        """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
-        made = folder / carried.artifact.path
-        passed = verdict.overall(carried.comparisons) == "pass"
-        place = name if passed else f"{storage.REJECTED}/{name}"
-        with storage.told(folder):
-            (folder / place).parent.mkdir(exist_ok=True)
-            made.replace(folder / place)
-            for other in folder.glob(f"*-{name}"):
-                storage.remove(other)
-        return _Carried(
-            replace(carried.artifact, path=place),
-            tuple(replace(one, artifact=place) for one in carried.comparisons),
-            carried.repairs,
-            carried.attempts,
-        )
-
-
-def _compare(
-    artifact: ArtifactRecord,
-    path: Path,
-    original: _Original,
-    progress: Progress,
-) -> Iterator[Comparison]:
-    """One comparison per runtime of the artifact's format, those that are absent included."""
-    for runtime in runtimes_for(artifact.format):
-        absent = runtime.unavailable()
-        if absent:
-            yield compare.not_run(artifact, runtime, absent)
-            continue
-        progress("compare", f"{artifact.format} in {runtime.title}")
-        yield compare.compare(
-            artifact,
-            runtime,
-            runtime.load(path),
-            original.drawn,
-            original.outputs,
-            original.interface.task,
-            original.steady(artifact.precision),
-        )
-
-
 def _bill(
     loaded: Loaded,
-    original: _Original,
+    original: Original,
     *,
     capture: CaptureRecord | None,
     artifacts: tuple[ArtifactRecord, ...],
@@ -388,7 +247,7 @@ def _bill(
     )
 
 
-def _capture_record(carried: Sequence[_Carried], forced: Route | None) -> CaptureRecord:
+def _capture_record(carried: Sequence[Carried], forced: Route | None) -> CaptureRecord:
     attempts = tuple(text for one in carried for text in one.attempts)
     if forced:
         reason = f"asked for with --route {forced}"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lading import cli, demo
+from lading import cli
+from lading.demos import segmentation
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_the_bill_passes_with_every_phantom_as_a_probe(out: Path) -> None:
 
 
 def test_the_picture_shows_five_columns_of_every_phantom(out: Path) -> None:
-    with Image.open(out / demo.PICTURE) as page:
+    with Image.open(out / segmentation.PICTURE) as page:
         assert page.width > 5 * 176
         assert page.height > 4 * 176
         colours = {colour for _, colour in page.convert("RGB").getcolors(1 << 20)}
@@ -44,4 +45,4 @@ def test_again_in_the_same_folder(out: Path) -> None:
 
 
 def test_the_shipped_files_are_small() -> None:
-    assert demo.CHECKPOINT.stat().st_size <= 3_000_000
+    assert segmentation.CHECKPOINT.stat().st_size <= 3_000_000

@@ -1,0 +1,1 @@
+"""The commands of ``lading``, one file each, named as the command is; see `lading.command`."""

@@ -1,0 +1,159 @@
+"""One conversion: graph, file, comparison, for every target; the routes tried in turn.
+
+The reference of every comparison is the untouched original, which runs once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lading import storage
+from lading.capture import Axes, Captured, capture
+from lading.errors import CaptureError, ConversionError, LadingError
+from lading.evidence import ArtifactRecord, Comparison, RepairRecord, Route
+from lading.interface import Interface
+from lading.notices import Notices, gathered
+from lading.repair import repaired
+from lading.runtime import runtimes_for
+from lading.runtimes.torch import Eager
+from lading.target import Settings, Target
+from lading.verification import compare, probes, steadiness, verdict
+
+#: Told when a stage begins: its name, and what it works on.
+Progress = Callable[[str, str], None]
+ROUTES: tuple[Route, ...] = ("export", "trace")
+#: A captured graph and what was repaired to take it.
+_Graph = tuple[Captured, tuple[RepairRecord, ...]]
+
+
+class Original:
+    """The untouched original on every probe: its outputs, and where it is steady."""
+
+    def __init__(self, interface: Interface, drawn: Sequence[probes.Probe]) -> None:
+        self.interface = interface
+        self.drawn = drawn
+        self.session = Eager(interface)
+        self.outputs = compare.reference(self.session, drawn)
+        self._steady: dict[str, list[bool]] = {}
+
+    def steady(self, precision: str) -> list[bool]:
+        """Per probe; see `lading.verification.steadiness`. Computed once per precision."""
+        if precision not in self._steady:
+            ports, gates = self.interface.outputs, verdict.GATES[precision]
+            self._steady[precision] = [
+                steadiness.steady(self.session, probe, outputs, ports, precision, gates)
+                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
+            ]
+        return self._steady[precision]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One target's result: the file, what was compared, what was repaired, what failed before."""
+
+    artifact: ArtifactRecord
+    comparisons: tuple[Comparison, ...]
+    repairs: tuple[RepairRecord, ...]
+    attempts: tuple[str, ...]
+
+
+@dataclass
+class Voyage:
+    """What every target of one conversion shares; graphs are taken once per route and axes."""
+
+    interface: Interface
+    settings: Settings
+    original: Original
+    progress: Progress
+    notices: Notices
+    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
+
+    def carry(self, kind: Target, name: str, folder: Path, forced: Route | None) -> Carried:
+        """One target by the first route whose result is equal; the last result if none is.
+
+        Raises:
+            CaptureError, ConversionError: no route gave a file at all.
+        """
+        attempts: list[str] = []
+        last: Carried | None = None
+        error: LadingError | None = None
+        for route in (forced,) if forced else ROUTES:
+            try:
+                made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
+            except (CaptureError, ConversionError) as refused:
+                attempts.append(f"{kind.name} by {route}: {refused.found}")
+                error = refused
+                continue
+            last = Carried(*made, tuple(attempts))
+            state = verdict.overall(last.comparisons)
+            if state == "pass":
+                break
+            why = next((c.reason for c in last.comparisons if c.verdict == "fail"), state)
+            attempts.append(f"{kind.name} by {route}: {why}")
+        if last is None:
+            assert error is not None
+            raise error
+        return self._placed(last, folder, name + kind.suffix)
+
+    def _by(
+        self, route: Route, kind: Target, path: Path
+    ) -> tuple[ArtifactRecord, tuple[Comparison, ...], tuple[RepairRecord, ...]]:
+        axes = kind.axes(self.interface.options)
+        with gathered(self.notices):
+            if (route, axes) not in self.graphs:
+                self.progress("capture", f"by {route}")
+                self.graphs[route, axes] = self._captured(route, axes)
+            graph, repairs = self.graphs[route, axes]
+            self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
+            artifact = kind.convert(graph, self.settings, path)
+        return artifact, tuple(compared(artifact, path, self.original, self.progress)), repairs
+
+    def _captured(self, route: Route, axes: Axes) -> _Graph:
+        """The graph of the repaired module, filed under the untouched one."""
+        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
+        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
+            graph = capture(mended, route, axes)
+        return replace(graph, interface=self.interface), records
+
+    def _placed(self, carried: Carried, folder: Path, name: str) -> Carried:
+        """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
+        made = folder / carried.artifact.path
+        passed = verdict.overall(carried.comparisons) == "pass"
+        place = name if passed else f"{storage.REJECTED}/{name}"
+        with storage.told(folder):
+            (folder / place).parent.mkdir(exist_ok=True)
+            made.replace(folder / place)
+            for other in folder.glob(f"*-{name}"):
+                storage.remove(other)
+        return Carried(
+            replace(carried.artifact, path=place),
+            tuple(replace(one, artifact=place) for one in carried.comparisons),
+            carried.repairs,
+            carried.attempts,
+        )
+
+
+def compared(
+    artifact: ArtifactRecord,
+    path: Path,
+    original: Original,
+    progress: Progress,
+) -> Iterator[Comparison]:
+    """One comparison per runtime of the artifact's format, those that are absent included."""
+    for runtime in runtimes_for(artifact.format):
+        absent = runtime.unavailable()
+        if absent:
+            yield compare.not_run(artifact, runtime, absent)
+            continue
+        progress("compare", f"{artifact.format} in {runtime.title}")
+        yield compare.compare(
+            artifact,
+            runtime,
+            runtime.load(path),
+            original.drawn,
+            original.outputs,
+            original.interface.task,
+            original.steady(artifact.precision),
+        )
