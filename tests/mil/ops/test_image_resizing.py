@@ -207,6 +207,24 @@ def test_crops_beyond_the_picture_are_padded() -> None:
     np.testing.assert_allclose(got.reshape(-1), want, rtol=1e-5)
 
 
+def test_a_backward_box_beyond_the_picture_is_the_whole_picture_in_one_mode() -> None:
+    roi = torch.tensor([2.0, 2, 1, 1]).reshape(1, 1, 4, 1, 1)
+    crop = {
+        mode: ops.crop_resize(
+            PICTURE, roi, 2, 2, normalized_coordinates=True, sampling_mode=mode, pad_value=-1.0
+        )
+        for mode in ("UNALIGN_CORNERS", "ALIGN_CORNERS")
+    }
+    assert crop["UNALIGN_CORNERS"].reshape(-1).tolist() == [3.5, 5.5, 11.5, 13.5]
+    # Rows and columns 6 and 3 of a picture whose last is 3: only the corner is inside.
+    assert crop["ALIGN_CORNERS"].reshape(-1).tolist() == [-1, -1, -1, 16]
+    inside = torch.tensor([0.5, 0.5, 0.0, 0.0]).reshape(1, 1, 4, 1, 1)
+    upside_down = ops.crop_resize(
+        PICTURE, inside, 2, 2, normalized_coordinates=True, sampling_mode="UNALIGN_CORNERS"
+    )
+    assert upside_down.reshape(-1)[0] > upside_down.reshape(-1)[3]
+
+
 def test_boxes_in_every_layout_and_on_their_own_picture() -> None:
     pictures = torch.cat([PICTURE, PICTURE + 100])
     corners = torch.tensor([[0.5, 1, 2.5, 2], [1, 0, 3, 3.0]])

@@ -268,6 +268,16 @@ def _boxes(
     return first, third, second, fourth
 
 
+def _whole_if_beyond(first: Tensor, last: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """A side of a box that runs backwards and lies beyond the image, as the image's whole side.
+
+    Documented boxes lie in the image. coremltools' suite has one that does not in this mode, (2, 2)
+    to (1, 1) normalized, and expects of it the whole image resized; nothing else is known.
+    """
+    beyond = (first > last) & (last >= size - 1)
+    return first.masked_fill(beyond, 0.0), last.masked_fill(beyond, size - 1.0)
+
+
 def _crop_resize(
     x: Tensor,
     boxes: Tensor,
@@ -283,6 +293,9 @@ def _crop_resize(
     A point outside the image is `pad_value` as a whole, as in TensorFlow's `crop_and_resize`.
     """
     top, bottom, left, right = _boxes(x, boxes, layout, normalized, scale)
+    if mode == "UNALIGN_CORNERS":
+        top, bottom = _whole_if_beyond(top, bottom, x.shape[2])
+        left, right = _whole_if_beyond(left, right, x.shape[3])
     py = top[:, None] + _points(mode, bottom - top + 1, size[0])
     px = left[:, None] + _points(mode, right - left + 1, size[1])
     H, W = x.shape[2:]
