@@ -275,7 +275,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One artifact in one runtime against the reference, over all probes."""
+    """One artifact in one runtime against the reference, over all probes.
+
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`.
+    """
 
     artifact: str
     runtime: str
@@ -285,6 +288,61 @@ class Comparison:
     findings: tuple[Finding, ...]
     verdict: Verdict
     reason: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A sample whose class the artifact changed.
+
+    `margin` is the original's best probability less its second best.
+    """
+
+    row: int
+    sample: str
+    original: str
+    artifact: str
+    margin: float
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """One artifact in one runtime against the reference, over a user's table of labelled samples.
+
+    Attributes:
+        data: name of the table; the `Comparison` of the same artifact, runtime and `data` holds
+            the verdict.
+        sha256: of the table's bytes.
+        artifact: path of the file.
+        runtime: that ran it.
+        samples: rows compared.
+        labels: class names.
+        right_original: samples whose label the original gives.
+        right_artifact: samples whose label the artifact gives.
+        confusion: ``(label, class given by the artifact, samples)`` as indices, where there are any.
+        confusion_original: the same of the original.
+        edges: upper edges of the bins of `errors`; what lies above the last is in a further bin.
+        errors: samples per bin, by their largest difference of any probability.
+        changed: samples whose class differs.
+        examples: of those, the ones with the largest margins.
+        notes: what else is worth knowing of the table, in words.
+    """
+
+    data: str
+    sha256: str
+    artifact: str
+    runtime: str
+    samples: int
+    labels: tuple[str, ...]
+    right_original: int
+    right_artifact: int
+    confusion: tuple[tuple[int, ...], ...]
+    confusion_original: tuple[tuple[int, ...], ...]
+    edges: tuple[float, ...]
+    errors: tuple[int, ...]
+    changed: int
+    examples: tuple[Changed, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------- what the verifier knows besides
@@ -456,6 +514,7 @@ class Bill:
     readings: tuple[Reading, ...] = ()
     hazards: tuple[Hazard, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    datasets: tuple[DatasetRecord, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------ JSON
