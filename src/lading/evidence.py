@@ -405,13 +405,14 @@ class Constant:
     """One constant of the artifact and where it comes from.
 
     `fate` is how: ``identical`` after the declared cast, ``permuted`` or split, ``folded`` (follows
-    by a formula that was recomputed), ``generated`` (a table or number of the code), ``unknown``.
+    by a formula that was recomputed), ``generated`` (a table or number of the code), ``packed``
+    (compressed; the told text says how near the unpacked values are), ``unknown``.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    fate: Literal["identical", "permuted", "folded", "generated", "unknown"]
+    fate: Literal["identical", "permuted", "folded", "generated", "packed", "unknown"]
     tensors: tuple[str, ...] = ()
     told: str = ""
 

@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
 from lading.errors import LadingError, ProgramError
 from lading.mil import half, registry
 from lading.mil.binding import Slots, Source, bind, gathered, plain
-from lading.mil.precision import Finish, finisher, tensor
+from lading.mil.precision import Finish, array, finisher, tensor
 from lading.mil.program import Block, Constant, Function, Op, Value, ValueType
 from lading.mil.registry import Parameter
 from lading.mil.taps import Taps
@@ -185,6 +186,23 @@ class Plan:
         """The declared type of the function's output `output`."""
         index = self.function.block.outputs.index(output)
         return self._types[self.main.outputs[index]]
+
+    def known(self, name: str) -> np.ndarray[Any, Any]:
+        """The value `name` as planning found it, in its declared dtype.
+
+        Raises:
+            ProgramError: there is none of that name, or it depends on the inputs.
+        """
+        slot = self._names.get(name)
+        held = None if slot is None else self._template[slot]
+        if slot is None or not isinstance(held, torch.Tensor):
+            raise ProgramError(
+                f"value {name!r}",
+                found="no such value" if slot is None else "a value that depends on the inputs",
+                expected="a constant tensor of the main block",
+                remedy="list the names: [v.name for op in block.walk() for v in op.outputs]",
+            )
+        return array(held, self._types[slot].dtype)
 
     def _tap_what_stands(self, inputs: Mapping[str, Any], slots: Slots, taps: Taps) -> None:
         """Inputs and constants: known before the first step."""

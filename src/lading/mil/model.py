@@ -221,6 +221,15 @@ class Model:
             for name, result in results.items()
         }
 
+    def constant(self, name: str) -> np.ndarray[Any, Any]:
+        """The value `name` where it is known without any input: a constant, or a packed weight
+        unpacked.
+
+        Raises:
+            ProgramError: there is none of that name, or it depends on the inputs.
+        """
+        return self._plan("declared").known(name)
+
     # --------------------------------------------------------------------------------- machinery
     def _plan(self, policy: Precision) -> Plan:
         policies.check(policy)
