@@ -1,4 +1,4 @@
-"""Reading `.mlpackage` and `.mlmodel` files: the one module that knows coremltools' internals.
+"""Reading `.mlpackage` and `.mlmodel` files; with `description`, all that knows coremltools.
 
 Only its protobuf classes are used. What the file says is turned into the plain records of
 `program` and `features`; no code from the file runs, and no path in it may leave the package.
@@ -7,7 +7,6 @@ Only its protobuf classes are used. What the file says is turned into the plain 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from lading.errors import ProgramError
+from lading.mil import description
 from lading.mil.blob import BlobFile, from_bytes, size_of
-from lading.mil.features import Feature, Interface, array_feature, image_feature
+from lading.mil.features import Interface
 from lading.mil.program import Binding, Block, Constant, Function, Op, Program, Value, ValueType
 
 _DTYPES = {
@@ -61,8 +61,7 @@ def read(path: str | Path) -> Package:
     """
     path = Path(path)
     spec_path = _specification(path)
-    proto = _proto()
-    spec = proto.Model()
+    spec = description.proto().Model()
     try:
         spec.ParseFromString(spec_path.read_bytes())
     except Exception as reason:  # protobuf's own error class depends on its implementation
@@ -125,18 +124,6 @@ def _inside(folder: Path, name: str, root: Path, subject: str) -> Path:
     return target
 
 
-def _proto() -> Any:
-    """coremltools' protobuf module, imported without its remarks about other libraries."""
-    logger = logging.getLogger("coremltools")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        from coremltools.proto import Model_pb2
-    finally:
-        logger.setLevel(level)
-    return Model_pb2
-
-
 class _Reader:
     """Turns one file's protobuf into records."""
 
@@ -165,82 +152,23 @@ class _Reader:
                 str(self.path),
                 found=f"a model of type {kind}",
                 expected="an ML Program, or a pipeline of them",
-                remedy="convert to an ML Program: ct.convert(..., convert_to='mlprogram')",
+                remedy="a neural network runs with lading.neuralnetwork.load(path)"
+                if str(kind).startswith("neuralNetwork")
+                else "convert to an ML Program: ct.convert(..., convert_to='mlprogram')",
             )
-        description = spec.description
-        meta = description.metadata
-        named = {
-            "com.apple.author": meta.author,
-            "com.apple.license": meta.license,
-            "com.apple.version": meta.versionString,
-            "com.apple.description": meta.shortDescription,
-        }
-        metadata = {key: value for key, value in named.items() if value}
-        interfaces = {f.name: self.interface(f) for f in description.functions}
+        described = spec.description
+        interfaces = {f.name: description.interface(f) for f in described.functions}
         if not interfaces:
-            interfaces[""] = self.interface(description)
+            interfaces[""] = description.interface(described)
         return Package(
             path=self.path,
             specification=spec.specificationVersion,
             program=program,
             parts=parts,
             interfaces=interfaces,
-            default_function=description.defaultFunctionName or "main",
-            metadata={**metadata, **dict(meta.userDefined)},
+            default_function=described.defaultFunctionName or "main",
+            metadata=description.metadata(described),
         )
-
-    # ------------------------------------------------------------------------------ description
-    def interface(self, description: Any) -> Interface:
-        return Interface(
-            inputs=tuple(map(self.feature, description.input)),
-            outputs=tuple(map(self.feature, description.output)),
-            states=tuple(map(self.feature, description.state)),
-            label=description.predictedFeatureName,
-            probabilities=description.predictedProbabilitiesName,
-        )
-
-    def feature(self, feature: Any) -> Feature:
-        kind = feature.type.WhichOneof("Type")
-        optional = feature.type.isOptional
-        if kind in ("multiArrayType", "stateType"):
-            array = feature.type.multiArrayType
-            if kind == "stateType":
-                array = feature.type.stateType.arrayType
-            flexible = array.WhichOneof("ShapeFlexibility")
-            default = array.WhichOneof("defaultOptionalValue")
-            return array_feature(
-                feature.name,
-                array.ArrayDataType.Name(array.dataType),
-                tuple(array.shape),
-                ranges=[(r.lowerBound, r.upperBound) for r in array.shapeRange.sizeRanges]
-                if flexible == "shapeRange"
-                else [],
-                enumerated=[tuple(s.shape) for s in array.enumeratedShapes.shapes]
-                if flexible == "enumeratedShapes"
-                else [],
-                optional=optional,
-                default=getattr(array, default) if default else None,
-                state=kind == "stateType",
-            )
-        if kind == "imageType":
-            image = feature.type.imageType
-            flexible = image.WhichOneof("SizeFlexibility")
-            bounds = image.imageSizeRange
-            return image_feature(
-                feature.name,
-                image.ColorSpace.Name(image.colorSpace),
-                (image.height, image.width),
-                ranges=[
-                    (r.lowerBound, r.upperBound) for r in (bounds.heightRange, bounds.widthRange)
-                ]
-                if flexible == "imageSizeRange"
-                else [],
-                enumerated=[(s.height, s.width) for s in image.enumeratedSizes.sizes]
-                if flexible == "enumeratedSizes"
-                else [],
-                optional=optional,
-            )
-        return Feature(feature.name, str(kind).removesuffix("Type"), optional=optional)
 
     # ---------------------------------------------------------------------------------- program
     def function(self, name: str, function: Any) -> Function:

@@ -1,0 +1,1 @@
+"""The layers; see `lading.neuralnetwork.registry`. Formulas: Apple's NeuralNetwork.proto."""
