@@ -20,7 +20,7 @@ from torch import nn
 
 from lading import shelf
 from lading.checkpoint import Checkpoint
-from lading.errors import ConflictError, RecognitionError
+from lading.errors import ConflictError, RecognitionError, RequestError
 from lading.evidence import Claim, Conflict, Recognition, Sign, Task
 from lading.reading import show
 
@@ -47,7 +47,11 @@ class Rebuilt:
 
 
 class Family(Protocol):
-    """What a family knows."""
+    """What a family knows.
+
+    One that reads the configuration that a user names (`Checkpoint.config`) says so with an
+    attribute ``takes_config = True``; for another, naming one is an error.
+    """
 
     #: the file's name in `families/`, e.g. ``"nnunet"``
     name: str
@@ -103,6 +107,14 @@ def recognise(
     claimants = [name for name in asked if signs[name] and all(s.present for s in signs[name])]
     if len(claimants) == 1:
         family = asked[claimants[0]]
+        if checkpoint.config and not getattr(family, "takes_config", False):
+            raise RequestError(
+                f"--config {checkpoint.config}",
+                found=f"a checkpoint of {family.title}, which is described by the file itself "
+                "and by what lies beside it",
+                expected="a family that takes a configuration",
+                remedy="leave --config out, and say what is unknown with --set",
+            )
         return family, family.read(checkpoint, settings)
     known = ", ".join(family.title for family in asked.values()) or "none at all"
     if claimants:
@@ -158,7 +170,8 @@ def require_settled(recognition: Recognition) -> None:
         f"--set {shlex.quote(f'{one.name}={show(one.claims[0].value)}')}" for one in open_ones
     )
     advice = (
-        "the tensors cannot be argued with: check that the plans belong to this file, then accept "
+        "the tensors cannot be argued with: check that the other source belongs to this file, "
+        "then accept "
         if proven
         else "choose one side, e.g. "
     )

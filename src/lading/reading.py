@@ -112,6 +112,18 @@ class Reading:
         """The evidence on which the settled `name` rests."""
         return self._settled[name].evidence
 
+    def source(self, name: str) -> str:
+        """Where the settled `name` comes from."""
+        return self._settled[name].source
+
+    def hint(self, name: str) -> Claim | None:
+        """What the user or else the strongest source says on `name`, before it is settled."""
+        if name in self._settings:
+            text = self._settings[name]
+            return Claim("user", parse(text), f"--set {name}={text}")
+        claims = self._claims.get(name, ())
+        return min(claims, key=lambda c: STRENGTH.index(c.evidence)) if claims else None
+
     def settle(
         self,
         name: str,

@@ -4,5 +4,15 @@ from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.inert import Named, Placeholder
 from lading.checkpoint.model import Checkpoint, nonfinite
 from lading.checkpoint.reader import read
+from lading.checkpoint.side_file import read_config, with_config
 
-__all__ = ["Checkpoint", "Named", "Placeholder", "find_aliases", "nonfinite", "read"]
+__all__ = [
+    "Checkpoint",
+    "Named",
+    "Placeholder",
+    "find_aliases",
+    "nonfinite",
+    "read",
+    "read_config",
+    "with_config",
+]

@@ -24,7 +24,9 @@ class Checkpoint:
         conflicts: names that should be one tensor and differ.
         metadata: everything in the file that is not the network's tensors: plain values, and
             inert placeholders for classes that lading does not know.
-        sides: JSON files that lay beside the checkpoint in a model folder, by file name.
+        sides: JSON files that lay beside the checkpoint in a model folder, and the configuration
+            that the user named, by file name.
+        config: which of `sides` is the user's configuration; empty where none was named.
     """
 
     record: CheckpointRecord
@@ -33,6 +35,7 @@ class Checkpoint:
     conflicts: tuple[Conflict, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     sides: Mapping[str, Any] = field(default_factory=dict)
+    config: str = ""
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of tensor `name`.
