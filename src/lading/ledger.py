@@ -80,6 +80,11 @@ def close(
     return book.closed()
 
 
+def carried(ledger: Ledger) -> tuple[str, ...]:
+    """Names of the tensors that the network computes with: loaded ones."""
+    return tuple(line.name for line in ledger.lines if line.fate == "loaded")
+
+
 class _Book:
     """The open ledger."""
 

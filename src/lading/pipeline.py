@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from lading.evidence import (
     CaptureRecord,
     Comparison,
     Port,
+    Provenance,
     Recognition,
     Route,
     Task,
@@ -34,7 +36,7 @@ from lading.evidence import (
 from lading.interface import Interface, Options, wrap
 from lading.notices import Notices
 from lading.target import Settings, artifact_target, noted, target
-from lading.verification import probes, verdict
+from lading.verification import dataset, probes, provenance, verdict
 from lading.version import __version__
 from lading.voyage import Carried, Original, Progress, Voyage, compared
 
@@ -138,7 +140,10 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
     name = request.name or _name(loaded)
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, request.data))
-    voyage = Voyage(interface, settings, original, progress, notices)
+    tracer = partial(
+        provenance.trace, checkpoint=loaded.checkpoint, required=ledger.carried(loaded.ledger)
+    )
+    voyage = Voyage(interface, settings, original, progress, notices, trace=tracer)
     with storage.aside(request.out) as folder:
         carried = [voyage.carry(one, name, folder, request.route) for one in wanted]
         comparisons = tuple(c for one in carried for c in one.comparisons)
@@ -148,6 +153,7 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             capture=_capture_record(carried, request.route),
             artifacts=tuple(one.artifact for one in carried),
             comparisons=comparisons,
+            sources=tuple(one.source for one in carried if one.source),
             request=_request_record(request),
             notices=notices,
         )
@@ -167,6 +173,7 @@ def verify(
     fold: str | None = None,
     data: Sequence[Path] = (),
     options: Options | None = None,
+    over: dataset.Over | None = None,
     progress: Progress = _silent,
 ) -> Bill:
     """Compares an artifact that already exists with the checkpoint, in every runtime for it.
@@ -179,6 +186,7 @@ def verify(
         data: the user's own pictures or arrays, as further probes.
         options: of the artifact's inputs and outputs; by default what lading noted in it when it
             made it, or the bare network.
+        over: a table of labelled samples to compare over as well.
         progress: told when a stage begins.
 
     Raises:
@@ -188,9 +196,14 @@ def verify(
     kind = artifact_target(artifact)
     record = kind.describe(artifact)
     loaded = load(against, given=given, fold=fold, progress=progress)
+    if over:
+        dataset.require(over, loaded.task, str(against))
     chosen = options or noted(record)[1] or Options()
     interface = wrap(loaded.network, loaded.task, chosen)
+    batched = record.inputs[0].shape[:1] == (-1,)
     record, interface = _matched(record, interface)
+    progress("trace", f"the weights of {artifact}")
+    source = provenance.trace(artifact, loaded.checkpoint, ledger.carried(loaded.ledger))
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
     comparisons = tuple(compared(record, artifact, original, progress))
@@ -198,15 +211,21 @@ def verify(
     digest = record.details.get(FACTS_PREFIX + "checkpoint.sha256")
     if digest and digest != loaded.checkpoint.record.sha256:
         notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
-    return _bill(
+    bill = _bill(
         loaded,
         original,
         capture=None,
         artifacts=(record,),
         comparisons=comparisons,
+        sources=(source,),
         request={"artifact": str(artifact), "against": str(against)},
         notices=notices,
     )
+    if over is None:
+        return bill
+    progress("compare", f"every row of {over.table}")
+    scores = wrap(loaded.network, loaded.task, replace(chosen, output="logits"))
+    return dataset.added(bill, over, record, artifact, scores, batched)
 
 
 def dumps(bill: Bill) -> str:
@@ -221,6 +240,7 @@ def _bill(
     capture: CaptureRecord | None,
     artifacts: tuple[ArtifactRecord, ...],
     comparisons: tuple[Comparison, ...],
+    sources: tuple[Provenance, ...] = (),
     request: Mapping[str, Any],
     notices: Sequence[str],
 ) -> Bill:
@@ -228,7 +248,7 @@ def _bill(
     return Bill(
         schema=SCHEMA,
         lading=__version__,
-        verdict=verdict.overall(comparisons),
+        verdict=verdict.overall(comparisons, sources),
         checkpoint=loaded.checkpoint.record,
         family=loaded.recognition.family,
         signs=loaded.recognition.signs,
@@ -244,6 +264,7 @@ def _bill(
         request=request,
         notices=tuple(notices),
         environment=environment(),
+        provenance=sources,
     )
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from lading import findings
 from lading.doctor import Check
 from lading.errors import LadingError
 from lading.evidence import (
@@ -20,6 +21,7 @@ from lading.evidence import (
     Bill,
     CheckpointRecord,
     Comparison,
+    DatasetRecord,
     LedgerLine,
     LedgerSummary,
     Port,
@@ -76,6 +78,52 @@ class Stages:
         self.current = ""
 
 
+class Bar:
+    """How far a walk through a file is, and the time that is left, on one line; where the console
+    is no terminal, a line every half minute."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.began = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def __call__(self, done: int, whole: int, samples: int) -> None:
+        """Shows it.
+
+        Args:
+            done: bytes read.
+            whole: bytes in all.
+            samples: as many are through.
+        """
+        now = time.monotonic()
+        if self.first is None:  # an earlier run's share took no time of this one
+            self.began, self.first, self.last = now, done, now - 60.0
+        pause = 0.2 if self.console.is_terminal else 30.0
+        if now - self.last < pause and done < whole:
+            return
+        self.last = now
+        line = words(f"  {bar(done / whole, 30)} {samples:,} samples{self._left(now, done, whole)}")
+        end = "\r" if self.console.is_terminal and done < whole else "\n"
+        self.console.print(line, end=end, highlight=False, style="dim")
+
+    def _left(self, now: float, done: int, whole: int) -> str:
+        fresh = done - (self.first or 0)
+        if fresh <= 0 or done >= whole:
+            return "        "
+        seconds = round((now - self.began) * (whole - done) / fresh)
+        return f", {seconds // 60}:{seconds % 60:02d} left "
+
+
+def bar(share: float, width: int) -> str:
+    """A bar and its per cent.
+
+    >>> bar(0.5, 8)
+    '████░░░░  50 %'
+    """
+    full = int(share * width)
+    return "█" * full + "░" * (width - full) + f" {int(100 * share):3d} %"
+
+
 def failure(console: Console, error: LadingError) -> None:
     """An error: subject, found, expected, remedy."""
     console.print(
@@ -112,9 +160,11 @@ def bill(console: Console, one: Bill, out: Path | None) -> None:
     )
     console.print()
     comparisons(console, one.comparisons)
+    datasets(console, one.datasets)
     for comparison in one.comparisons:
         if comparison.verdict == "fail":
             console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+    findings.besides(console, one)
     if one.capture:
         for attempt in one.capture.attempts:
             console.print(words(f"  note: {attempt}", style="yellow"))
@@ -149,6 +199,18 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
                 shown = number(metric.name.removesuffix(UNSTEADY), metric.value)
                 line = f"  {one.runtime} at {metric.worst_probe}: {shown}, not gated"
                 console.print(words(f"{line}: the original is not steady there", style="dim"))
+
+
+def datasets(console: Console, many: Sequence[DatasetRecord]) -> None:
+    """What each runtime made of the user's table."""
+    for one in many:
+        console.print(words(f"  {one.data} in {one.runtime}: {one.samples:,} samples"))
+        for who, right in (("original", one.right_original), ("artifact", one.right_artifact)):
+            share = 100 * right / one.samples
+            console.print(words(f"    {who} right {right:,} ({share:.2f} %)", style="dim"))
+        console.print(words(f"    classes that changed: {one.changed:,}", style="dim"))
+        for text in one.notes:
+            console.print(words(f"    note: {text}", style="dim"))
 
 
 def number(name: str, value: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from lading import storage
 from lading.capture import Axes, Captured, capture
 from lading.errors import CaptureError, ConversionError, LadingError
-from lading.evidence import ArtifactRecord, Comparison, RepairRecord, Route
+from lading.evidence import ArtifactRecord, Comparison, Provenance, RepairRecord, Route
 from lading.interface import Interface
 from lading.notices import Notices, gathered
 from lading.repair import repaired
@@ -57,6 +57,12 @@ class Carried:
     comparisons: tuple[Comparison, ...]
     repairs: tuple[RepairRecord, ...]
     attempts: tuple[str, ...]
+    source: Provenance | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is equal, and made of the checkpoint's tensors."""
+        return verdict.overall(self.comparisons, (self.source,) if self.source else ()) == "pass"
 
 
 @dataclass
@@ -69,6 +75,8 @@ class Voyage:
     progress: Progress
     notices: Notices
     graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
+    #: traces an artifact's constants; None where there is no checkpoint
+    trace: Callable[[Path], Provenance] | None = None
 
     def carry(self, kind: Target, name: str, folder: Path, forced: Route | None) -> Carried:
         """One target by the first route whose result is equal; the last result if none is.
@@ -86,11 +94,14 @@ class Voyage:
                 attempts.append(f"{kind.name} by {route}: {refused.found}")
                 error = refused
                 continue
-            last = Carried(*made, tuple(attempts))
-            state = verdict.overall(last.comparisons)
-            if state == "pass":
+            source = self.trace(folder / made[0].path) if self.trace else None
+            last = Carried(*made, tuple(attempts), source)
+            if last.passed:
                 break
+            state = verdict.overall(last.comparisons)
             why = next((c.reason for c in last.comparisons if c.verdict == "fail"), state)
+            if source and state == "pass":
+                why = f"{source.finding}: {source.told}"
             attempts.append(f"{kind.name} by {route}: {why}")
         if last is None:
             assert error is not None
@@ -120,8 +131,7 @@ class Voyage:
     def _placed(self, carried: Carried, folder: Path, name: str) -> Carried:
         """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
         made = folder / carried.artifact.path
-        passed = verdict.overall(carried.comparisons) == "pass"
-        place = name if passed else f"{storage.REJECTED}/{name}"
+        place = name if carried.passed else f"{storage.REJECTED}/{name}"
         with storage.told(folder):
             (folder / place).parent.mkdir(exist_ok=True)
             made.replace(folder / place)
@@ -132,6 +142,7 @@ class Voyage:
             tuple(replace(one, artifact=place) for one in carried.comparisons),
             carried.repairs,
             carried.attempts,
+            replace(carried.source, artifact=place) if carried.source else None,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lading.evidence import Comparison, Verdict
+from lading.evidence import Comparison, Provenance, Verdict
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,18 @@ GATES: dict[str, Gates] = {
 }
 
 
-def overall(comparisons: Sequence[Comparison]) -> Verdict:
+def overall(comparisons: Sequence[Comparison], sources: Sequence[Provenance] = ()) -> Verdict:
     """One verdict for several comparisons.
 
-    ``fail`` if any failed; ``not run`` if an artifact was compared in no runtime at all, or nothing
+    ``fail`` if any failed, or an artifact's weights are not the checkpoint's; ``not run`` if an artifact was compared in no runtime at all, or nothing
     was compared; else ``pass``.
 
     >>> overall([])
     'not run'
     """
     if any(one.verdict == "fail" for one in comparisons):
+        return "fail"
+    if any(one.finding != "made from this checkpoint" for one in sources):
         return "fail"
     passed = {one.artifact for one in comparisons if one.verdict == "pass"}
     return "pass" if passed and passed == {one.artifact for one in comparisons} else "not run"

@@ -1,0 +1,148 @@
+"""Which tensor of a checkpoint an array's bytes are: looked up, not searched for.
+
+Three indexes per element type, each made when first asked: digests of whole tensors in their own
+order (a reshape keeps them), sums over the elements that no order changes (a permutation keeps
+them), and digests of rows (a split or a joining keeps those).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from lading.verification.constants import Array
+
+#: Permutations are tried up to this rank: 120 of them.
+RANK = 5
+#: A row shorter than this is too short to name the tensor it is from.
+ROW = 4
+
+
+class Origins:
+    """The tensors of a checkpoint, for looking up where an array comes from.
+
+    Args:
+        tensors: by name; floating-point ones are compared after the cast to the array's dtype.
+        aliases: second names, which are left out.
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, torch.Tensor], aliases: Mapping[str, str] | None = None
+    ) -> None:
+        self.tensors = {n: t.detach() for n, t in tensors.items() if n not in (aliases or {})}
+        self._whole: dict[str, dict[bytes, list[str]]] = {}
+        self._bags: dict[str, dict[tuple[int, int, int], list[str]]] = {}
+        self._rows: dict[tuple[str, int], dict[bytes, tuple[str, int]]] = {}
+
+    def cast(self, name: str, dtype: str) -> Array:
+        """Tensor `name` in numpy's `dtype`, rounded to nearest even as a converter does."""
+        tensor = self.tensors[name]
+        if tensor.dtype == torch.bfloat16:
+            tensor = tensor.float()
+        with np.errstate(over="ignore"):
+            return np.asarray(tensor.contiguous().numpy().astype(dtype, copy=False))
+
+    def alike(self, dtype: str) -> Iterator[str]:
+        """Names of the tensors that an array of `dtype` may come from: floats from floats."""
+        floats = np.dtype(dtype).kind == "f"
+        for name, tensor in self.tensors.items():
+            if tensor.numel() and tensor.is_floating_point() == floats and not tensor.is_complex():
+                yield name
+
+    def whole(self, values: Array) -> list[str]:
+        """Every tensor whose bytes, in order, are those of `values`, whatever the shape."""
+        dtype = str(values.dtype)
+        if dtype not in self._whole:
+            index = self._whole[dtype] = {}
+            for name in self.alike(dtype):
+                index.setdefault(_digest(self.cast(name, dtype)), []).append(name)
+        return self._whole[dtype].get(_digest(values), [])
+
+    def same_values(self, values: Array) -> list[str]:
+        """Every tensor with the same elements in some order: candidates, not yet a proof."""
+        dtype = str(values.dtype)
+        if dtype not in self._bags:
+            index = self._bags[dtype] = {}
+            for name in self.alike(dtype):
+                index.setdefault(_bag(self.cast(name, dtype)), []).append(name)
+        return self._bags[dtype].get(_bag(values), [])
+
+    def permuted(self, values: Array) -> tuple[str, tuple[int, ...]] | None:
+        """A tensor whose permutation has the bytes of `values`, and that permutation."""
+        flat = np.ascontiguousarray(values).reshape(-1)
+        for name in self.same_values(values):
+            tensor = self.cast(name, str(values.dtype))
+            if tensor.ndim > RANK:
+                continue
+            for order in itertools.permutations(range(tensor.ndim)):
+                if np.array_equal(tensor.transpose(order).reshape(-1), flat):
+                    return name, order
+        return None
+
+    def rows(self, values: Array) -> tuple[str, ...]:
+        """The tensors whose rows `values` is made of, each row found; empty where one is not.
+
+        Rows along the last axis, along all but the first, and of the transposed array are tried.
+        """
+        for candidate in _as_rows(values):
+            if candidate.shape[1] < ROW:
+                continue
+            index = self._row_index(str(values.dtype), candidate.shape[1])
+            found: dict[str, None] = {}
+            for row in candidate:
+                place = index.get(_digest(row))
+                if place is None:
+                    break
+                found[place[0]] = None
+            else:
+                if found:
+                    return tuple(found)
+        return ()
+
+    def _row_index(self, dtype: str, width: int) -> dict[bytes, tuple[str, int]]:
+        key = (dtype, width)
+        if key not in self._rows:
+            index = self._rows[key] = {}
+            for name in self.alike(dtype):
+                tensor = self.tensors[name]
+                if tensor.numel() % width or width not in _widths(tuple(tensor.shape)):
+                    continue
+                for number, row in enumerate(self.cast(name, dtype).reshape(-1, width)):
+                    index.setdefault(_digest(row), (name, number))
+        return self._rows[key]
+
+
+def _widths(shape: Sequence[int]) -> set[int]:
+    """Lengths of a row: along the last axis, and of everything but the first."""
+    if not shape:
+        return set()
+    rest = int(np.prod(shape[1:], dtype=np.int64)) if len(shape) > 1 else 0
+    # a vector may be cut into equal parts: the gates of a recurrent layer, q, k and v
+    parts = {shape[0] // n for n in (2, 3, 4) if shape[0] % n == 0} if len(shape) == 1 else set()
+    return {shape[-1], rest, *parts} - {0}
+
+
+def _as_rows(values: Array) -> Iterator[Array]:
+    for array in (values, values.transpose()):
+        for width in sorted(_widths(array.shape), reverse=True):
+            if array.size > width or array.ndim == 1:
+                yield np.ascontiguousarray(array).reshape(-1, width)
+
+
+def _digest(values: Array) -> bytes:
+    flat = np.ascontiguousarray(values).reshape(-1)
+    return hashlib.blake2b(flat.view(np.uint8).data, digest_size=16).digest()
+
+
+def _bag(values: Array) -> tuple[int, int, int]:
+    """Count, sum and sum of squares of the elements' bits, modulo 2^64: the same in any order."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    width = flat.dtype.itemsize
+    bits = flat.view(f"u{width}") if width in (1, 2, 4, 8) else flat.view(np.uint8)
+    wide = bits.astype(np.uint64)
+    with np.errstate(over="ignore"):
+        return flat.size, int(wide.sum(dtype=np.uint64)), int((wide * wide).sum(dtype=np.uint64))
