@@ -214,18 +214,20 @@ def _is_leaf(value: Any) -> bool:
 
 
 def _leaves(
-    values: Mapping[str, Any], above: tuple[str, ...] = (), seen: frozenset[int] = frozenset()
+    values: Mapping[str, Any], above: tuple[str, ...] = (), seen: set[int] | None = None
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every named value that is no section, with the names that lead to it.
 
-    A section that several names share is read once on each way; one inside itself, not at all.
+    A section that several names share says the same under each: it is read once.
     """
+    seen = set() if seen is None else seen
     if len(above) > MAX_DEPTH or id(values) in seen:
         return
+    seen.add(id(values))
     for key, value in values.items():
         path = (*above, str(key))
         if isinstance(value, Mapping):
             if str(key) not in OTHER_SECTIONS:
-                yield from _leaves(value, path, seen | {id(values)})
+                yield from _leaves(value, path, seen)
         else:
             yield path, list(value) if isinstance(value, tuple) else value
