@@ -1,0 +1,1 @@
+"""What changed between two voyages, read out of their bills."""

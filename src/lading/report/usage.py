@@ -1,0 +1,350 @@
+"""How to do a voyage again, and how to use what it made: text that can be run as it stands."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from lading.evidence import ArtifactRecord, Bill, Port, Task
+from lading.report.text import python_literal as quoted
+from lading.report.text import swift_literal
+
+#: `Request.options` and `Request.settings` as they are when nobody asked for anything else.
+_OPTIONS = {"output": "logits", "bake": [], "image": None, "scale": 1.0, "dynamic": []}
+_SETTINGS = {"precision": "fp16", "opset": 18, "author": "", "license": "", "description": ""}
+#: Python packages of the environment that pip installs.
+_PACKAGES = (
+    "torch", "coremltools", "numpy", "onnx", "onnxscript", "onnxruntime", "safetensors"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Code that fits one artifact."""
+
+    language: str
+    title: str
+    code: str
+
+
+# ---------------------------------------------------------------------------------- do it again
+def commands(bill: Bill) -> tuple[str, ...]:
+    """The commands that repeat the voyage: the packages, then lading itself.
+
+    Empty where the bill does not say what was asked.
+    """
+    request = bill.request
+    if "to" in request:
+        done = _convert(request)
+    elif "against" in request:
+        done = _verify(request)
+    else:
+        return ()
+    versions = [
+        f"{name}=={bill.environment[name]}"
+        for name in _PACKAGES
+        if bill.environment.get(name, "not installed") != "not installed"
+    ]
+    install = shlex.join(["pip", "install", f"lading=={bill.lading}", *versions])
+    return install, shlex.join(done)
+
+
+def _convert(request: Mapping[str, Any]) -> list[str]:
+    words = ["lading", "convert", str(request["path"]), "-o", str(request.get("out", ""))]
+    for target in request["to"]:
+        words += ["--to", target]
+    for option in ("name", "route", "fold"):
+        if request.get(option):
+            words += [f"--{option}", str(request[option])]
+    words += _given(request)
+    options = {**_OPTIONS, **request.get("options", {})}
+    if options["output"] != "logits":
+        words += ["--output", options["output"]]
+    for step in options["bake"]:
+        words += ["--bake", step]
+    if options["image"]:
+        words += ["--input-image", options["image"]]
+    if options["scale"] != 1.0:
+        words += ["--scale", f"{options['scale']:.17g}"]
+    if any(options.get("bias", ())):
+        words.append("--bias=" + ",".join(f"{value:.17g}" for value in options["bias"]))
+    sizes = options.get("sizes", {})
+    if sizes.get("listed"):
+        words += ["--shapes", ",".join("x".join(map(str, one)) for one in sizes["listed"])]
+    if sizes.get("ranges"):
+        words += ["--shapes", "x".join(f"{low}..{high}" for low, high in sizes["ranges"])]
+    if options["dynamic"]:
+        words += ["--dynamic", ",".join(options["dynamic"])]
+    settings = {**_SETTINGS, **request.get("settings", {})}
+    for name, usual in _SETTINGS.items():
+        if settings[name] != usual:
+            words += [f"--{name}", str(settings[name])]
+    system = str(settings.get("deployment", "iOS16"))
+    for kind in ("iOS", "macOS"):
+        if system.startswith(kind) and system != "iOS16":
+            words += [f"--{kind.lower()}", system.removeprefix(kind)]
+    return words + _data(request)
+
+
+def _verify(request: Mapping[str, Any]) -> list[str]:
+    words = ["lading", "verify", str(request["artifact"]), "--against", str(request["against"])]
+    if request.get("fold"):
+        words += ["--fold", str(request["fold"])]
+    return words + _given(request) + _data(request)
+
+
+def _given(request: Mapping[str, Any]) -> list[str]:
+    pairs = request.get("given", {})
+    return [word for name, value in pairs.items() for word in ("--set", f"{name}={value}")]
+
+
+def _data(request: Mapping[str, Any]) -> list[str]:
+    """``--data`` takes a folder or one file: the folder that all files lie in."""
+    files = [PurePath(path) for path in request.get("data", ())]
+    if not files:
+        return []
+    return ["--data", str(files[0] if len(files) == 1 else files[0].parent)]
+
+
+# --------------------------------------------------------------------------------------- use it
+def snippets(artifact: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
+    """Python for every artifact, and Swift for Core ML."""
+    name = PurePath(artifact.path).name
+    if artifact.format == "onnx":
+        return (Snippet("python", "Python with ONNX Runtime", _python_onnx(name, artifact, task)),)
+    return (
+        Snippet("swift", "Swift with Core ML", _swift(name, artifact, task)),
+        Snippet("python", "Python, on any computer", _python_mil(name, artifact, task)),
+    )
+
+
+def _python_mil(name: str, artifact: ArtifactRecord, task: Task) -> str:
+    pictures = any(port.kind == "image" for port in artifact.inputs)
+    run = [
+        "# On a Mac, coremltools.models.MLModel(path) has the same call.",
+        f"model = mil.load({quoted(name)})",
+        f"outputs = model.predict({{{_fed(artifact)}}})",
+    ]
+    return _python(
+        ["from lading import mil"], _inputs(artifact, task, pictures=pictures), run, artifact, task
+    )
+
+
+def _python_onnx(name: str, artifact: ArtifactRecord, task: Task) -> str:
+    names = ", ".join(quoted(port.name) for port in artifact.outputs)
+    run = [
+        f"session = onnxruntime.InferenceSession({quoted(name)})",
+        f"names = [{names}]",
+        f"outputs = dict(zip(names, session.run(names, {{{_fed(artifact)}}})))",
+    ]
+    feed = _inputs(artifact, task, pictures=False)
+    return _python(["import onnxruntime"], feed, run, artifact, task)
+
+
+def _python(
+    imports: list[str], feed: list[str], run: list[str], artifact: ArtifactRecord, task: Task
+) -> str:
+    body = [*feed, "", *run, *_read(artifact, task)]
+    needs = ["import numpy as np"] if any("np." in line for line in body) else []
+    if any("Image." in line for line in body):
+        needs.append("from PIL import Image")
+    return "\n".join([*sorted([*needs, *imports], key=_import_order), "", *body]) + "\n"
+
+
+def _import_order(line: str) -> tuple[bool, str]:
+    return line.startswith("from"), line
+
+
+def _fed(artifact: ArtifactRecord) -> str:
+    return ", ".join(
+        f"{quoted(port.name)}: {variable}"
+        for port, variable in zip(artifact.inputs, _variables(artifact.inputs), strict=True)
+    )
+
+
+def _variables(ports: tuple[Port, ...]) -> list[str]:
+    """Names for code: a port's own where it can be one."""
+    taken = {"np", "mil", "model", "outputs", "session", "names", "text", "classes", "grey"}
+    return [
+        port.name if port.name.isidentifier() and port.name not in taken else f"input_{index}"
+        for index, port in enumerate(ports)
+    ]
+
+
+def _inputs(artifact: ArtifactRecord, task: Task, *, pictures: bool) -> list[str]:
+    lines: list[str] = []
+    for port, variable in zip(artifact.inputs, _variables(artifact.inputs), strict=True):
+        lines += _input(port, variable, task, pictures=pictures)
+    return lines
+
+
+def _input(port: Port, name: str, task: Task, *, pictures: bool) -> list[str]:
+    shape = tuple(abs(size) for size in port.shape)
+    dtype = f"np.{port.dtype}"
+    if port.dtype.startswith("int"):
+        return _integers(port, name, task, shape)
+    if len(shape) != 4 or shape[1] not in (1, 3) or task.kind == "diffusion":
+        told = port.meaning or "values"
+        return [f"{name} = np.random.default_rng(0).standard_normal({shape}).astype({dtype})"
+                f"  # {_comment(told)}"]  # fmt: skip
+    mode = '"L"' if shape[1] == 1 else '"RGB"'
+    size = f"({shape[3]}, {shape[2]})"
+    lines = [
+        f'picture = Image.open("picture.png").convert({mode})',
+        f"picture = picture.resize({size}, Image.Resampling.BILINEAR)",
+    ]
+    if port.kind == "image" and pictures:
+        return [*lines, f"{name} = picture"]
+    planes = "[None, None]" if shape[1] == 1 else ".transpose(2, 0, 1)[None]"
+    lines.append(f"{name} = np.asarray(picture, dtype=np.float32){planes}  # {_sizes(shape)}")
+    if port.meaning.startswith("normalised") and port.value_range:
+        low, high = port.value_range
+        lines.append(f"{name} = {low:g} + {name} / 255 * {high - low:g}")
+    elif port.meaning.startswith("normalised"):
+        lines += [
+            f"{name} = {name} - {name}.mean(axis=(2, 3), keepdims=True)",
+            f"{name} = {name} / np.maximum({name}.std(axis=(2, 3), keepdims=True), 1e-8)",
+        ]
+    if port.dtype != "float32":
+        lines.append(f"{name} = {name}.astype({dtype})")
+    return lines
+
+
+def _integers(port: Port, name: str, task: Task, shape: tuple[int, ...]) -> list[str]:
+    known = vocabulary(task)
+    if known and len(shape) == 2:
+        return [
+            f"characters = {quoted(known)}",
+            'text = "ghbdtn"',
+            f"ids = [characters.find(c) + 1 for c in text[:{shape[1]}]]  # 0: unknown",
+            f"{name} = np.array([ids + [0] * ({shape[1]} - len(ids))], dtype=np.{port.dtype})",
+        ]
+    value = int(port.value_range[1]) // 2 if port.value_range else 0
+    return [f"{name} = np.full({shape}, {value}, dtype=np.{port.dtype})"
+            f"  # {_comment(port.meaning or 'whole numbers')}"]  # fmt: skip
+
+
+def vocabulary(task: Task) -> str:
+    """The characters by id from 1, where the task tells them; else empty."""
+    try:
+        told = json.loads(task.notes.get("vocabulary", '""'))
+    except ValueError:
+        return ""
+    return told if isinstance(told, str) else ""
+
+
+def _read(artifact: ArtifactRecord, task: Task) -> list[str]:
+    """From outputs to what a user wants, in Python."""
+    lines: list[str] = []
+    for index, port in enumerate(artifact.outputs):
+        name = port.name if port.name.isidentifier() else f"output_{index}"
+        lines.append(f"{name} = outputs[{quoted(port.name)}]  # {_sizes(port.shape)}")
+        if port.meaning == "labels":
+            lines.append(f"labels = {name}[0]")
+        elif port.class_axis is not None and task.region_order:
+            cut = 0.5 if port.meaning == "probabilities" else 0.0
+            lines.append(f"labels = np.zeros({name}.shape[2:], dtype=np.int32)")
+            lines += [
+                f"labels[{name}[0, {region}] > {cut:g}] = {label}"
+                for region, label in enumerate(task.region_order)
+            ]
+        elif port.class_axis is not None:
+            lines.append(f"labels = {name}.argmax(axis={port.class_axis})[0]")
+        else:
+            continue
+        if task.labels:
+            lines.append(f"classes = [{', '.join(quoted(label) for label in task.labels)}]")
+            if task.kind == "classification":
+                lines.append("print(classes[int(labels)])")
+    return lines
+
+
+# ------------------------------------------------------------------------------------------ Swift
+def _swift(name: str, artifact: ArtifactRecord, task: Task) -> str:
+    stem = swift_literal(PurePath(name).stem)
+    lines = ["import CoreML"]
+    if any(port.kind == "image" for port in artifact.inputs):
+        lines.append("import CoreGraphics")
+    lines += [
+        "",
+        f'let url = Bundle.main.url(forResource: {stem}, withExtension: "mlmodelc")!',
+        "let model = try MLModel(contentsOf: url)",
+    ]
+    fed = []
+    for port, variable in zip(artifact.inputs, _variables(artifact.inputs), strict=True):
+        lines += ["", *_swift_input(port, variable, task)]
+        fed.append(f"{swift_literal(port.name)}: {variable}")
+    lines += [
+        "",
+        "let features = try MLDictionaryFeatureProvider(dictionary: [",
+        *[f"    {one}," for one in fed],
+        "])",
+        "let outputs = try await model.prediction(from: features)",
+    ]
+    for index, port in enumerate(artifact.outputs):
+        variable = port.name if port.name.isidentifier() else f"output{index}"
+        lines += _swift_output(port, variable, task)
+    return "\n".join(lines) + "\n"
+
+
+def _swift_input(port: Port, name: str, task: Task) -> list[str]:
+    shape = ", ".join(str(abs(size)) for size in port.shape)
+    if port.kind == "image":
+        return [
+            f"// cgImage: the picture, {port.color or 'grayscale'}; Core ML scales it to fit.",
+            f"let constraint = model.modelDescription.inputDescriptionsByName"
+            f"[{swift_literal(port.name)}]!.imageConstraint!",
+            f"let {name} = try MLFeatureValue(cgImage: cgImage, constraint: constraint)",
+        ]
+    kind = {"int32": "int32", "float16": "float16", "float64": "double"}.get(port.dtype, "float32")
+    lines = [f"let {name} = try MLMultiArray(shape: [{shape}], dataType: .{kind})"]
+    known = vocabulary(task)
+    if port.dtype.startswith("int") and known and len(port.shape) == 2:
+        return [
+            f"let characters = Array({swift_literal(known)}.unicodeScalars)",
+            'let text = Array("ghbdtn".unicodeScalars)',
+            *lines,
+            f"for place in 0..<{abs(port.shape[1])} {{",
+            "    let found = place < text.count ? characters.firstIndex(of: text[place]) : nil",
+            f"    {name}[place] = NSNumber(value: (found ?? -1) + 1)  // 0: padding or unknown",
+            "}",
+        ]
+    element = "Int32" if port.dtype.startswith("int") else "Float"
+    return [
+        f"// values: [{element}], {_comment(port.meaning or 'numbers')}, "
+        f"{_sizes(port.shape)} in row-major order",
+        *lines,
+        f"for (place, value) in values.enumerated() {{ {name}[place] = NSNumber(value: value) }}",
+    ]
+
+
+def _swift_output(port: Port, name: str, task: Task) -> list[str]:
+    lines = [
+        f"let {name} = outputs.featureValue(for: {swift_literal(port.name)})!.multiArrayValue!"
+        f"  // {_sizes(port.shape)}"
+    ]
+    if port.class_axis == 1 and not task.region_order and task.labels:
+        labels = ", ".join(swift_literal(label) for label in task.labels)
+        lines += [
+            f"let classes = [{labels}]",
+            "let positions = "
+            f"{name}.count / classes.count  // of each class, one plane after the other",
+            "let labels = (0..<positions).map { position in",
+            f"    classes.indices.max {{ {name}[$0 * positions + position].floatValue",
+            f"        < {name}[$1 * positions + position].floatValue }}!",
+            "}",
+        ]
+    return lines
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "[" + ", ".join("any" if size < 0 else str(size) for size in shape) + "]"
+
+
+def _comment(text: str) -> str:
+    """Text that stays within its comment."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
