@@ -11,13 +11,14 @@ Each repair lives in one file of `repairs/` and is found by being there, as ``RE
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.nn.modules import module as hooks
 
 from lading import shelf
 from lading.errors import CaptureError, LadingError
@@ -79,6 +80,27 @@ class Repair(Protocol):
         When it ends, the module and torch's switches are as they were.
         """
         ...
+
+
+@contextmanager
+def whereabouts(module: nn.Module) -> Iterator[Callable[[], str]]:
+    """Within it, a function that says in which module of `module` the code runs right now.
+
+    Paths are those of `named_modules`; the outermost one is its class's name.
+    """
+    paths = {id(one): path for path, one in module.named_modules()}
+    inside: list[str] = []
+
+    def entered(one: nn.Module, _: Any) -> None:
+        inside.append(paths.get(id(one)) or type(one).__name__)
+
+    def left(one: nn.Module, _: Any, __: Any) -> None:
+        inside.pop()
+
+    with ExitStack() as stack:
+        stack.callback(hooks.register_module_forward_pre_hook(entered).remove)
+        stack.callback(hooks.register_module_forward_hook(left).remove)
+        yield lambda: inside[-1] if inside else type(module).__name__
 
 
 def repairs() -> dict[str, Repair]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules import module as hooks
 
-from lading.repair import Case, Scope
+from lading.repair import Case, Scope, whereabouts
 
 _READERS = ("size", "numel", "nelement", "__len__")
 
@@ -60,27 +59,16 @@ def _paused(read: Callable[[], Any]) -> Any:
 
 def _readers_in(case: Case) -> tuple[str, ...]:
     """Paths of the modules in whose own code a size is read, in one run of the module."""
-    paths = {id(module): path for path, module in case.module.named_modules()}
-    inside: list[str] = []
     found: dict[str, None] = {}
+    with whereabouts(case.module) as here:
 
-    def noted(read: Callable[[], Any]) -> Any:
-        found.setdefault(inside[-1] if inside else "")
-        return read()
+        def noted(read: Callable[[], Any]) -> Any:
+            found.setdefault(here())
+            return read()
 
-    def entered(module: nn.Module, _: Any) -> None:
-        inside.append(paths.get(id(module), type(module).__name__))
-
-    def left(module: nn.Module, _: Any, __: Any) -> None:
-        inside.pop()
-
-    with ExitStack() as stack:
-        stack.callback(hooks.register_module_forward_pre_hook(entered).remove)
-        stack.callback(hooks.register_module_forward_hook(left).remove)
-        stack.enter_context(_watched(noted))
-        with torch.no_grad():
+        with _watched(noted), torch.no_grad():
             case.module(*case.inputs)
-    return tuple(path or type(case.module).__name__ for path in found)
+    return tuple(found)
 
 
 @contextmanager

@@ -24,12 +24,10 @@ from lading.errors import ConversionError
 from lading.evidence import ArtifactRecord, Port
 from lading.interface import Options
 from lading.target import MACOS_TWIN, Precision, Settings
+from lading.targets.coreml import forms, passes, precision
 
 #: Identifiers of the manifest's entries are derived from this name space and the entry's path.
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://lading.example/mlpackage")
-#: The part of the wrapped module whose arithmetic stays in fp32: a variance of raw grey levels
-#: overflows fp16, and nnU-Net's floor of 1e-8 is zero there.
-_KEEP_FP32 = ("prepare",)
 
 
 class CoreML:
@@ -56,15 +54,19 @@ class CoreML:
             dialect = "exported program"
         deployment = MACOS_TWIN.get(settings.deployment, settings.deployment)
         try:
-            model = ct.convert(
-                source,
-                convert_to="mlprogram",
-                inputs=[_input_type(port) for port in interface.inputs],
-                outputs=[ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs],
-                minimum_deployment_target=getattr(ct.target, deployment),
-                compute_precision=_compute_precision(settings.precision),
-                skip_model_load=True,
-            )
+            with forms.in_force():
+                model = ct.convert(
+                    source,
+                    convert_to="mlprogram",
+                    inputs=[_input_type(port) for port in interface.inputs],
+                    outputs=[
+                        ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs
+                    ],
+                    minimum_deployment_target=getattr(ct.target, deployment),
+                    compute_precision=precision.compute(settings.precision),
+                    pass_pipeline=passes.pipeline(),
+                    skip_model_load=True,
+                )
         except Exception as error:  # the converter raises every kind; each is "it cannot"
             raise ConversionError(
                 f"Core ML from the {dialect}",
@@ -137,28 +139,6 @@ def _input_type(port: Port) -> Any:
         # Scale and bias are operations of the graph, the same in both formats, not of the image.
         return ct.ImageType(port.name, shape=shape, color_layout=layout[port.color or "grayscale"])
     return ct.TensorType(port.name, shape=shape, dtype=np.dtype(port.dtype))
-
-
-def _compute_precision(precision: Precision) -> Any:
-    import coremltools as ct
-
-    if precision == "fp32":
-        return ct.precision.FLOAT32
-    return ct.transform.FP16ComputePrecision(op_selector=lambda op: not _stays_fp32(op))
-
-
-def _stays_fp32(op: Any) -> bool:
-    return _module_of(op).startswith(_KEEP_FP32)
-
-
-def _module_of(op: Any) -> str:
-    """The module path of a MIL op on either route; empty where the converter lost it."""
-    for source, data in op.scopes.items():
-        if source.name == "EXIR_STACK_TRACE" and data and data[0]:
-            return str(data[0])
-        if source.name == "TORCHSCRIPT_MODULE_NAME" and data:
-            return ".".join(str(name) for name in data)
-    return ""
 
 
 def _sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

@@ -1,0 +1,110 @@
+"""Casts to the type that a value already has, left out: the switch of a half-precision torso."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from lading.repair import Case, Scope, whereabouts
+
+_NAMED = {
+    "float": torch.float32,
+    "half": torch.float16,
+    "double": torch.float64,
+    "bfloat16": torch.bfloat16,
+}
+
+
+class IdleCasts:
+    """While a graph is taken, a cast that changes nothing returns its value.
+
+    Algebra. torch documents ``x.to(d)``, ``x.type(d)`` and ``x.float()`` to return x itself where
+    x has that type and place already. Networks that can run their torso in half precision cast
+    at its entry, at every softmax and norm, and at its exit; with float32 weights none of these
+    casts does anything. A graph yet records each, and `torch.export` with it an assertion of what
+    the type was (``_assert_tensor_metadata``), which ties the graph to one spelling of it.
+    """
+
+    name = "idle casts"
+    reason = (
+        "casts to the type that a value has already, as networks with a half-precision switch "
+        "make them, leave operations and assertions in a graph that stand for nothing"
+    )
+    fused = False
+
+    def scope(self, case: Case) -> Scope:
+        found: dict[str, None] = {}
+        with ExitStack() as stack:
+            here = stack.enter_context(whereabouts(case.module))
+            stack.enter_context(_watched(lambda: found.setdefault(here())))
+            stack.enter_context(torch.no_grad())
+            case.module(*case.inputs)
+        return Scope(tuple(found)) if found else Scope(declined="every cast changes a type")
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[nn.Module]:
+        with _watched(lambda: None):
+            yield module
+
+
+def _idle(tensor: torch.Tensor, name: str, arguments: tuple[Any, ...], named: Any) -> bool:
+    """Whether the call of that name would return `tensor` itself."""
+    if name in _NAMED:
+        return not arguments and not named and tensor.dtype == _NAMED[name]
+    if name == "type_as":
+        return _alike(tensor, arguments[0].dtype, arguments[0].device) if arguments else False
+    if name == "type":
+        wanted = arguments[0] if arguments else None
+        return isinstance(wanted, torch.dtype) and tensor.dtype == wanted
+    if named.get("copy") or any(isinstance(one, bool) and one for one in arguments):
+        return False
+    if arguments and isinstance(arguments[0], torch.Tensor):
+        other = arguments[0]
+        return len(arguments) == 1 and not named and _alike(tensor, other.dtype, other.device)
+    given = {key: value for key, value in named.items() if key not in ("non_blocking", "copy")}
+    if not set(given) <= {"dtype", "device"}:
+        return False
+    core: Any = torch._C._nn
+    device, dtype, _, layout = core._parse_to(*arguments, **given)
+    return layout is None and _alike(tensor, dtype or tensor.dtype, device or tensor.device)
+
+
+def _alike(tensor: torch.Tensor, dtype: torch.dtype, device: torch.device) -> bool:
+    there = device.type == tensor.device.type and device.index in (None, tensor.device.index)
+    return tensor.dtype == dtype and there
+
+
+@contextmanager
+def _watched(noted: Callable[[], Any]) -> Iterator[None]:
+    """Returns the tensor itself from every idle cast by Python code, and tells `noted`."""
+    names = (*_NAMED, "to", "type", "type_as")
+    own = {name: torch.Tensor.__dict__.get(name) for name in names}
+
+    def method(name: str) -> Any:
+        real = getattr(torch.Tensor, name)
+
+        def cast(self: torch.Tensor, *arguments: Any, **named: Any) -> Any:
+            if _idle(self, name, arguments, named):
+                noted()
+                return self
+            return real(self, *arguments, **named)
+
+        return cast
+
+    for name in names:
+        setattr(torch.Tensor, name, method(name))
+    try:
+        yield
+    finally:
+        for name, before in own.items():
+            if before is None:
+                delattr(torch.Tensor, name)
+            else:
+                setattr(torch.Tensor, name, before)
+
+
+REPAIR = IdleCasts()

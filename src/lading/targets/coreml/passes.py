@@ -1,0 +1,72 @@
+"""A pass of lading's own over the MIL program: constants that are equal become one.
+
+coremltools writes every stride, axis and flag of every operation as a constant of its own; in a
+deep network they are more than half of the program. The values are not changed, and weights keep a
+constant each: only whole numbers, flags, texts, single numbers, and arrays of one repeated number
+are shared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+NAME = "lading::share_constants"
+
+
+def pipeline() -> Any:
+    """coremltools' default passes, and this one behind all that make or remove constants."""
+    import coremltools as ct
+    from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
+    from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
+
+    if NAME not in PASS_REGISTRY:
+
+        @register_pass(namespace="lading")
+        class share_constants(AbstractGraphPass):  # type: ignore[misc]  # noqa: N801
+            """See the module."""
+
+            def apply(self, program: Any) -> None:
+                for function in program.functions.values():
+                    _share(function)
+
+    passes = ct.PassPipeline.DEFAULT
+    passes.append_pass(NAME)
+    return passes
+
+
+def _share(block: Any) -> None:
+    """In one block; nested blocks keep theirs, as a constant must lie where it is seen."""
+    from coremltools.converters.mil.mil.passes.helper import block_context_manager
+
+    def share(block: Any) -> None:
+        first: dict[Any, Any] = {}
+        for op in list(block.operations):
+            if op.op_type != "const" or op.outputs[0] in block.outputs:
+                continue
+            key = _key(op.outputs[0])
+            if key is None:
+                continue
+            kept = first.setdefault(key, op)
+            if kept is not op:
+                block.replace_uses_of_var_after_op(
+                    anchor_op=op, old_var=op.outputs[0], new_var=kept.outputs[0]
+                )
+                block.remove_ops([op])
+
+    block_context_manager(share)(block)
+
+
+def _key(constant: Any) -> Any:
+    """What two constants must have in common to be one; None for one that is left alone."""
+    value = constant.val
+    if isinstance(value, (str, bool, np.bool_)):
+        return type(value).__name__, str(value)
+    array = np.asarray(value)
+    if array.dtype == object or array.size == 0:
+        return None
+    weight = array.dtype.kind == "f" and array.ndim > 0
+    if weight and not np.all(array == array.flat[0]):
+        return None
+    return str(array.dtype), array.shape, array.tobytes()
