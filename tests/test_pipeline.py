@@ -23,9 +23,10 @@ import torch
 
 from lading import capture as capture_module
 from lading import ledger, pipeline, schema
+from lading import voyage as voyage_module
 from lading.errors import CaptureError, ConflictError, LedgerError, RequestError
 from lading.evidence import Bill, from_json
-from lading.interface import Options
+from lading.interface import Options, wrap
 from lading.pipeline import Request, convert, verify
 from lading.target import Settings
 from lading.verification import compare, verdict
@@ -183,7 +184,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> 
             change(module.network)
         return genuine(replace(interface, module=module), *arguments)
 
-    monkeypatch.setattr(pipeline, "capture", wrong)
+    monkeypatch.setattr(voyage_module, "capture", wrong)
 
 
 def drop_norms(network: Any) -> None:
@@ -252,7 +253,7 @@ def test_trace_is_the_second_opinion(
             raise CaptureError("x", found="GuardOnDataDependentSymNode", expected="", remedy="")
         return genuine(interface, "trace", *rest)
 
-    monkeypatch.setattr(pipeline, "capture", refusing)
+    monkeypatch.setattr(voyage_module, "capture", refusing)
     bill = convert(Request(small_checkpoint, tmp_path / "out", to=("onnx",)))
     assert bill.verdict == "pass"
     assert bill.capture is not None
@@ -275,13 +276,13 @@ def test_trace_is_asked_when_the_exports_result_is_wrong(
 ) -> None:
     genuine = capture_module.capture
 
-    def half_wrong(interface: Any, route: str, *rest: Any) -> Any:
+    def half_wrong(interface: Any, route: Any, *rest: Any) -> Any:
         if route == "trace":
             return genuine(interface, route, *rest)
         sabotage_module = torch.nn.Sequential(interface.module, torch.nn.Softsign()).eval()
         return genuine(replace(interface, module=sabotage_module), route, *rest)
 
-    monkeypatch.setattr(pipeline, "capture", half_wrong)
+    monkeypatch.setattr(voyage_module, "capture", half_wrong)
     bill = convert(Request(small_checkpoint, tmp_path / "out", to=("coreml",)))
     assert bill.verdict == "pass"
     assert bill.artifacts[0].route == "trace"
@@ -354,7 +355,7 @@ def test_with_the_ledger_off_the_comparison_and_the_coin_toss_catch_it(
     from lading.verification import probes
 
     loaded = pipeline.load(small_checkpoint)
-    true = pipeline.wrap(loaded.network, loaded.task, Options())
+    true = wrap(loaded.network, loaded.task, Options())
     drawn = probes.make(true)
     expected = compare.reference(Eager(true), drawn)
 
@@ -367,7 +368,7 @@ def test_with_the_ledger_off_the_comparison_and_the_coin_toss_catch_it(
                     tensor.fill_(1.0 if name.endswith("norm.weight") else 0.0)
                 else:  # an untrained layer's weights are small
                     tensor.copy_(0.01 * torch.randn_like(tensor))
-    wrong = pipeline.wrap(mistaken.network, mistaken.task, Options())
+    wrong = wrap(mistaken.network, mistaken.task, Options())
     record = ArtifactRecord(
         "onnx", "wrong.onnx", 1, "", "fp32", wrong.inputs, wrong.outputs, "export"
     )
