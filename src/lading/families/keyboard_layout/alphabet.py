@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 
+from lading.classification import Vocabulary
 from lading.evidence import Port, Task
 
 _RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
@@ -44,8 +45,7 @@ def encode(text: str, length: int = LENGTH) -> list[int]:
     >>> encode("ab я!", 8)
     [1, 2, 63, 128, 75, 0, 0, 0]
     """
-    ids = [CHARACTERS.find(character) + 1 for character in text[:length]]
-    return ids + [0] * (length - len(ids))
+    return Vocabulary(CHARACTERS, length).encode(text)
 
 
 def task(length: int) -> Task:
@@ -58,6 +58,7 @@ def task(length: int) -> Task:
         "classLogits", "tensor", "float32", (1, len(LABELS)), meaning="logits", class_axis=1
     )
     notes = {
+        "name": "LayoutClassifier",
         "vocabulary": json.dumps(CHARACTERS, ensure_ascii=False),
         "encoding": f"the id of a character is its place in the vocabulary, from 1; 0 stands for "
         f"padding and for any other character; {length} ids, cut or padded at the end",

@@ -1,0 +1,509 @@
+"""One artifact in every runtime against the original, over a table of any size.
+
+The table is read once, in batches; nothing but counts is kept, and the state of these can be saved
+and gone on from: an interrupted comparison ends with the same records as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lading import charts, pictures, storage
+from lading.classification import (
+    Answers,
+    Vocabulary,
+    answers,
+    require_classifier,
+    vocabulary,
+)
+from lading.errors import InputError, LadingError
+from lading.evidence import (
+    ArtifactRecord,
+    Bill,
+    Changed,
+    Comparison,
+    DatasetRecord,
+    Metric,
+    Port,
+    Task,
+    from_json,
+    to_json,
+)
+from lading.interface import Interface
+from lading.runtime import Runtime, Session, runtimes_for
+from lading.runtimes.torch import Eager
+from lading.verification import verdict
+from lading.verification.compare import not_run
+from lading.verification.table import Place, Row, Table
+
+Array = npt.NDArray[Any]
+#: Told how far it is: bytes read, bytes in all, samples compared.
+Advance = Callable[[int, int, int], None]
+
+#: Largest difference of any probability on any sample, by declared precision.
+GATES = {
+    "fp32": (1e-3, "fp32 rounding moves probabilities by some 1e-6"),
+    "fp16": (1e-2, "one per cent is what a user of the probabilities can be promised in fp16"),
+}
+#: Upper edges of the histogram of errors: half decades from 1e-9 to 1.
+EDGES = tuple(10.0 ** (half / 2) for half in range(-18, 1))
+BATCH = 256
+#: Changed samples that are kept by name; of more, the counts remain.
+KEPT, SHOWN = 1000, 20
+#: Seconds between two savings.
+SAVED_EVERY = 10.0
+
+
+@dataclass(frozen=True)
+class Over:
+    """What was asked: a table, where an unfinished comparison's state lies, whom to tell."""
+
+    table: Path
+    state: Path | None = None
+    advance: Advance | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """An artifact loaded in a runtime. `batched`: it takes any number of samples at once."""
+
+    runtime: Runtime
+    session: Session
+    batched: bool
+
+
+@dataclass
+class Tally:
+    """What is counted of one side; plain values, so that it can be saved."""
+
+    right_original: int = 0
+    right: int = 0
+    confusion: Counter[tuple[int, int]] = field(default_factory=Counter)
+    confusion_original: Counter[tuple[int, int]] = field(default_factory=Counter)
+    errors: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
+    largest: float = -1.0
+    largest_at: str = ""
+    changed: int = 0
+    unmeasured: int = 0
+    kept: list[Changed] = field(default_factory=list)
+
+    def add(
+        self,
+        rows: Sequence[Row],
+        first: int,
+        original: Answers,
+        got: Answers,
+        labels: Sequence[str],
+    ) -> None:
+        """Counts a batch; `first` is the number of its first row among all, from 1."""
+        assert original.probabilities is not None
+        truth = np.array([row.label for row in rows])
+        self.right_original += int((original.classes == truth).sum())
+        self.right += int((got.classes == truth).sum())
+        self.confusion_original.update(zip(truth.tolist(), original.classes.tolist(), strict=True))
+        self.confusion.update(zip(truth.tolist(), got.classes.tolist(), strict=True))
+        if got.probabilities is None:
+            self.unmeasured += len(rows)
+        else:
+            apart = np.abs(got.probabilities - original.probabilities).max(axis=1)
+            for place in np.searchsorted(EDGES, np.nan_to_num(apart, nan=np.inf), side="left"):
+                self.errors[int(place)] += 1
+            worst = int(np.argmax(apart))  # numpy's argmax takes the first NaN for the largest
+            # `not <=` and not `>`: NaN is worse than anything, and stays so.
+            if not math.isnan(self.largest) and not apart[worst] <= self.largest:
+                self.largest = float(apart[worst])
+                self.largest_at = f"row {first + worst}: {rows[worst].sample[:40]}"
+        ordered = np.sort(original.probabilities, axis=1)
+        for i in np.flatnonzero(got.classes != original.classes):
+            self.changed += 1
+            said, told = int(original.classes[i]), int(got.classes[i])
+            self.kept.append(
+                Changed(
+                    first + int(i),
+                    rows[i].sample[:80],
+                    labels[said] if said >= 0 else "NaN",
+                    labels[told] if 0 <= told < len(labels) else "no class",
+                    float(ordered[i, -1] - ordered[i, -2]),
+                )
+            )
+        # NaN margins first: they are the worst. Ties by row, so that the order is always the same.
+        self.kept.sort(key=lambda one: (one.margin == one.margin, -one.margin, one.row))
+        del self.kept[KEPT:]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            **{n: v for n, v in vars(self).items() if n not in ("kept", "largest")},
+            "confusion": _triples(self.confusion),
+            "confusion_original": _triples(self.confusion_original),
+            "largest": to_json(self.largest),
+            "kept": to_json(self.kept),
+        }
+
+    @staticmethod
+    def of(saved: Mapping[str, Any]) -> Tally:
+        """The inverse of `as_dict`."""
+        counts = ("confusion", "confusion_original")
+        return Tally(
+            **{
+                **saved,
+                **{name: Counter({(a, b): n for a, b, n in saved[name]}) for name in counts},
+                "largest": from_json(float, saved["largest"]),
+                "kept": [from_json(Changed, one) for one in saved["kept"]],
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where the state of an unfinished comparison lies, and whose it is.
+
+    Attributes:
+        path: of the file; it is removed at the end.
+        of: what the counts depend on: digests and settings.
+    """
+
+    path: Path
+    of: Mapping[str, str]
+
+    def read(self, names: Sequence[str]) -> tuple[Place, dict[str, Tally], int] | None:
+        """Place, tallies and unknown texts of an earlier run of the same; None where there is
+        none."""
+        try:
+            saved = json.loads(self.path.read_text(encoding="utf-8"))
+            if saved["of"] != dict(self.of) or sorted(saved["tallies"]) != sorted(names):
+                return None
+            tallies = {name: Tally.of(one) for name, one in saved["tallies"].items()}
+            return from_json(Place, saved["place"]), tallies, int(saved["unknown"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, place: Place, tallies: Mapping[str, Tally], unknown: int) -> None:
+        """Saves.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        plain = {
+            "of": dict(self.of),
+            "place": to_json(place),
+            "tallies": {name: one.as_dict() for name, one in tallies.items()},
+            "unknown": unknown,
+        }
+        storage.write_file(self.path, json.dumps(plain, ensure_ascii=False).encode())
+
+
+def require(over: Over, task: Task, subject: str) -> None:
+    """Passes only where the network is a classifier and the table can be read at all.
+
+    Raises:
+        InputError: it is none, or it cannot.
+    """
+    require_classifier(task, subject, f"a {task.kind} network")
+    _opened(over.table, task, None)[0].__exit__()
+
+
+def added(
+    bill: Bill,
+    over: Over,
+    artifact: ArtifactRecord,
+    path: Path,
+    scores: Interface,
+    batched: bool,
+) -> Bill:
+    """A bill with the comparison over a table in it, for every runtime of the artifact's format.
+
+    Args:
+        bill: of the same artifact.
+        over: what was asked.
+        artifact: its record, ports with their meanings.
+        path: where the artifact lies.
+        scores: the untouched original behind the artifact's input, giving logits.
+        batched: the artifact takes any number of samples at once.
+
+    Raises:
+        LadingError: see `compare`.
+    """
+    sides, comparisons = [], []
+    for runtime in runtimes_for(artifact.format):
+        reason = runtime.unavailable()
+        if reason:
+            gone = not_run(artifact, runtime, reason)
+            comparisons.append(replace(gone, data=over.table.name))
+        else:
+            sides.append(Side(runtime, runtime.load(path), batched))
+    made = []
+    if sides:
+        keep = Keep(over.state, _whose(bill, artifact)) if over.state else None
+        made = compare(over.table, artifact, sides, scores, keep, over.advance)
+    records = tuple(record for _, record in made)
+    judged = (*bill.comparisons, *(one for one, _ in made), *comparisons)
+    return replace(
+        bill,
+        verdict=verdict.overall(judged, bill.provenance),
+        comparisons=judged,
+        datasets=(*bill.datasets, *records),
+        pictures=(*bill.pictures, *charts.of_datasets(records, GATES[artifact.precision][0])),
+    )
+
+
+def _whose(bill: Bill, artifact: ArtifactRecord) -> dict[str, str]:
+    """What the counts depend on besides the table's rows."""
+    values = json.dumps(to_json(bill.hyperparameters), ensure_ascii=False)
+    return {
+        "artifact": artifact.sha256,
+        "checkpoint": bill.checkpoint.sha256,
+        "hyperparameters": hashlib.sha256(values.encode()).hexdigest(),
+        "lading": bill.lading,
+    }
+
+
+def compare(
+    table: Path,
+    artifact: ArtifactRecord,
+    sides: Sequence[Side],
+    interface: Interface,
+    keep: Keep | None = None,
+    advance: Advance | None = None,
+    batch: int = BATCH,
+) -> list[tuple[Comparison, DatasetRecord]]:
+    """Runs every row of a table in the original and in each side, and judges.
+
+    Args:
+        table: see `table`.
+        artifact: ports with their meanings, declared precision.
+        sides: the artifact in the runtimes that are here; at least one.
+        interface: the untouched original, a classifier.
+        keep: where to save the state; None for nowhere.
+        advance: told how far it is.
+        batch: samples that the original takes at once, and each side that can.
+
+    Raises:
+        InputError: the table, or a file that it names, cannot be read; it is empty; or the
+            outputs are no classes.
+        StorageError: the state cannot be saved.
+    """
+    words = vocabulary(interface.task)
+    original = Eager(interface)
+    together = _takes_batches(original, interface)
+    names = [side.runtime.name for side in sides]
+    if keep:
+        keep = replace(keep, of={**keep.of, "batch": str(batch)})
+    saved = keep.read(names) if keep else None
+    rows, resumed = _opened(table, interface.task, saved[0] if saved else None)
+    with rows:
+        tallies = saved[1] if saved and resumed else {name: Tally() for name in names}
+        unknown = saved[2] if saved and resumed else 0
+        place, clock = rows.place, time.monotonic()
+        try:
+            for some in _batches(rows, batch):
+                inputs = _inputs(some, interface.inputs[0], words, table.parent)
+                wanted = _run(original, inputs, interface.inputs[0], together)
+                said = answers(wanted, interface.outputs, interface.task)
+                fresh = []
+                for side in sides:
+                    values = _run(side.session, inputs, artifact.inputs[0], side.batched)
+                    fresh.append(answers(values, artifact.outputs, interface.task))
+                # All at once, after all that can fail: what is saved is whole batches.
+                for name, got in zip(names, fresh, strict=True):
+                    tallies[name].add(some, place.rows + 1, said, got, interface.task.labels)
+                if words:
+                    unknown += int((~inputs.any(axis=1)).sum())
+                place = rows.place
+                if advance:
+                    advance(place.offset, rows.bytes, place.rows)
+                if keep and time.monotonic() - clock > SAVED_EVERY:
+                    keep.write(place, tallies, unknown)
+                    clock = time.monotonic()
+        except BaseException:
+            if keep and place.rows:
+                keep.write(place, tallies, unknown)
+            raise
+    if not place.rows:
+        raise InputError(
+            str(table),
+            found="no row below the first line",
+            expected="a row for each sample",
+            remedy="check the file",
+        )
+    if keep:
+        storage.remove(keep.path)
+    notes = [] if together else ["the original ran one sample at a time"]
+    if unknown:
+        notes.append(f"{unknown:,} texts hold no character that the network knows")
+    return [
+        _judged(table, artifact, name, tallies[name], place, interface, tuple(notes))
+        for name in names
+    ]
+
+
+# ------------------------------------------------------------------------------------------ running
+def _opened(path: Path, task: Task, start: Place | None) -> tuple[Table, bool]:
+    """The table, and whether it goes on from `start`: not where it has changed since."""
+    samples = "text" if vocabulary(task) else "path"
+    if start is not None:
+        try:
+            return Table(path, task.labels, samples, start), True
+        except InputError:  # said again below where the table itself is wrong
+            pass
+    return Table(path, task.labels, samples), False
+
+
+def _batches(rows: Table, size: int) -> Iterator[list[Row]]:
+    stream = iter(rows)
+    while some := list(islice(stream, size)):
+        yield some
+
+
+def _inputs(rows: Sequence[Row], port: Port, words: Vocabulary | None, folder: Path) -> Array:
+    """The samples as one array [N, ...]."""
+    if words:
+        return np.array([words.encode(row.sample) for row in rows], dtype=port.dtype)
+    parts = []
+    for row in rows:
+        try:
+            parts.append(_from_file(folder / row.sample, port))
+        except LadingError as error:
+            raise InputError(
+                f"line {row.line}: {error.subject}",
+                found=error.found,
+                expected=error.expected,
+                remedy=error.remedy,
+            ) from error
+    return np.concatenate(parts)
+
+
+def _from_file(path: Path, port: Port) -> Array:
+    if path.suffix.lower() == ".npy":
+        exact = pictures.read_array(path)
+        if exact.shape == port.shape:
+            return np.ascontiguousarray(exact, dtype=port.dtype)
+        if exact.shape == port.shape[1:]:
+            return np.ascontiguousarray(exact[None], dtype=port.dtype)
+    if len(port.shape) != 4:
+        raise InputError(
+            str(path),
+            found="not an array of that shape",
+            expected=f"a .npy array of shape {list(port.shape)}",
+            remedy="save it with numpy.save",
+        )
+    values = pictures.read(path, port.shape[1], (port.shape[2], port.shape[3]))
+    return pictures.for_port(values, port)
+
+
+def _takes_batches(session: Session, interface: Interface) -> bool:
+    """Whether two samples at once give what they give one by one, to 1e-4 of the largest output:
+    other sums in other orders, and nothing else."""
+    port = interface.inputs[0]
+    pair = {name: value.numpy() for name, value in interface.example(batch=2).items()}
+    singles = [session.run({port.name: pair[port.name][i : i + 1]}) for i in range(2)]
+    try:
+        both = session.run(pair)
+    except Exception:  # whatever a module raises that was written for one sample
+        return False
+    for name, values in both.items():
+        alone = np.concatenate([one[name] for one in singles])
+        if values.shape != alone.shape:
+            return False
+        if not np.abs(values - alone).max() <= 1e-4 * max(float(np.abs(alone).max()), 1e-30):
+            return False
+    return True
+
+
+def _run(session: Session, inputs: Array, port: Port, batched: bool) -> dict[str, Array]:
+    if batched:
+        return session.run({port.name: inputs})
+    each = [session.run({port.name: inputs[i : i + 1]}) for i in range(len(inputs))]
+    return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
+
+
+# ------------------------------------------------------------------------------------------ judging
+def _judged(
+    table: Path,
+    artifact: ArtifactRecord,
+    runtime: str,
+    tally: Tally,
+    place: Place,
+    interface: Interface,
+    notes: tuple[str, ...],
+) -> tuple[Comparison, DatasetRecord]:
+    numbers = metrics(tally, place.rows, artifact.precision)
+    failed = [one for one in numbers if not one.passed]
+    why = "; ".join(
+        f"{one.name} {one.value:.4g} misses its gate {one.gate:g}"
+        + (f" ({one.worst_probe})" if one.worst_probe else "")
+        if one.gate is not None
+        else f"{one.name} is NaN"
+        for one in failed
+    )
+    comparison = Comparison(
+        artifact.path, runtime, "torch", place.rows, tuple(numbers), (),
+        "fail" if failed else "pass", why, table.name,
+    )  # fmt: skip
+    record = DatasetRecord(
+        data=table.name,
+        sha256=place.sha256,
+        artifact=artifact.path,
+        runtime=runtime,
+        samples=place.rows,
+        labels=interface.task.labels,
+        right_original=tally.right_original,
+        right_artifact=tally.right,
+        confusion=_triples(tally.confusion),
+        confusion_original=_triples(tally.confusion_original),
+        edges=EDGES,
+        errors=tuple(tally.errors),
+        changed=tally.changed,
+        examples=tuple(tally.kept[:SHOWN]),
+        notes=notes,
+    )
+    return comparison, record
+
+
+def metrics(tally: Tally, samples: int, precision: str) -> list[Metric]:
+    """The numbers of one side with their gates."""
+    gate, reason = GATES[precision]
+    numbers = []
+    error = gate
+    if not tally.unmeasured:
+        error = tally.largest
+        numbers.append(
+            Metric("probability max_abs", error, gate, "lower", reason, tally.largest_at)
+        )
+    beyond = sum(not one.margin <= error for one in tally.kept)
+    worst = tally.kept[0] if tally.kept else None
+    numbers += [
+        Metric(
+            "classes changed beyond the error", float(beyond), 0.0, "lower",
+            "a sample may change its class only where the original's two best probabilities are "
+            "nearer to each other than the largest error",
+            f"row {worst.row}: {worst.sample}" if worst and beyond else "",
+        ),
+        Metric(
+            "right answers apart", float(abs(tally.right - tally.right_original)), 0.0, "lower",
+            "the accuracy is the original's to the last sample",
+        ),
+        Metric("classes changed", float(tally.changed), None, "lower", "ties included"),
+        Metric("accuracy", tally.right / samples, None, "higher", "the artifact's"),
+        Metric(
+            "accuracy of the original", tally.right_original / samples, None, "higher",
+            "on the same rows",
+        ),
+    ]  # fmt: skip
+    return numbers
+
+
+def _triples(counts: Counter[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple((a, b, n) for (a, b), n in sorted(counts.items()))
