@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +14,6 @@ from rich.text import Text
 from rich.tree import Tree
 
 from lading import findings
-from lading.doctor import Check
 from lading.errors import LadingError
 from lading.evidence import (
     ArtifactRecord,
@@ -28,18 +27,13 @@ from lading.evidence import (
     Recognition,
 )
 from lading.reading import show
+from lading.wording import UNSTEADY, WORDS, megabytes, number
+
+if TYPE_CHECKING:
+    from lading.doctor import Check
 
 STYLE = {"pass": "bold green", "fail": "bold red", "not run": "yellow"}
 DOCTOR_STYLE = {"ok": "green", "absent": "yellow", "trouble": "bold red"}
-#: How `verification.compare` ends the name of a metric of a probe that is not gated.
-UNSTEADY = " (unsteady)"
-WORDS = {
-    "pass": "equal: the same goods arrive",
-    "fail": "NOT equal: do not ship this",
-    "not run": "not run: nothing is proved",
-}
-
-
 #: Control characters, which a terminal would obey: names and values come from strangers' files.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -211,28 +205,6 @@ def datasets(console: Console, many: Sequence[DatasetRecord]) -> None:
         console.print(words(f"    classes that changed: {one.changed:,}", style="dim"))
         for text in one.notes:
             console.print(words(f"    note: {text}", style="dim"))
-
-
-def number(name: str, value: float) -> str:
-    """A metric's value with its unit.
-
-    >>> number("logits psnr", 71.234), number("logits label_agreement", 0.9991)
-    ('71.2 dB', '99.910 %')
-    """
-    if name.endswith("psnr"):
-        return "equal" if value == math.inf else f"{value:.1f} dB"
-    if name.endswith("label_agreement"):
-        return f"{100 * value:.3f} %"
-    return f"{value:.4f}" if " dice " in f" {name}" else f"{value:.4g}"
-
-
-def megabytes(count: int) -> str:
-    """A size for people.
-
-    >>> megabytes(67_100_000), megabytes(12_300)
-    ('67.1 MB', '12.3 kB')
-    """
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
 def inspection(

@@ -1,4 +1,4 @@
-"""The page of a voyage: one file of HTML without network, scripts from elsewhere or secrets.
+"""The page of a voyage: one file of HTML that needs no network and no script from elsewhere.
 
 Records go in, text comes out: `read` takes the bill from disk, `render` draws it. Nothing here
 knows a stage, so that a bill is drawn again on a computer without torch. `view` says what stands
@@ -8,6 +8,6 @@ on the page, `charts` where a point lies, `usage` how to repeat it and how to us
 
 from __future__ import annotations
 
-from lading.report.page import PAGE, read, render
+from lading.report.page import PAGE, draw, read, render, show
 
-__all__ = ["PAGE", "read", "render"]
+__all__ = ["PAGE", "draw", "read", "render", "show"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import webbrowser
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from lading.errors import InputError
 from lading.evidence import SCHEMA, Bill, from_json
-from lading.reading import show
+from lading.reading import show as typed
 from lading.report import tree
 from lading.report.text import breakable, visible
 from lading.report.view import look
@@ -58,6 +59,11 @@ def render(bill: Bill) -> str:
     return draw("report.html", view=look(bill))
 
 
+def show(page: Path) -> None:
+    """Opens a page in the user's browser; where there is none, nothing happens."""
+    webbrowser.open(page.resolve().as_uri())
+
+
 def draw(template: str, **values: Any) -> str:
     """A template of `templates/` with `values`; every text in it escaped and made visible."""
     return environment().get_template(template).render(**values)
@@ -81,7 +87,7 @@ def environment() -> Environment:
         "script": Markup(script),
         "style_digest": _digest(style),
         "script_digest": _digest(script),
-        "show": show,
+        "show": typed,
         "shape": shape,
         "megabytes": megabytes,
         "size": tree.size,

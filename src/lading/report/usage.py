@@ -14,7 +14,13 @@ from lading.report.text import python_literal as quoted
 from lading.report.text import swift_literal
 
 #: `Request.options` and `Request.settings` as they are when nobody asked for anything else.
-_OPTIONS = {"output": "logits", "bake": [], "image": None, "scale": 1.0, "dynamic": []}
+_OPTIONS: dict[str, Any] = {
+    "output": "logits",
+    "bake": [],
+    "image": None,
+    "scale": 1.0,
+    "dynamic": [],
+}
 _SETTINGS = {"precision": "fp16", "opset": 18, "author": "", "license": "", "description": ""}
 #: Python packages of the environment that pip installs.
 _PACKAGES = (

@@ -252,18 +252,7 @@ def _route(route: str) -> str:
 
 def _numbers(bill: Bill) -> tuple[Fact, ...]:
     summary = bill.ledger_summary
-    found = worst(bill.comparisons)
-    numbers = []
-    if found:
-        one, metric = found
-        numbers.append(_measured("Nearest to its gate", one, metric))
-    ratio = _lowest(bill.comparisons, "psnr")
-    if ratio:
-        numbers.append(_measured("Lowest signal to noise", *ratio))
-    agreement = _lowest(bill.comparisons, "label_agreement")
-    if agreement and (not found or agreement[1] is not found[1]):
-        numbers.append(_measured("Lowest label agreement", *agreement))
-    numbers = list({(fact.value, fact.note): fact for fact in reversed(numbers)}.values())[::-1][:2]
+    numbers = _two(bill.comparisons)
     ran = [one for one in bill.comparisons if one.verdict != "not run"]
     numbers.append(
         Fact(
@@ -286,10 +275,36 @@ def _numbers(bill: Bill) -> tuple[Fact, ...]:
     sizes = [one.bytes for one in bill.artifacts]
     if sizes:
         note = f"{FORMATS.get(bill.artifacts[0].format, '')} {bill.artifacts[0].precision}"
-        for one in bill.artifacts[1:]:
-            note += f"; {FORMATS.get(one.format, one.format)} {megabytes(one.bytes)}"
+        for other in bill.artifacts[1:]:
+            note += f"; {FORMATS.get(other.format, other.format)} {megabytes(other.bytes)}"
         numbers.append(Fact("On disk", megabytes(sizes[0]), note))
     return tuple(numbers)
+
+
+def _two(comparisons: tuple[Comparison, ...]) -> list[Fact]:
+    """The two that say most: what misses its gate, then signal to noise, then agreement."""
+    nearest = worst(comparisons)
+    missed = nearest if nearest and not nearest[1].passed else None
+    candidates = (
+        ("Misses its gate most", missed),
+        ("Lowest signal to noise", _lowest(comparisons, "psnr")),
+        ("Lowest label agreement", _lowest(comparisons, "label_agreement")),
+        ("Nearest to its gate", nearest),
+        ("Largest relative error", _largest(comparisons, "relative_l2")),
+    )
+    taken: dict[tuple[str, str], Fact] = {}
+    for label, found in candidates:
+        if found:
+            one, metric = found
+            taken.setdefault((one.runtime + one.artifact, metric.name), _measured(label, *found))
+    return list(taken.values())[:2]
+
+
+def _largest(comparisons: Sequence[Comparison], ending: str) -> tuple[Comparison, Metric] | None:
+    """The metric of that ending with the largest value; NaN is larger than any."""
+    every = [(one, m) for one in comparisons for m in one.metrics if m.name.endswith(ending)]
+    return max(every, key=lambda p: math.inf if math.isnan(p[1].value) else p[1].value,
+               default=None)  # fmt: skip
 
 
 def _lowest(comparisons: Sequence[Comparison], ending: str) -> tuple[Comparison, Metric] | None:
@@ -309,7 +324,7 @@ def _measured(label: str, one: Comparison, metric: Metric) -> Fact:
     return Fact(
         label,
         number(metric.name, metric.value),
-        f"{metric.name}, gate {gate(metric)}, in {where}",
+        f"{metric.name}, {f'gate {gate(metric)}, ' if metric.gate is not None else ''}in {where}",
         "good" if metric.passed else "bad",
     )
 
