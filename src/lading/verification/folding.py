@@ -163,7 +163,7 @@ class Formulas:
         flat = values.astype(np.float64).reshape(-1)
         place = int(np.argmax(np.abs(flat)))
         for name in self.origins.alike("float32"):
-            if self._count(name) != values.size:
+            if self._count(name) != values.size or not self._plausible(name, flat):
                 continue
             tensor = self._wide(name)
             for array in (tensor, tensor.transpose()) if tensor.ndim == 2 else (tensor,):
@@ -175,6 +175,16 @@ class Formulas:
                     if abs(known - factor) <= 2e-3 * factor:
                         yield Derived(array * known, (name,), f"{name} times {text}")
                         yield Derived(-array * known, (name,), f"{name} times -{text}")
+
+    def _plausible(self, name: str, flat: Array) -> bool:
+        """Whether `flat` may be a multiple of a tensor, by two of its elements; quick to refuse."""
+        tensor = self.origins.tensors[name]
+        if tensor.ndim == 2 or not tensor.is_contiguous():
+            return True
+        places = [int(np.argmax(np.abs(flat))), int(np.argmin(flat)), int(np.argmax(flat))]
+        some = tensor.reshape(-1)[places].double().numpy()
+        ratio = flat[places] * some[0] - some * flat[places[0]]
+        return bool((np.abs(ratio) <= 1e-2 * np.abs(flat[places[0]] * some[0])).all())
 
     def _sums(self, values: Array) -> Iterator[Derived]:
         """Two biases that are always added, as of a recurrent layer."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +21,14 @@ from lading.verification.constants import Array
 RANK = 5
 #: A row shorter than this is too short to name the tensor it is from.
 ROW = 4
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where a row is first, by its digest; and the digests of each tensor's rows."""
+
+    first: dict[bytes, tuple[str, int]]
+    in_order: dict[str, list[bytes]]
 
 
 class Origins:
@@ -36,7 +45,7 @@ class Origins:
         self.tensors = {n: t.detach() for n, t in tensors.items() if n not in (aliases or {})}
         self._whole: dict[str, dict[bytes, list[str]]] = {}
         self._bags: dict[str, dict[tuple[int, int, int], list[str]]] = {}
-        self._rows: dict[tuple[str, int], dict[bytes, tuple[str, int]]] = {}
+        self._rows: dict[tuple[str, int], _Rows] = {}
 
     def cast(self, name: str, dtype: str) -> Array:
         """Tensor `name` in numpy's `dtype`, rounded to nearest even as a converter does."""
@@ -84,36 +93,58 @@ class Origins:
         return None
 
     def rows(self, values: Array) -> tuple[str, ...]:
-        """The tensors whose rows `values` is made of, each row found; empty where one is not.
+        """The tensors that `values` is cut from or joined of; empty where it is neither.
 
         Rows along the last axis, along all but the first, and of the transposed array are tried.
+        Each tensor gives one run of rows in its own order; only a recurrent layer's gates may stand
+        in another.
         """
         for candidate in _as_rows(values):
             if candidate.shape[1] < ROW:
                 continue
-            index = self._row_index(str(values.dtype), candidate.shape[1])
-            found: dict[str, None] = {}
-            for row in candidate:
-                place = index.get(_digest(row))
-                if place is None:
-                    break
-                found[place[0]] = None
-            else:
-                if found:
-                    return tuple(found)
+            runs = self._runs(candidate)
+            names = tuple(dict.fromkeys(name for name, _, _ in runs))
+            if runs and (len(names) == len(runs) or _gates(runs)):
+                return names
         return ()
 
-    def _row_index(self, dtype: str, width: int) -> dict[bytes, tuple[str, int]]:
+    def _runs(self, rows: Array) -> list[tuple[str, int, int]]:
+        """Tensor, first row and count of each run; empty where a row is in no tensor."""
+        index = self._row_index(str(rows.dtype), rows.shape[1])
+        runs: list[tuple[str, int, int]] = []
+        for row in rows:
+            digest = _digest(row)
+            if runs:
+                name, first, count = runs[-1]
+                follows = index.in_order[name]
+                if first + count < len(follows) and follows[first + count] == digest:
+                    runs[-1] = name, first, count + 1
+                    continue
+            place = index.first.get(digest)
+            if place is None:
+                return []
+            runs.append((*place, 1))
+        return runs
+
+    def _row_index(self, dtype: str, width: int) -> _Rows:
         key = (dtype, width)
         if key not in self._rows:
-            index = self._rows[key] = {}
+            index = self._rows[key] = _Rows({}, {})
             for name in self.alike(dtype):
                 tensor = self.tensors[name]
                 if tensor.numel() % width or width not in _widths(tuple(tensor.shape)):
                     continue
-                for number, row in enumerate(self.cast(name, dtype).reshape(-1, width)):
-                    index.setdefault(_digest(row), (name, number))
+                rows = self.cast(name, dtype).reshape(-1, width)
+                index.in_order[name] = [_digest(row) for row in rows]
+                for number, digest in enumerate(index.in_order[name]):
+                    index.first.setdefault(digest, (name, number))
         return self._rows[key]
+
+
+def _gates(runs: Sequence[tuple[str, int, int]]) -> bool:
+    """Whether the runs are equal parts of recurrent weights, whose gates formats order by taste."""
+    recurrent = all("_ih" in name or "_hh" in name for name, _, _ in runs)
+    return recurrent and len({count for _, _, count in runs}) == 1 and len(runs) in (3, 4, 6, 8)
 
 
 def _widths(shape: Sequence[int]) -> set[int]:

@@ -30,6 +30,8 @@ STRANGER: Literal["not this network"] = "not this network"
 NEAR = 0.5
 #: Share of elements, both ways, whose tensors and constants pair off by size.
 ALIKE = 0.8
+#: Elements by which the nearest tensor is chosen before all are compared.
+SAMPLED = 4096
 #: Names spelled out before the rest is counted.
 NAMED = 3
 
@@ -124,27 +126,23 @@ class _Tracer:
     def _packed(self, one: Held) -> _Look | None:
         """A compressed weight: the tensor of its size that it lies near, and how near."""
         flat = one.values.astype(np.float64).reshape(-1)
-        best: tuple[float, str, Array] | None = None
-        for name in self.origins.alike("float32"):
-            if self.origins.tensors[name].numel() != flat.size:
-                continue
-            tensor = self.origins.cast(name, "float64")
-            for array in (tensor, tensor.transpose()) if tensor.ndim == 2 else (tensor,):
-                other = array.reshape(-1)
-                size = float(np.linalg.norm(other))
-                apart = float(np.linalg.norm(flat - other)) / size if size else np.inf
-                if best is None or apart < best[0]:
-                    best = apart, name, other
-        if best is None or best[0] > NEAR:
+        nearest = self._nearest(one.values, list(self.origins.alike("float32")))
+        if nearest is None:
             return None
-        apart, name, other = best
+        wide = one.values.astype(np.float64)
+        apart, other = min(
+            ((_apart(flat, a.reshape(-1)), a.reshape(-1)) for a in self._ways(nearest, wide)),
+            key=lambda pair: pair[0],
+        )
+        if apart > NEAR:
+            return None
         text = f"{one.packed}; unpacked, {apart:.2%} (relative L2) from the tensor"
         wrong = _off_grid(one, flat, other)
         if wrong:
             told = f"{text}; {wrong:,} of {flat.size:,} values are not the nearest on their grid"
-            return self._look(one, "unknown", (name,), told, altered=True)
-        self.carried.add(name)
-        return self._look(one, "packed", (name,), f"{text}, each value the nearest on its grid")
+            return self._look(one, "unknown", (nearest,), told, altered=True)
+        self.carried.add(nearest)
+        return self._look(one, "packed", (nearest,), f"{text}, each value the nearest on its grid")
 
     def _changed(self, one: Held, left: Sequence[str]) -> _Look:
         """What nothing explains: a tensor of the checkpoint changed, or truly unknown."""
@@ -153,26 +151,40 @@ class _Tracer:
             for name in self.origins.same_values(values):
                 told = f"the values of {name} in another order"
                 return self._look(one, "unknown", (name,), told, altered=True)
-        flat = values.astype(np.float64).reshape(-1)
-        nearest: tuple[float, str, Array] | None = None
-        for name in left:
-            if self.origins.tensors[name].numel() != flat.size:
-                continue
-            tensor = self.origins.cast(name, str(values.dtype)).astype(np.float64)
-            for array in (tensor, tensor.transpose()) if tensor.ndim == 2 else (tensor,):
-                other = array.reshape(-1)
-                scale = float(np.linalg.norm(other)) or 1.0
-                apart = float(np.linalg.norm(flat - other)) / scale
-                if nearest is None or apart < nearest[0]:
-                    nearest = apart, name, other
+        nearest = self._nearest(values, left)
         if nearest is None:
             return self._look(one, "unknown", (), "no tensor of its size is left to be it")
-        apart, name, other = nearest
-        count = int((flat != other).sum())
-        told = (
-            f"in the place of {name}, {count:,} of {flat.size:,} values differ, {apart:.2%} of it"
+        flat = values.astype(np.float64).reshape(-1)
+        apart, other = min(
+            ((_apart(flat, array.reshape(-1)), array) for array in self._ways(nearest, values)),
+            key=lambda pair: pair[0],
         )
-        return self._look(one, "unknown", (name,), told, altered=True)
+        count = int((flat != other.reshape(-1)).sum())
+        told = (
+            f"in the place of {nearest}; {count:,} of {flat.size:,} values differ, by {apart:.2%}"
+        )
+        return self._look(one, "unknown", (nearest,), told, altered=True)
+
+    def _nearest(self, values: Array, names: Sequence[str]) -> str | None:
+        """The tensor of the same size that lies nearest, by a few thousand of its elements."""
+        flat = values.reshape(-1)
+        places = np.linspace(0, flat.size - 1, min(flat.size, SAMPLED)).astype(np.int64)
+        sample = flat[places].astype(np.float64)
+        best: tuple[float, str] | None = None
+        for name in names:
+            if self.origins.tensors[name].numel() != flat.size:
+                continue
+            for array in self._ways(name, values, wide=False):
+                apart = _apart(sample, array.reshape(-1)[places].astype(np.float64))
+                if best is None or apart < best[0]:
+                    best = apart, name
+        return best[1] if best else None
+
+    def _ways(self, name: str, values: Array, *, wide: bool = True) -> list[Array]:
+        """Tensor `name` in the dtype of `values`, and a matrix also the other way round."""
+        tensor = self.origins.cast(name, str(values.dtype) if wide else "float32")
+        tensor = tensor.astype(np.float64) if wide else tensor
+        return [tensor, tensor.transpose()] if tensor.ndim == 2 else [tensor]
 
     def _look(
         self,
@@ -216,7 +228,7 @@ class _Tracer:
         ]
         if weights and not altered and not dropped and 2 * traced >= total:
             finding = MADE
-        elif self._same_sizes(weights):
+        elif self._same_sizes([*weights, *(one for one in looks if _blank(one))]):
             finding = OTHER
         else:
             finding = STRANGER
@@ -227,7 +239,8 @@ class _Tracer:
             ([u.constant.name for u in unknown if not u.altered], "of unknown origin"),
             (missing if not unknown or not altered else (), "carried by no constant"),
         )
-        told += [f"{len(names)} {what}: {_named(names)}" for names, what in many if names]
+        if finding != STRANGER:
+            told += [f"{len(names)} {what}: {_named(names)}" for names, what in many if names]
         return Provenance(
             str(self.artifact),
             self.checkpoint.record.path,
@@ -257,6 +270,12 @@ class _Tracer:
         return both > 0 and all(both >= ALIKE * side for side in wanted)
 
 
+def _apart(a: Array, b: Array) -> float:
+    """Relative L2 distance of `a` from `b`."""
+    size = float(np.linalg.norm(b))
+    return float(np.linalg.norm(a - b)) / size if size else float("inf")
+
+
 def _off_grid(one: Held, flat: Array, tensor: Array) -> int:
     """How many values are not the nearest that their grid, or the values in use, offers."""
     if one.step is not None:
@@ -270,13 +289,16 @@ def _off_grid(one: Held, flat: Array, tensor: Array) -> int:
     if levels.size > 4096:
         return 0
     place = np.clip(np.searchsorted(levels, tensor), 1, max(levels.size - 1, 1))
-    near = np.minimum(
-        np.abs(tensor - levels[place - 1]),
-        np.abs(tensor - levels[np.minimum(place, levels.size - 1)]),
-    )
+    above = levels[np.minimum(place, levels.size - 1)]
+    near = np.minimum(np.abs(tensor - levels[place - 1]), np.abs(tensor - above))
     # a table per group of channels offers fewer than all the values in use
     room = near * 1.02 + np.abs(tensor) * 2.0**-10 + 1e-12
     return int((np.abs(flat - tensor) > room).sum()) if "lut" in one.packed else 0
+
+
+def _blank(look: _Look) -> bool:
+    """A constant of one value everywhere: what is left of a tensor that was emptied."""
+    return look.size > 1 and look.constant.told == "one value everywhere"
 
 
 def _short(values: Array) -> bool:

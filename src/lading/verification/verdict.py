@@ -47,8 +47,8 @@ GATES: dict[str, Gates] = {
 def overall(comparisons: Sequence[Comparison], sources: Sequence[Provenance] = ()) -> Verdict:
     """One verdict for several comparisons.
 
-    ``fail`` if any failed, or an artifact's weights are not the checkpoint's; ``not run`` if an artifact was compared in no runtime at all, or nothing
-    was compared; else ``pass``.
+    ``fail`` if any failed, or an artifact's weights are not the checkpoint's; ``not run`` if an
+    artifact was compared in no runtime at all, or nothing was compared; else ``pass``.
 
     >>> overall([])
     'not run'
