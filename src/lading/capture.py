@@ -16,6 +16,7 @@ import torch
 from lading.errors import CaptureError
 from lading.evidence import Port, Route
 from lading.interface import Interface
+from lading.through import takes_any_number
 
 #: Axes that stay open in the graph: any of "batch", "size".
 Axes = frozenset[str]
@@ -64,11 +65,14 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
                     interface.module, arguments, check_trace=False
                 )
                 return Captured(route, interface, axes, traced=traced)
-            shapes = tuple(_open(port, axes) or None for port in interface.inputs)
+            shapes: tuple[Any, ...] = tuple(_open(port, axes) or None for port in interface.inputs)
+            open_ones = any(shapes)
+            if takes_any_number(interface.module):  # all of them are one parameter
+                shapes = (shapes,)
             exported = torch.export.export(
                 interface.module,
                 arguments,
-                dynamic_shapes=shapes if any(shapes) else None,
+                dynamic_shapes=shapes if open_ones else None,
             )
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"
         raise CaptureError(

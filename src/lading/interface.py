@@ -20,6 +20,8 @@ from torch import nn
 
 from lading.errors import RequestError
 from lading.evidence import Port, Task
+from lading.step import as_step
+from lading.through import Through, refuse
 
 Output = Literal["logits", "probabilities", "labels"]
 OUTPUTS: tuple[Output, ...] = ("logits", "probabilities", "labels")
@@ -76,6 +78,12 @@ class Options:
         bias: one number per channel, or one for all.
         sizes: other spatial sizes than the default one.
         dynamic: ONNX axes left open: any of ``"batch"``, ``"size"``.
+        classifier: probabilities by class name, and in Core ML the name of the class: what its
+            classifiers give. Probabilities in the order of the labels elsewhere.
+        part: of a diffusion network: the network, or one step of sampling around it; see
+            `lading.step`.
+        eta: of ``"ddim"``.
+        timesteps: dtype of the port of that name; empty for the network's own.
     """
 
     output: Output = "logits"
@@ -85,6 +93,10 @@ class Options:
     bias: tuple[float, ...] = (0.0,)
     sizes: Sizes = field(default_factory=Sizes)
     dynamic: tuple[str, ...] = ()
+    classifier: bool = False
+    part: Literal["network", "ddpm", "ddim"] = "network"
+    eta: float = 0.0
+    timesteps: Literal["", "int32", "float32"] = ""
 
 
 class Affine(nn.Module):
@@ -182,8 +194,8 @@ class Interface:
     task: Task
 
     def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
-        """Inputs of the default shapes with `batch` samples, by name: standard normal, or for
-        whole numbers any of the port's range.
+        """Inputs of the default shapes with `batch` samples, by name: standard normal, or any of
+        the port's range for whole numbers and for one number a sample.
 
         An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
         """
@@ -195,6 +207,9 @@ class Interface:
 
 def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     if not port.dtype.startswith("int"):
+        if port.value_range and len(shape) == 1:
+            low, high = port.value_range
+            return low + (high - low) * torch.rand(shape, generator=generator)
         return torch.randn(shape, generator=generator)
     low, high = port.value_range or (0, 1)
     ids = torch.randint(int(low), int(high) + 1, shape, generator=generator)
@@ -204,14 +219,24 @@ def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> t
 def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
     """The network behind the inputs and outputs that `options` ask for.
 
+    A network of several inputs or outputs, and one of diffusion, keeps them as they are.
+
     Args:
-        network: eval mode, weights loaded; one input and one output as `task` says.
+        network: eval mode, weights loaded; takes and gives what `task` says.
         task: what the bare network takes and gives.
         options: what was asked for.
 
     Raises:
         RequestError: the network cannot be given that interface.
     """
+    if options.part != "network":
+        network, task = as_step(network, task, options.part, options.eta)
+    elif options.eta:
+        refuse({"--eta": True}, task.kind, [port.name for port in task.inputs])
+    if task.kind == "diffusion" or len(task.inputs) > 1 or len(task.outputs) > 1:
+        return _through(network, task, options)
+    if options.timesteps:
+        refuse({"--timesteps": True}, task.kind, [port.name for port in task.inputs])
     source, scores = task.inputs[0], task.outputs[0]
     spatial = len(source.shape) - 2
     channels = source.shape[1]
@@ -274,6 +299,32 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
     return Interface(module, (port,), (sized,), options, task)
 
 
+def _through(network: nn.Module, task: Task, options: Options) -> Interface:
+    """The network's own inputs and outputs; what they can vary in is a batch and a time's dtype."""
+    asked = {
+        f"--output {options.output}": options.output != "logits",
+        "--classifier": options.classifier,
+        f"--bake {','.join(options.bake)}": bool(options.bake),
+        f"--input-image {options.image}": options.image is not None,
+        "--scale": options.scale != 1.0,
+        "--bias": any(options.bias),
+        "--shapes": options.sizes != Sizes(),
+        "--dynamic size": "size" in options.dynamic,
+        "--timesteps": bool(options.timesteps)
+        and all(port.name != "timesteps" for port in task.inputs),
+        f"--timesteps {options.timesteps}": options.timesteps == "float32"
+        and options.part != "network",
+    }
+    refuse(asked, task.kind, [port.name for port in task.inputs])
+    inputs = tuple(
+        replace(port, dtype=options.timesteps or port.dtype) if port.name == "timesteps" else port
+        for port in task.inputs
+    )
+    names = [port.name for port in inputs]
+    module = Through(network, names, [port.name for port in task.outputs]).eval()
+    return Interface(module, inputs, task.outputs, options, replace(task, inputs=inputs))
+
+
 def _sized(port: Port, options: Options, spatial: int) -> Port:
     """The input port with the sizes that were asked for, checked against what the network needs."""
     sizes = options.sizes
@@ -324,7 +375,34 @@ def _follow(out: Port, port: Port) -> Port:
     return out
 
 
+def _require_classifier(scores: Port, task: Task, options: Options) -> None:
+    """Passes only if a sample has one class, with a name each.
+
+    Raises:
+        RequestError: it has none, or several, or labels were asked for as well.
+    """
+    named = len(task.labels) == len(set(task.labels)) > 0
+    one_each = task.kind == "classification" and scores.class_axis == 1 and len(scores.shape) == 2
+    if not (one_each and named and task.activation == "softmax"):
+        raise RequestError(
+            "--classifier",
+            found=f"a {task.kind} network with output {scores.name} {list(scores.shape)}",
+            expected="a network that gives a sample one of several named classes",
+            remedy="leave --classifier out",
+        )
+    if options.output == "labels":
+        raise RequestError(
+            "--classifier --output labels",
+            found="the class asked for twice",
+            expected="--classifier alone: it gives the class and the probabilities",
+            remedy="leave --output out",
+        )
+
+
 def _head(scores: Port, task: Task, options: Options) -> tuple[Port, nn.Module]:
+    if options.classifier:
+        _require_classifier(scores, task, options)
+        options = replace(options, output="probabilities")
     if options.output == "logits":
         return scores, nn.Identity()
     axis = scores.class_axis

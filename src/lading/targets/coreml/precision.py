@@ -2,6 +2,8 @@
 
 - A variance of raw grey levels overflows fp16, and nnU-Net's floor of 1e-8 is zero there: all of
   the pre-processing.
+- The arithmetic of a sampling step around its network: what one step rounds away is lost for all
+  that follow.
 - The sine of an angle needs the angle modulo a turn. At 1,000 fp16 has a grid of half a radian: the
   embedding of a timestep would be another timestep's. Angles that come from the inputs by plain
   arithmetic stay in fp32; those that a layer computed are in fp16 already and gain nothing.
@@ -13,8 +15,8 @@ from typing import Any
 
 from lading.target import Precision
 
-#: The part of the wrapped module that prepares its input, see `lading.interface`.
-_PREPARATION = ("prepare",)
+#: Parts of the wrapped module, see `lading.interface` and `lading.step`.
+_WIDE = ("prepare", "network.step_tables", "network.step_back")
 _CIRCULAR = ("sin", "cos", "tan")
 #: What may lie between an input and an angle.
 _ARITHMETIC = {
@@ -41,7 +43,7 @@ class _Exempt:
         self.angles: dict[int, frozenset[str]] = {}
 
     def __call__(self, op: Any) -> bool:
-        if module_of(op).startswith(_PREPARATION):
+        if module_of(op).startswith(_WIDE):
             return True
         block = op.enclosing_block
         if id(block) not in self.angles:  # first asked before anything in the block is changed
