@@ -86,6 +86,56 @@ class HyperParameter:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One row of a settling's table.
+
+    Attributes:
+        values: of the hyper-parameters that are in question.
+        also: other values of them that give the very same behaviour.
+        error: mean squared error of the predicted noise.
+        difference: mean relative error above the best candidate's, on the same samples.
+        low: lower end of the interval of `difference`; above 0, the candidate is worse.
+        high: upper end.
+        samples: on which it was run; worse candidates are dropped early.
+        plausible: whether it is not worse with confidence.
+    """
+
+    values: Mapping[str, str]
+    also: tuple[str, ...]
+    error: float
+    difference: float
+    low: float
+    high: float
+    samples: int
+    plausible: bool
+
+
+@dataclass(frozen=True)
+class Settling:
+    """Candidates for undecided hyper-parameters, run on the user's pictures, best first.
+
+    Attributes:
+        kind: what they differ in, e.g. ``"attention"``.
+        candidates: the table.
+        levels: share of the picture's variance in each noisy one.
+        pictures: how many there were.
+        confidence: that no right candidate is called worse.
+        settled: the hyper-parameters on whose value all plausible candidates agree.
+        undecided: those on which they do not.
+        told: the outcome in words.
+    """
+
+    kind: str
+    candidates: tuple[Candidate, ...]
+    levels: tuple[float, ...]
+    pictures: int
+    confidence: float
+    settled: Mapping[str, str]
+    undecided: tuple[str, ...]
+    told: str
+
+
+@dataclass(frozen=True)
 class Recognition:
     """A family's reading of a checkpoint."""
 
@@ -94,6 +144,7 @@ class Recognition:
     signs: tuple[Sign, ...]
     hyperparameters: tuple[HyperParameter, ...]
     conflicts: tuple[Conflict, ...] = ()
+    settlings: tuple[Settling, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         """The value of the hyper-parameter `name`.
@@ -140,7 +191,8 @@ class Port:
 
     Attributes:
         name: as the app spells it.
-        kind: ``"tensor"``, or ``"image"`` for a Core ML pixel buffer.
+        kind: ``"tensor"``, ``"image"`` for a Core ML pixel buffer, or of a Core ML classifier
+            ``"dictionary"`` (probabilities by class name) and ``"string"`` (the class).
         dtype: numpy's name of the element type, e.g. ``"float32"``.
         shape: the default shape.
         ranges: per dimension ``(low, high)`` where sizes may vary; empty for a fixed shape.
@@ -156,7 +208,7 @@ class Port:
     """
 
     name: str
-    kind: Literal["tensor", "image"]
+    kind: Literal["tensor", "image", "dictionary", "string"]
     dtype: str
     shape: tuple[int, ...]
     ranges: tuple[tuple[int, int], ...] = ()
@@ -516,6 +568,7 @@ class Bill:
     hazards: tuple[Hazard, ...] = ()
     pictures: tuple[Picture, ...] = ()
     datasets: tuple[DatasetRecord, ...] = ()
+    settlings: tuple[Settling, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------ JSON

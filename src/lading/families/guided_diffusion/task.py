@@ -26,7 +26,7 @@ def task(recognition: Recognition) -> Task:
         steps[0] = 1
     image = Port(
         "x", "tensor", "float32", (1, channels, *size), multiples=(1, 1, *steps),
-        meaning="noisy image x_t; without noise its values lie from -1 to 1",
+        meaning="normalised values of the noisy image x_t; without noise, -1 to 1",
         value_range=(-1.0, 1.0),
     )  # fmt: skip
     inputs = [image, _timesteps(known)]
