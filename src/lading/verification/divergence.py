@@ -1,0 +1,145 @@
+"""The first value that departs: where along the network an artifact stops being the original.
+
+Both sides compute one probe; their values are aligned, and the errors are followed in the order of
+computation. Rounding grows slowly from one operation to the next. A wrong weight, attribute or
+connection jumps: the first value whose error is many times that of everything before it, and above
+what rounding explains, is the one to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lading.errors import LadingError
+from lading.evidence import Station, Walk
+from lading.interface import Interface
+from lading.verification.alignment import Pair, align, owners
+from lading.verification.constants import Array, constants
+from lading.verification.metrics import relative_l2
+from lading.verification.origins import Origins
+from lading.verification.sides import Made, Mil, Original, Side, artifact
+
+#: What rounding alone may leave between two values (relative L2).
+FLOOR = {"fp32": 1e-5, "fp16": 4e-3}
+#: A departing value's error over the largest error before it.
+JUMP = 8.0
+
+
+def walk(path: Path, interface: Interface, inputs: Mapping[str, Array], precision: str) -> Walk:
+    """Follows the values of an artifact beside the original's.
+
+    Args:
+        path: the artifact.
+        interface: the untouched network, its ports named as the artifact's.
+        inputs: one probe.
+        precision: of the artifact, ``"fp32"`` or ``"fp16"``.
+
+    Returns:
+        the stations in order, and the first that departs. A half-precision ML Program that is right
+        in fp32 arithmetic is walked as it rounds; one that is not, in fp32, so that rounding hides
+        nothing.
+    """
+    original = Original(interface)
+    made, values = original.run(inputs)
+    other: Side
+    try:
+        other, reading = artifact(path), "declared"
+        if isinstance(other, Mil) and precision == "fp16":
+            wide = Mil(path, "float32")
+            if _wrong(wide, inputs, values) > 0.25 * _wrong(other, inputs, values):
+                other, reading = wide, "float32"
+        theirs, arrays = other.run(inputs)
+    except LadingError as error:
+        return Walk(str(path), "", "", 0, 0, (), told=f"not walked: {error}")
+    state = Origins(interface.module.state_dict())
+    pairs = align(made, values, theirs, arrays, owners(constants(path), state), precision)
+    return _told(path, other, reading, pairs, theirs, values, arrays, precision)
+
+
+def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
+    """The largest relative error of the outputs."""
+    _, arrays = side.run(inputs)
+    errors = [
+        relative_l2(expected[name], arrays[name])
+        for name in side.outputs
+        if name in expected and expected[name].shape == arrays[name].shape
+    ]
+    return max((e if e == e else np.inf for e in errors), default=np.inf)
+
+
+def _told(
+    path: Path,
+    side: Side,
+    reading: str,
+    pairs: Sequence[Pair],
+    theirs: Sequence[Made],
+    values: Mapping[str, Array],
+    arrays: Mapping[str, Array],
+    precision: str,
+) -> Walk:
+    stations = tuple(_station(pair, values[pair.ours.name], precision) for pair in pairs)
+    first = departing([one.error for one in stations], precision)
+    if first is None:
+        name = ""
+        told = "no aligned value departs from the original's by more than rounding explains"
+    else:
+        name = stations[first].value
+        told = _sentence(stations, first, pairs[first], arrays)
+    return Walk(str(path), side.runtime, reading, len(pairs), len(theirs), stations, name, told)
+
+
+def departing(errors: Sequence[float], precision: str) -> int | None:
+    """The place of the first error that departs; None where none does. NaN departs.
+
+    >>> departing([1e-6, 2e-6, 0.3, 0.4], "fp32"), departing([1e-3, 3e-3], "fp16")
+    (2, None)
+    """
+    largest = 0.0
+    for place, error in enumerate(errors):
+        if error != error or (error > FLOOR[precision] and error > JUMP * largest):
+            return place
+        largest = max(largest, error)
+    above = [place for place, error in enumerate(errors) if error > 0.1]
+    return above[0] if above else None
+
+
+def _station(pair: Pair, array: Array, precision: str) -> Station:
+    wide = array.astype(np.float64)
+    over = under = 0
+    if precision == "fp16":
+        over = int((np.abs(wide) > 65504).sum())
+        under = int(((wide != 0) & (np.abs(wide) < 2.0**-25)).sum())
+    return Station(
+        value=pair.theirs.name,
+        op=pair.theirs.op,
+        module=pair.ours.module,
+        source=pair.ours.source,
+        aligned_by=pair.by,
+        error=pair.error,
+        low=float(wide.min()),
+        high=float(wide.max()),
+        overflows=over,
+        underflows=under,
+    )
+
+
+def _sentence(
+    stations: Sequence[Station], first: int, pair: Pair, arrays: Mapping[str, Array]
+) -> str:
+    here = stations[first]
+    before = max((one.error for one in stations[:first]), default=0.0)
+    ranges = [
+        f"{name} {float(np.min(arrays[name])):.4g} to {float(np.max(arrays[name])):.4g}"
+        for name in pair.theirs.reads
+        if name in arrays and arrays[name].size and arrays[name].dtype.kind == "f"
+    ]
+    place = f" in {here.module}" if here.module else ""
+    line = f", {here.source}" if here.source else ""
+    return (
+        f"{here.op} {here.value}{place}{line}: error {before:.2g} before it and {here.error:.2g} "
+        f"after (relative L2), aligned by {here.aligned_by}; "
+        f"inputs {'; '.join(ranges) or 'are constants or the artifact inputs'}"
+    )
