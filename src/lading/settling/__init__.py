@@ -69,7 +69,7 @@ def settle(
     _require_possible(recognition, known, files)
     undecided = {one.name for one in recognition.hyperparameters if one.evidence == "assumed"}
     bench = _Bench(known, build, _read(files, known), seed)
-    kinds = {
+    kinds: dict[str, Callable[[Values], list[Option]]] = {
         "attention": lambda now: possible.attention(now, undecided),
         "time": lambda now: possible.times(now, undecided),
         "the decoder's attention": lambda now: possible.decoder(now, undecided),
