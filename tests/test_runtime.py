@@ -13,7 +13,11 @@ from lading.runtime import as_numpy, as_picture, require, runtime, runtimes, run
 
 
 def test_the_shelf() -> None:
-    assert list(runtimes()) == ["coreml", "mil", "onnxruntime", "torch"]
+    names = ["coreml", "mil", "neuralnetwork", "neuralnetwork_fp16", "onnxruntime", "torch"]
+    assert list(runtimes()) == names
+    readings = runtimes_for("mlmodel")
+    assert [one.name for one in readings] == ["coreml", "neuralnetwork", "neuralnetwork_fp16"]
+    assert [one.precision for one in readings] == [None, None, "fp16"]
     assert [one.name for one in runtimes_for("coreml")] == ["coreml", "mil"]
     assert [one.name for one in runtimes_for("onnx")] == ["onnxruntime"]
     assert runtimes_for("tflite") == []
@@ -26,13 +30,14 @@ def test_an_unknown_runtime() -> None:
     assert str(caught.value) == (
         "--runtime tensorrt\n"
         "  found     'tensorrt'\n"
-        "  expected  coreml or mil or onnxruntime or torch\n"
+        "  expected  coreml or mil or neuralnetwork or neuralnetwork_fp16 or onnxruntime or torch\n"
         "  remedy    see `lading doctor` for what runs here"
     )
 
 
 class Absent:
     name, title, formats = "absent", "Absent (nowhere)", ("onnx",)
+    precision = None
 
     def unavailable(self) -> str | None:
         return "it was never built"

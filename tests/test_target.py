@@ -13,6 +13,7 @@ from lading.target import DEPLOYMENTS, artifact_target, deployment, target, targ
 def test_the_shelf() -> None:
     assert {name: one.suffix for name, one in targets().items()} == {
         "coreml": ".mlpackage",
+        "mlmodel": ".mlmodel",
         "onnx": ".onnx",
     }
     assert target("onnx").name == "onnx"
@@ -22,7 +23,7 @@ def test_an_unknown_target() -> None:
     with pytest.raises(RequestError) as caught:
         target("tflite")
     assert str(caught.value) == (
-        "--to tflite\n  found     'tflite'\n  expected  coreml or onnx\n  remedy    use --to coreml"
+        "--to tflite\n  found     'tflite'\n  expected  coreml or mlmodel or onnx\n  remedy    use --to coreml"
     )
 
 
@@ -43,7 +44,7 @@ def test_what_is_no_artifact(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path / 'a.pth'}\n"
         "  found     suffix '.pth'\n"
-        "  expected  an artifact: .mlpackage or .onnx\n"
+        "  expected  an artifact: .mlpackage or .mlmodel or .onnx\n"
         "  remedy    convert the checkpoint first: lading convert PATH"
     )
 

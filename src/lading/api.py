@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lading import family, ledger, pipeline
+import torch
+from torch import nn
+
+from lading import checkpoint as checkpoints
+from lading import family, ledger, own_module, pipeline
 from lading.errors import LadingError
 from lading.evidence import (
     ArtifactRecord,
@@ -20,6 +24,7 @@ from lading.evidence import (
     to_json,
 )
 from lading.interface import Options, Output, Sizes
+from lading.own_module import OwnModule
 from lading.pipeline import Request
 from lading.target import Precision, Settings, artifact_target, deployment, targets
 from lading.verification.probes import files_in
@@ -66,9 +71,19 @@ class ArtifactInspection:
 
 
 def inspect(
-    path: str | Path, *, settings: Mapping[str, str] | None = None, fold: str | None = None
+    path: str | Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    fold: str | None = None,
+    model: OwnModule | None = None,
 ) -> Inspection | ArtifactInspection:
     """What a checkpoint, a model folder or an artifact is.
+
+    Args:
+        path: of it.
+        settings: hyper-parameters, as for ``--set``.
+        fold: of a model folder.
+        model: your own network, in place of a family's; see `lading.own_module`.
 
     Raises:
         LadingError: it cannot be read, or no family claims it.
@@ -76,6 +91,8 @@ def inspect(
     place = Path(path)
     if place.suffix.lower() in {one.suffix for one in targets().values()} and place.exists():
         return ArtifactInspection(artifact_target(place).describe(place))
+    if model is not None:
+        return _of_own(place, model, settings or {}, fold)
     checkpoint, (kind, recognition) = pipeline.read(place, given=settings or {}, fold=fold)
     summary: LedgerSummary | None = None
     lines: tuple[LedgerLine, ...] = ()
@@ -84,6 +101,27 @@ def inspect(
         family.require_settled(recognition)
         rebuilt = kind.build(recognition)
         closed = ledger.close(rebuilt.module, checkpoint, rebuilt.unused, rebuilt.spellings)
+        summary, lines = closed.summary, closed.lines
+    except LadingError as error:
+        refused = str(error)
+    shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
+    return Inspection(
+        checkpoint.record, recognition, shapes, dict(checkpoint.aliases), summary, lines, refused
+    )
+
+
+def _of_own(
+    path: Path, model: OwnModule, settings: Mapping[str, str], fold: str | None
+) -> Inspection:
+    """A checkpoint beside the user's own network."""
+    checkpoint = checkpoints.read(path, fold=fold)
+    recognition = own_module.recognised(model, checkpoint, settings)
+    summary: LedgerSummary | None = None
+    lines: tuple[LedgerLine, ...] = ()
+    refused = ""
+    network = model.build()
+    try:
+        closed = ledger.close(network, checkpoint, {})
         summary, lines = closed.summary, closed.lines
     except LadingError as error:
         refused = str(error)
@@ -106,6 +144,12 @@ def convert(
     bias: Sequence[float] = (0.0,),
     shapes: str = "",
     dynamic: Sequence[str] = (),
+    classifier: bool = False,
+    part: Literal["network", "ddpm", "ddim"] = "network",
+    eta: float = 0.0,
+    timesteps: Literal["", "int32", "float32"] = "",
+    model: nn.Module | Callable[[], nn.Module] | None = None,
+    example: Mapping[str, torch.Tensor] | Sequence[str] = (),
     precision: Precision = "fp16",
     target: str = "iOS16",
     opset: int = 18,
@@ -123,7 +167,11 @@ def convert(
 
     The options are those of ``lading convert``; `target` is a system such as ``"iOS16"`` or
     ``"macOS13"``. The bill's `verdict` says whether everything is equal; what is not lies in
-    ``rejected/``.
+    ``rejected/``. `part` is the network, or one step of sampling around a diffusion network.
+
+    A network that no family knows: `model` is its module, or what returns one, and `example` its
+    inputs by name, as tensors or as texts such as ``"x:float32[1,3,64,64]"``; the checkpoint's
+    tensors are loaded into it by exact names.
 
     Raises:
         LadingError: it could not be carried out; nothing is written.
@@ -141,6 +189,10 @@ def convert(
             bias=tuple(bias),
             sizes=Sizes.parse(shapes) if shapes else Sizes(),
             dynamic=tuple(dynamic),
+            classifier=classifier,
+            part=part,
+            eta=eta,
+            timesteps=timesteps,
         ),
         settings=Settings(precision, deployment(target), opset, author, licence, description),
         route=route,
@@ -148,6 +200,7 @@ def convert(
         fold=fold,
         data=tuple(files_in(Path(data))) if data else (),
         force=force,
+        model=_own(model, example),
     )
     return pipeline.convert(request, progress or _silent)
 
@@ -159,6 +212,8 @@ def verify(
     settings: Mapping[str, str] | None = None,
     fold: str | None = None,
     data: str | Path | None = None,
+    model: nn.Module | Callable[[], nn.Module] | None = None,
+    example: Mapping[str, torch.Tensor] | Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Bill:
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
@@ -172,8 +227,16 @@ def verify(
         given=settings or {},
         fold=fold,
         data=tuple(files_in(Path(data))) if data else (),
+        model=_own(model, example),
         progress=progress or _silent,
     )
+
+
+def _own(
+    model: nn.Module | Callable[[], nn.Module] | None,
+    example: Mapping[str, torch.Tensor] | Sequence[str],
+) -> OwnModule | None:
+    return None if model is None else own_module.from_python(model, example)
 
 
 def _silent(stage: str, detail: str) -> None:

@@ -79,7 +79,8 @@ class Options:
         sizes: other spatial sizes than the default one.
         dynamic: ONNX axes left open: any of ``"batch"``, ``"size"``.
         classifier: probabilities by class name, and in Core ML the name of the class: what its
-            classifiers give. Probabilities in the order of the labels elsewhere.
+            classifiers give. Probabilities in the order of the labels elsewhere. Its output is
+            ``"probabilities"``.
         part: of a diffusion network: the network, or one step of sampling around it; see
             `lading.step`.
         eta: of ``"ddim"``.
@@ -97,6 +98,10 @@ class Options:
     part: Literal["network", "ddpm", "ddim"] = "network"
     eta: float = 0.0
     timesteps: Literal["", "int32", "float32"] = ""
+
+    def __post_init__(self) -> None:
+        if self.classifier and self.output == "logits":
+            object.__setattr__(self, "output", "probabilities")
 
 
 class Affine(nn.Module):
@@ -402,7 +407,6 @@ def _require_classifier(scores: Port, task: Task, options: Options) -> None:
 def _head(scores: Port, task: Task, options: Options) -> tuple[Port, nn.Module]:
     if options.classifier:
         _require_classifier(scores, task, options)
-        options = replace(options, output="probabilities")
     if options.output == "logits":
         return scores, nn.Identity()
     axis = scores.class_axis

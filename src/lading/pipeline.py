@@ -16,7 +16,7 @@ from typing import Any
 
 from lading import checkpoint as checkpoints
 from lading import family as family_module
-from lading import ledger, schema, storage
+from lading import ledger, own_module, schema, storage
 from lading.checkpoint import Checkpoint
 from lading.environment import describe as environment
 from lading.errors import RequestError
@@ -26,6 +26,7 @@ from lading.evidence import (
     Bill,
     CaptureRecord,
     Comparison,
+    Picture,
     Port,
     Provenance,
     Recognition,
@@ -35,6 +36,7 @@ from lading.evidence import (
 )
 from lading.interface import Interface, Options, wrap
 from lading.notices import Notices
+from lading.own_module import OwnModule
 from lading.target import Settings, artifact_target, noted, target
 from lading.verification import dataset, probes, provenance, verdict
 from lading.version import __version__
@@ -70,6 +72,7 @@ class Request:
         fold: of a model folder.
         data: the user's own pictures or arrays, as further probes.
         force: replace what lading wrote in `out` before.
+        model: the user's own network, in place of a family's.
     """
 
     path: Path
@@ -83,6 +86,7 @@ class Request:
     fold: str | None = None
     data: tuple[Path, ...] = ()
     force: bool = False
+    model: OwnModule | None = None
 
 
 def _silent(stage: str, detail: str) -> None:
@@ -104,15 +108,23 @@ def load(
     *,
     given: Mapping[str, str] | None = None,
     fold: str | None = None,
+    model: OwnModule | None = None,
     progress: Progress = _silent,
 ) -> Loaded:
-    """Reads, recognises, rebuilds and accounts.
+    """Reads, recognises, rebuilds and accounts; `model` takes the place of what is recognised.
 
     Raises:
         LadingError: any of it refused; see `lading.errors`.
     """
     progress("read", str(path))
     checkpoint = checkpoints.read(path, fold=fold)
+    if model is not None:
+        recognition = own_module.recognised(model, checkpoint, given or {})
+        progress("build", model.told)
+        network = model.build()
+        progress("account", f"{len(checkpoint.tensors)} names")
+        closed = ledger.close(network, checkpoint, {})
+        return Loaded(checkpoint, recognition, model.task(network), network, closed)
     progress("recognise", f"{len(checkpoint.tensors)} tensor names")
     family, recognition = family_module.recognise(checkpoint, given or {})
     family_module.require_settled(recognition)
@@ -134,7 +146,13 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
     storage.require_free(request.out, force=request.force)
     wanted = [target(name) for name in dict.fromkeys(request.to)]
     notices = Notices()
-    loaded = load(request.path, given=request.given, fold=request.fold, progress=progress)
+    loaded = load(
+        request.path,
+        given=request.given,
+        fold=request.fold,
+        model=request.model,
+        progress=progress,
+    )
     interface = wrap(loaded.network, loaded.task, request.options)
     settings = replace(request.settings, facts=_facts(loaded, request))
     name = request.name or _name(loaded)
@@ -154,11 +172,17 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             artifacts=tuple(one.artifact for one in carried),
             comparisons=comparisons,
             sources=tuple(one.source for one in carried if one.source),
+            pictures=figures.segmentation(
+                original, [(one.artifact, folder / one.artifact.path) for one in carried]
+            ),
             request=_request_record(request),
             notices=notices,
         )
         progress("sign", str(request.out / storage.BILL))
         with storage.told(request.out):
+            digest = loaded.checkpoint.record.sha256
+            golden.write(folder / golden.FOLDER, original, bill.artifacts, digest)
+            (folder / report.PAGE).write_text(report.render(bill), encoding="utf-8")
             (folder / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
             (folder / storage.BILL).write_text(dumps(bill), encoding="utf-8")
         storage.publish(folder, request.out)
@@ -174,6 +198,7 @@ def verify(
     data: Sequence[Path] = (),
     options: Options | None = None,
     over: dataset.Over | None = None,
+    model: OwnModule | None = None,
     progress: Progress = _silent,
 ) -> Bill:
     """Compares an artifact that already exists with the checkpoint, in every runtime for it.
@@ -187,6 +212,7 @@ def verify(
         options: of the artifact's inputs and outputs; by default what lading noted in it when it
             made it, or the bare network.
         over: a table of labelled samples to compare over as well.
+        model: the user's own network, in place of a family's.
         progress: told when a stage begins.
 
     Raises:
@@ -195,7 +221,7 @@ def verify(
     progress("read", str(artifact))
     kind = artifact_target(artifact)
     record = kind.describe(artifact)
-    loaded = load(against, given=given, fold=fold, progress=progress)
+    loaded = load(against, given=given, fold=fold, model=model, progress=progress)
     if over:
         dataset.require(over, loaded.task, str(against))
     chosen = options or noted(record)[1] or Options()
@@ -218,13 +244,14 @@ def verify(
         artifacts=(record,),
         comparisons=comparisons,
         sources=(source,),
+        pictures=figures.segmentation(original, [(record, artifact)]),
         request={"artifact": str(artifact), "against": str(against)},
         notices=notices,
     )
     if over is None:
         return bill
     progress("compare", f"every row of {over.table}")
-    scores = wrap(loaded.network, loaded.task, replace(chosen, output="logits"))
+    scores = wrap(loaded.network, loaded.task, replace(chosen, output="logits", classifier=False))
     return dataset.added(bill, over, record, artifact, scores, batched)
 
 
@@ -241,6 +268,7 @@ def _bill(
     artifacts: tuple[ArtifactRecord, ...],
     comparisons: tuple[Comparison, ...],
     sources: tuple[Provenance, ...] = (),
+    pictures: tuple[Picture, ...] = (),
     request: Mapping[str, Any],
     notices: Sequence[str],
 ) -> Bill:
@@ -265,6 +293,7 @@ def _bill(
         notices=tuple(notices),
         environment=environment(),
         provenance=sources,
+        pictures=pictures,
     )
 
 
@@ -281,8 +310,9 @@ def _capture_record(carried: Sequence[Carried], forced: Route | None) -> Capture
 
 
 def _facts(loaded: Loaded, request: Request) -> dict[str, str]:
-    """What travels in the artifact's own metadata."""
+    """What travels in the artifact's own metadata: the task's notes, and where it comes from."""
     return {
+        **{FACTS_PREFIX + name: text for name, text in loaded.task.notes.items()},
         FACTS_PREFIX + "version": __version__,
         FACTS_PREFIX + "checkpoint.sha256": loaded.checkpoint.record.sha256,
         FACTS_PREFIX + "family": loaded.recognition.family,
@@ -293,9 +323,11 @@ def _facts(loaded: Loaded, request: Request) -> dict[str, str]:
 
 
 def _name(loaded: Loaded) -> str:
-    """E.g. ``"CAMUS"`` from the plans' dataset name; the checkpoint's own name otherwise."""
-    stem = Path(loaded.checkpoint.record.path).stem
-    raw = str(loaded.task.notes.get("dataset", "")) or stem
+    """What the family calls it, e.g. ``"LayoutClassifier"``; the dataset's name, e.g. ``"CAMUS"``;
+    the checkpoint's own name otherwise.
+    """
+    notes = loaded.task.notes
+    raw = notes.get("name") or notes.get("dataset") or Path(loaded.checkpoint.record.path).stem
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in raw) or "model"
 
 
@@ -303,6 +335,7 @@ def _request_record(request: Request) -> dict[str, Any]:
     """The request as plain values, without what differs between two equal voyages."""
     values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
     values.pop("force")
+    model = values.pop("model")
     settings = {k: v for k, v in to_json(request.settings).items() if k != "facts"}
     values |= {
         "path": str(request.path),
@@ -310,6 +343,9 @@ def _request_record(request: Request) -> dict[str, Any]:
         "data": [str(path) for path in request.data],
         "settings": settings,
     }
+    if model:
+        inputs = [own_module.spelled(one) for one in model.inputs]
+        values |= {"model": model.told, "input": inputs}
     plain: dict[str, Any] = to_json(values)
     return plain
 

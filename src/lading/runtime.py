@@ -6,17 +6,20 @@ Each lives in one file of `runtimes/`, found by being there: the module holds on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from lading import shelf
-from lading.errors import RequestError, RuntimeUnavailableError
+from lading.errors import ProgramError, RequestError, RuntimeUnavailableError
 
 Array = npt.NDArray[Any]
+#: What a runtime computes in where that is less than the artifact's own precision.
+Arithmetic: TypeAlias = Literal["fp16"] | None
 
 
 class Session(Protocol):
@@ -41,6 +44,8 @@ class Runtime(Protocol):
     title: str
     #: names of the targets whose artifacts it runs
     formats: tuple[str, ...]
+    #: of its arithmetic, where it is less than the artifact's own and decides the gates
+    precision: Arithmetic
 
     def unavailable(self) -> str | None:
         """Why it cannot run on this computer, or None when it can."""
@@ -97,6 +102,91 @@ def require(one: Runtime) -> None:
             expected="a computer that has it",
             remedy="use another runtime; see `lading doctor`",
         )
+
+
+class Predicting:
+    """A `Session` over what Core ML's own model and its stand-ins have in common.
+
+    Args:
+        predict: the call: arrays and PIL images by name in; arrays, or a classifier's class and
+            probabilities by name, out.
+        images: names of the inputs that are pictures.
+        labels: a classifier's class names in the order in which its probabilities are handed on;
+            by default its own order.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[Mapping[str, Any]], dict[str, Any]],
+        images: Collection[str],
+        labels: Sequence[str] = (),
+    ) -> None:
+        self._predict = predict
+        self._images = frozenset(images)
+        self._labels = tuple(labels)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `Session.run`."""
+        fed = {n: as_picture(v) if n in self._images else v for n, v in inputs.items()}
+        outputs = self._predict(fed)
+        shares = {n: v for n, v in outputs.items() if isinstance(v, Mapping)}
+        plain = {n: v for n, v in outputs.items() if n not in shares}
+        if shares:
+            plain = {n: v for n, v in plain.items() if not isinstance(v, (str, int))}
+            for value in outputs.values():
+                if isinstance(value, (str, int)):
+                    _require_most_probable(value, *shares.values())
+        arrays = {name: as_numpy(value) for name, value in plain.items()}
+        return arrays | {name: in_order(value, self._labels) for name, value in shares.items()}
+
+
+def _require_most_probable(label: str | int, shares: Mapping[Any, float]) -> None:
+    """Passes only a class that no other is more probable than.
+
+    Raises:
+        ProgramError: it is another.
+    """
+    if label not in shares or shares[label] < max(shares.values()):
+        best = max(shares, key=lambda one: shares[one])
+        raise ProgramError(
+            f"class {label!r}",
+            found=f"a probability of {shares.get(label, 0.0):.4g}",
+            expected=f"the most probable class, {best!r} with {shares[best]:.4g}",
+            remedy="convert again",
+        )
+
+
+def in_order(shares: Mapping[Any, float], labels: Sequence[str]) -> Array:
+    """Probabilities by class name as float32 [1, C] in the order of `labels`.
+
+    Raises:
+        ProgramError: the names are others.
+
+    >>> in_order({"b": 0.25, "a": 0.75}, ["a", "b"]).tolist()
+    [[0.75, 0.25]]
+    """
+    names = tuple(labels) or tuple(shares)
+    if set(names) != set(shares) or len(names) != len(shares):
+        raise ProgramError(
+            "class names of the classifier",
+            found=", ".join(map(str, shares)),
+            expected=", ".join(map(str, names)),
+            remedy="convert again",
+        )
+    return np.array([[shares[name] for name in names]], np.float32)
+
+
+def noted_labels(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The class names that lading wrote into an artifact's metadata; none where it did not.
+
+    >>> noted_labels({"lading.labels": '["cat", "dog"]'})
+    ('cat', 'dog')
+    """
+    try:
+        labels = json.loads(metadata.get("lading.labels", "[]"))
+    except ValueError:
+        return ()
+    return tuple(map(str, labels)) if isinstance(labels, list) else ()
 
 
 def as_numpy(value: Any) -> Array:

@@ -166,5 +166,5 @@ def compared(
             original.drawn,
             original.outputs,
             original.interface.task,
-            original.steady(artifact.precision),
+            original.steady(runtime.precision or artifact.precision),
         )

@@ -26,6 +26,7 @@ class Fake:
     """A runtime whose session gives the reference's outputs, changed."""
 
     name, title, formats = "fake", "Fake", ("fake",)
+    precision = None
 
     def __init__(self, one: Interface, change: Change = lambda outputs: None) -> None:
         self.session = Eager(one)

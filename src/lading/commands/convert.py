@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from lading.command import Command, checkpoint_options, data, data_option, finish, with_stages
+from lading.command import (
+    Command,
+    checkpoint_options,
+    data,
+    data_option,
+    finish,
+    model,
+    model_options,
+    with_stages,
+)  # fmt: skip
 from lading.errors import RequestError
 
 if TYPE_CHECKING:
@@ -19,10 +28,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="PATH", help="checkpoint or model folder")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="default: NAME-lading")
     parser.add_argument("--force", action="store_true", help="replace an earlier result in DIR")
-    parser.add_argument("--to", action="append", metavar="FORMAT", help="coreml, onnx; repeat")
+    parser.add_argument(
+        "--to", action="append", metavar="FORMAT", help="coreml, onnx, mlmodel; repeat"
+    )
     parser.add_argument("--name", default="", help="of the artifacts, without suffix")
     checkpoint_options(parser)
+    model_options(parser)
     _interface_options(parser)
+    _diffusion_options(parser)
     _file_options(parser)
     data_option(parser)
 
@@ -45,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         fold=arguments.fold,
         data=data(arguments),
         force=arguments.force,
+        model=model(arguments),
     )
     bill = with_stages(arguments, lambda stages: pipeline.convert(request, stages))
     return finish(arguments, bill, out)
@@ -53,6 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _interface_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the artifact takes and gives")
     group.add_argument("--output", default="logits", choices=("logits", "probabilities", "labels"))
+    group.add_argument(
+        "--classifier", action="store_true", help="the class by name, and probabilities by class"
+    )
     group.add_argument("--bake", action="append", default=[], choices=("zscore",))
     group.add_argument("--input-image", choices=("grayscale", "rgb"))
     group.add_argument("--scale", type=float, default=1.0, help="network sees scale·value + bias")
@@ -63,6 +80,35 @@ def _interface_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dynamic", type=_words, default=(), metavar="AXES", help="ONNX: batch,size"
     )
+
+
+def _diffusion_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("of a diffusion network")
+    group.add_argument(
+        "--part", default="network", choices=("network", "step"),
+        help="step: x_t, t and noise in, x_t-1 out, the schedule inside",
+    )  # fmt: skip
+    group.add_argument("--sampler", choices=("ddpm", "ddim"), help="of the step; default ddpm")
+    group.add_argument("--eta", type=float, default=0.0, help="of ddim: 0 adds no noise, 1 as ddpm")
+    group.add_argument("--timesteps", default="", choices=("int32", "float32"), help="their dtype")
+
+
+def _part(arguments: argparse.Namespace) -> Literal["network", "ddpm", "ddim"]:
+    """Which part of a diffusion network.
+
+    Raises:
+        RequestError: something was said of a step that was not asked for.
+    """
+    if arguments.part == "step":
+        return "ddim" if arguments.sampler == "ddim" else "ddpm"
+    if arguments.sampler:
+        raise RequestError(
+            f"--sampler {arguments.sampler}",
+            found="no step to make it of",
+            expected="--part step beside it",
+            remedy="add --part step, or leave --sampler out",
+        )
+    return "network"
 
 
 def _file_options(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +145,10 @@ def _options(arguments: argparse.Namespace) -> Options:
         bias=arguments.bias,
         sizes=Sizes.parse(arguments.shapes) if arguments.shapes else Sizes(),
         dynamic=arguments.dynamic,
+        part=_part(arguments),
+        eta=arguments.eta,
+        timesteps=arguments.timesteps,
+        classifier=arguments.classifier,
     )
 
 

@@ -25,6 +25,12 @@ _ARRAY_DTYPES = {
     "INT8": "int8",
     "FLOAT16": "float16",
 }
+#: Kinds of features that ports have a word for; a class may be a text or a whole number.
+_KINDS: dict[str, Literal["dictionary", "string"]] = {
+    "dictionary": "dictionary",
+    "string": "string",
+    "int64": "string",
+}
 _MODES = {"GRAYSCALE": "L", "GRAYSCALE_FLOAT16": "F", "RGB": "RGB", "BGR": "RGB"}
 
 
@@ -58,7 +64,7 @@ class Feature:
         """The same in the words of a bill of lading."""
         return Port(
             name=self.name,
-            kind="image" if self.color else "tensor",
+            kind="image" if self.color else _KINDS.get(self.kind, "tensor"),
             dtype=self.dtype,
             shape=self.shape,
             ranges=self.ranges,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lading.errors import InputError, ProgramError
-from lading.runtime import Array, as_numpy, require
+from lading.runtime import Arithmetic, Array, as_numpy, require
 
 
 class _Session:
@@ -38,6 +38,7 @@ class OnnxRuntime:
     name = "onnxruntime"
     title = "ONNX Runtime (CPU)"
     formats: tuple[str, ...] = ("onnx",)
+    precision: Arithmetic = None
 
     def unavailable(self) -> str | None:
         if importlib.util.find_spec("onnxruntime") is None:

@@ -12,7 +12,7 @@ import torch
 
 from lading.errors import RequestError
 from lading.interface import Interface
-from lading.runtime import Array
+from lading.runtime import Arithmetic, Array
 
 
 class Eager:
@@ -36,6 +36,7 @@ class Torch:
     name = "torch"
     title = "PyTorch (the untouched original)"
     formats: tuple[str, ...] = ()
+    precision: Arithmetic = None
 
     def unavailable(self) -> str | None:
         return None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lading.errors import LadingError
 from lading.evidence import ArtifactRecord, Comparison, Finding, Metric, Port, Task
-from lading.runtime import Runtime, Session
+from lading.runtime import Runtime, Session, noted_labels
 from lading.verification import degenerate, metrics
 from lading.verification.probes import Probe, fits
 from lading.verification.verdict import GATES, Gates
@@ -57,6 +57,10 @@ def compare(
     fitting = [i for i, probe in enumerate(probes) if fits(probe, artifact.inputs)]
     pairs = [(probes[i], expected[i]) for i in fitting]
     firm = [place for place, i in enumerate(fitting) if steady is None or steady[i]]
+    told = noted_labels(artifact.details)
+    if told and task.labels and told != task.labels:
+        both = f"{', '.join(told)}; the original's are {', '.join(task.labels)}"
+        return _failed(artifact, runtime, 0, f"the artifact's class names are {both}")
     if not pairs:
         return not_run(artifact, runtime, "no probe fits the artifact's inputs")
     got: list[Outputs] = []
@@ -71,7 +75,7 @@ def compare(
         got.append(values)
     names = [probe.name for probe, _ in pairs]
     wanted = [outputs for _, outputs in pairs]
-    gates = GATES[artifact.precision]
+    gates = GATES[runtime.precision or artifact.precision]
     numbers: list[Metric] = []
     for port in artifact.outputs:
         left, right = [w[port.name] for w in wanted], [g[port.name] for g in got]

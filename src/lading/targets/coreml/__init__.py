@@ -7,7 +7,6 @@ in its manifest, protobuf maps in order.
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -15,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from lading import mil
-from lading.capture import CLOSED, Axes, Captured, with_paths
+from lading import apple, mil
+from lading.capture import CLOSED, Axes, Captured
 from lading.digests import of_path, size_of
 from lading.errors import ConversionError
-from lading.evidence import ArtifactRecord, Port
+from lading.evidence import ArtifactRecord
 from lading.interface import Options
+from lading.mil.program import Constant, Op
 from lading.target import MACOS_TWIN, Precision, Settings
 from lading.targets.coreml import forms, passes, precision
 
@@ -47,21 +46,18 @@ class CoreML:
         import coremltools as ct  # here: its import takes seconds and half a gigabyte
 
         interface = captured.interface
-        source: Any = captured.traced
-        dialect = "traced graph"
-        if captured.exported is not None:
-            source = _sayable(with_paths(captured.exported.run_decompositions({})))
-            dialect = "exported program"
+        graph, dialect = apple.source(captured)
         deployment = MACOS_TWIN.get(settings.deployment, settings.deployment)
         try:
             with forms.in_force():
                 model = ct.convert(
-                    source,
+                    graph,
                     convert_to="mlprogram",
-                    inputs=[_input_type(port) for port in interface.inputs],
+                    inputs=[apple.input_type(port) for port in interface.inputs],
                     outputs=[
                         ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs
                     ],
+                    classifier_config=apple.classes(interface),
                     minimum_deployment_target=getattr(ct.target, deployment),
                     compute_precision=precision.compute(settings.precision),
                     pass_pipeline=passes.pipeline(),
@@ -70,12 +66,14 @@ class CoreML:
         except Exception as error:  # the converter raises every kind; each is "it cannot"
             raise ConversionError(
                 f"Core ML from the {dialect}",
-                found=_reason(error),
+                found=apple.reason(error),
                 expected="a graph whose every operation coremltools can say",
                 remedy="try the other route (--route), or report the operation",
             ) from error
         spec = model.get_spec()
-        _describe(spec, interface.inputs, interface.outputs, settings)
+        if interface.options.classifier:
+            _name_probabilities(spec, interface.outputs[0].name)
+        apple.describe(spec, interface.inputs, interface.outputs, settings)
         model.save(str(path))
         _pin(path, spec)
         return ArtifactRecord(
@@ -85,7 +83,7 @@ class CoreML:
             sha256=of_path(path),
             precision=settings.precision,
             inputs=interface.inputs,
-            outputs=interface.outputs,
+            outputs=apple.outputs(interface),
             route=captured.route,
             details={
                 "deployment": settings.deployment,
@@ -112,46 +110,13 @@ class CoreML:
             sha256=of_path(path),
             precision="fp16" if half else "fp32",
             inputs=model.inputs,
-            outputs=model.outputs,
+            outputs=apple.read_outputs(model.outputs, _classes(operations)),
             route="export",
             details={**details, **model.metadata},
         )
 
 
 TARGET = CoreML()
-
-
-def _input_type(port: Port) -> Any:
-    import coremltools as ct
-
-    shape: Any = port.shape
-    if port.enumerated:
-        shape = ct.EnumeratedShapes(
-            [list(one) for one in port.enumerated], default=list(port.shape)
-        )
-    elif port.ranges:
-        axes = zip(port.ranges, port.shape, strict=True)
-        shape = ct.Shape(
-            [low if low == high else ct.RangeDim(low, high, d) for (low, high), d in axes]
-        )
-    if port.kind == "image":
-        layout = {"grayscale": ct.colorlayout.GRAYSCALE, "rgb": ct.colorlayout.RGB}
-        # Scale and bias are operations of the graph, the same in both formats, not of the image.
-        return ct.ImageType(port.name, shape=shape, color_layout=layout[port.color or "grayscale"])
-    return ct.TensorType(port.name, shape=shape, dtype=np.dtype(port.dtype))
-
-
-def _sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """Spells `alias` as `alias_copy`: the same values, and a name that the converter knows.
-
-    Upstream: apple/coremltools issue 2517, "Unsupported fx node alias" (a slice over a whole axis
-    becomes one); mended after 9.0 by pull request 2659. Checked with coremltools 9.0 and torch
-    2.13. `test_an_alias_converts_by_export` passes without this once it can go.
-    """
-    for node in program.graph.nodes:
-        if node.target is torch.ops.aten.alias.default:
-            node.target = torch.ops.aten.alias_copy.default
-    return program
 
 
 def _programs(model: mil.Model) -> list[mil.Model]:
@@ -161,35 +126,42 @@ def _programs(model: mil.Model) -> list[mil.Model]:
     return [one for part in model.parts for one in _programs(part)]
 
 
+def _classes(operations: Sequence[Op]) -> int:
+    """How many classes a classifier has; 0 where it does not say so in one place."""
+    for operation in operations:
+        if operation.type == "classify":
+            (labels,) = operation.inputs["classes"]
+            return len(labels.data) if isinstance(labels, Constant) else 0
+    return 0
+
+
+def _name_probabilities(spec: Any, name: str) -> None:
+    """Gives a classifier's dictionary the port's name; the converter leaves it to the array that it
+    is made of, which gets another, and calls the dictionary ``classLabel_probs``.
+    """
+    made = spec.description.predictedProbabilitiesName
+    names = {made: name, name: f"{name}_of_classes"}
+    spec.description.predictedProbabilitiesName = name
+    for feature in spec.description.output:
+        feature.name = names.get(feature.name, feature.name)
+    for function in spec.mlProgram.functions.values():
+        for block in function.block_specializations.values():
+            for place, output in enumerate(block.outputs):
+                block.outputs[place] = names.get(output, output)
+            for operation in block.operations:
+                for value in operation.outputs:
+                    value.name = names.get(value.name, value.name)
+                for bound in operation.inputs.values():
+                    for argument in bound.arguments:
+                        if argument.WhichOneof("binding") == "name":
+                            argument.name = names.get(argument.name, argument.name)
+
+
 def _weights(path: Path) -> str:
     """Where the weights lie and how large they are."""
     files = [path] if path.is_file() else sorted(path.rglob("*.bin"))
     sizes = [f"{file.relative_to(path.parent)} {file.stat().st_size:,} bytes" for file in files]
     return ", ".join(sizes) or "inside the program"
-
-
-def _describe(
-    spec: Any, inputs: Sequence[Port], outputs: Sequence[Port], settings: Settings
-) -> None:
-    """Author, licence, descriptions and facts, into the package's metadata."""
-    metadata = spec.description.metadata
-    metadata.author = settings.author
-    metadata.license = settings.license
-    metadata.shortDescription = settings.description
-    metadata.versionString = settings.facts.get("lading.version", "")
-    metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
-    for key, value in settings.facts.items():
-        metadata.userDefined[key] = value
-    texts = {port.name: _sentence(port) for port in (*inputs, *outputs)}
-    for feature in (*spec.description.input, *spec.description.output):
-        feature.shortDescription = texts.get(feature.name, "")
-
-
-def _sentence(port: Port) -> str:
-    """One line for Xcode's model viewer."""
-    shape = " x ".join(map(str, port.shape))
-    low_high = f", {port.value_range[0]:g} to {port.value_range[1]:g}" if port.value_range else ""
-    return f"{port.meaning or 'values'}{low_high}; {shape}"
 
 
 def _pin(package: Path, spec: Any) -> None:
@@ -207,9 +179,3 @@ def _pin(package: Path, spec: Any) -> None:
     manifest["itemInfoEntries"] = dict(sorted(entries.items()))
     manifest["rootModelIdentifier"] = renamed[manifest["rootModelIdentifier"]]
     manifest_path.write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n")
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = re.sub(r"\s+", " ", lines[0]) if lines else "no message"
-    return f"{type(error).__name__}: {text}"[:300]
