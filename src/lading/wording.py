@@ -77,8 +77,10 @@ def port(one: Port) -> str:
 def distance(metric: Metric) -> float:
     """How far a gated metric is from its gate, relative to it; the smallest is the nearest miss.
 
-    >>> distance(Metric("psnr", 60.0, 40.0, "higher", "")), distance(Metric("l2", 3, 2, "lower", ""))
-    (0.5, -0.5)
+    >>> distance(Metric("psnr", 60.0, 40.0, "higher", ""))
+    0.5
+    >>> distance(Metric("l2", 3.0, 2.0, "lower", ""))
+    -0.5
     """
     assert metric.gate is not None
     if math.isnan(metric.value):

@@ -1,4 +1,4 @@
-"""Writes the gold files of the page again: ``python -m tests.report.gold``. Look at the difference."""
+"""Writes the gold files of the page again: ``python -m tests.report.gold``. Look at what changed."""
 
 from __future__ import annotations
 

@@ -37,6 +37,7 @@ from lading.wording import (
 
 #: Stations shown at once, worst first; and in the folded table of all.
 SHOWN, LISTED = 12, 600
+MADE = "made from this checkpoint"
 #: Constants listed by name.
 CONSTANTS = 400
 _PNG = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -206,7 +207,12 @@ def sentence(bill: Bill) -> str:
         reasons = [c for c in bill.comparisons if c.verdict == "fail"]
         told = "; ".join(f"{PurePath(c.artifact).name} in {RUNTIMES.get(c.runtime, c.runtime)}: "
                          f"{c.reason}" for c in reasons)  # fmt: skip
-        return f"What was made does not give what the original gives. {told}."
+        if reasons:
+            return f"What was made does not give what the original gives. {told}."
+        strange = [one for one in bill.provenance if one.finding != MADE]
+        told = "; ".join(f"{PurePath(one.artifact).name}: {one.finding}. {one.told}"
+                         for one in strange)  # fmt: skip
+        return f"What was made carries other weights than the checkpoint's. {told}"
     reason = next((c.reason for c in bill.comparisons if c.reason), "nothing was compared")
     return f"{names} could not be compared with the original, so nothing is proved: {reason}."
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from lading import pictures
 from lading.errors import InputError
 from lading.evidence import Port, ProbeRecord
 from lading.interface import Interface
+from lading.verification import noised
 
 Array = npt.NDArray[Any]
 
@@ -29,12 +30,16 @@ NORMALISED_RANGE = (-4.0, 8.0)
 
 @dataclass(frozen=True)
 class Probe:
-    """Inputs by port name, and where they come from."""
+    """Inputs by port name, and where they come from.
+
+    `raw` holds, for pictures, the grey levels or RGB values 0-255 [N, C, *] that they are made of.
+    """
 
     name: str
     kind: str
     source: str
     inputs: Mapping[str, Array]
+    raw: Mapping[str, Array] = field(default_factory=dict)
 
     def record(self) -> ProbeRecord:
         """Name, kind, source and the digest of the inputs' bytes."""
@@ -61,6 +66,8 @@ def make(interface: Interface, data: Sequence[Path] = ()) -> list[Probe]:
         InputError: a file of `data` is no picture or does not fit.
     """
     ports = interface.inputs
+    if interface.task.kind == "diffusion":
+        return _on_the_way(interface, data)
     probes = [
         _draw("noise", ports, 0),
         _draw("noise", ports, 1),
@@ -70,7 +77,7 @@ def make(interface: Interface, data: Sequence[Path] = ()) -> list[Probe]:
         _draw("zeros", ports, 5),
     ]
     for number, shape in enumerate(_other_shapes(interface)):
-        probes.append(_draw("shapes", ports, 10 + number, shape))
+        probes.append(_draw("shapes", ports, 10 + number, shape if len(ports) == 1 else shape[:1]))
     if len(ports) == 1 and len(ports[0].shape) == 4:
         probes += [_from_file(path, ports[0]) for path in data]
     elif data:
@@ -80,6 +87,31 @@ def make(interface: Interface, data: Sequence[Path] = ()) -> list[Probe]:
             expected="one picture-like input [1, C, H, W]",
             remedy="leave --data out: this network takes no pictures",
         )
+    return probes
+
+
+def _on_the_way(interface: Interface, data: Sequence[Path]) -> list[Probe]:
+    """Those of a diffusion network; see `noised`."""
+    ports, picture = interface.inputs, interface.inputs[0]
+    taken = [p if p.dtype.startswith("int") else noised.clean(p) for p in ports]
+    probes = []
+    for seed, point in enumerate(noised.points(interface)):
+        generator = np.random.Generator(np.random.Philox(key=seed))
+        drawn = {
+            p.name: _values(point.kind, p, (point.batch, *p.shape[1:]), generator, {})
+            for p in taken
+            if p.name not in ("timesteps", "noise")
+        }
+        name = f"{point.kind}-{seed} at {point.step}"
+        inputs = noised.inputs(ports, drawn, point, generator)
+        probes.append(Probe(name, point.kind, f"Philox key {seed}", inputs))
+    middle = noised.points(interface)[2]
+    for number, path in enumerate(data):
+        generator = np.random.Generator(np.random.Philox(key=1000 + number))
+        others = {p.name: _values("noise", p, p.shape, generator, {}) for p in taken}
+        drawn = {**others, picture.name: noised.of_file(path, picture)}
+        inputs = noised.inputs(ports, drawn, middle, generator)
+        probes.append(Probe(path.name, "data", path.name, inputs))
     return probes
 
 
@@ -140,15 +172,28 @@ def _other_shapes(interface: Interface) -> list[tuple[int, ...]]:
 
 def _draw(kind: str, ports: Sequence[Port], seed: int, shape: tuple[int, ...] = ()) -> Probe:
     generator = np.random.Generator(np.random.Philox(key=seed))
-    inputs = {port.name: _values(kind, port, shape or port.shape, generator) for port in ports}
+    raw: dict[str, Array] = {}
+    inputs = {
+        port.name: _values(kind, port, (*shape, *port.shape[len(shape) :]), generator, raw)
+        for port in ports
+    }
     name = f"{kind}-{seed}" + (f"-{'x'.join(map(str, shape))}" if shape else "")
-    return Probe(name, kind, f"Philox key {seed}", inputs)
+    return Probe(name, kind, f"Philox key {seed}", inputs, raw)
 
 
-def _values(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+def _values(
+    kind: str,
+    port: Port,
+    shape: tuple[int, ...],
+    generator: np.random.Generator,
+    raw: dict[str, Array],
+) -> Array:
+    """The values of one port; `raw` takes the picture that they are made of, if they are."""
     if port.dtype.startswith("int"):
         return _ids(kind, port, shape, generator)
     normalised = port.meaning.startswith("normalised")
+    if len(shape) < 3 and kind in ("shapes", "stripes"):
+        kind = "noise"  # no picture
     low, high = port.value_range or NORMALISED_RANGE
     if kind == "zeros":
         values = np.zeros(shape)
@@ -170,7 +215,8 @@ def _values(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.
         samples = [
             np.stack([draw(shape[2:], generator) for _ in range(shape[1])]) for _ in range(shape[0])
         ]
-        values = np.concatenate([pictures.for_port(np.rint(s * 255.0), port) for s in samples])
+        raw[port.name] = np.rint(np.stack(samples) * 255.0)
+        values = np.concatenate([pictures.for_port(one, port) for one in raw[port.name]])
     return np.ascontiguousarray(values, dtype=port.dtype)
 
 
@@ -235,4 +281,5 @@ def _speckled(plane: Array, generator: np.random.Generator) -> Array:
 def _from_file(path: Path, port: Port) -> Probe:
     height, width = port.shape[2:]
     values = pictures.read(path, port.shape[1], (height, width))
-    return Probe(path.name, "data", path.name, {port.name: pictures.for_port(values, port)})
+    fed = {port.name: pictures.for_port(values, port)}
+    return Probe(path.name, "data", path.name, fed, {port.name: values[None]})
