@@ -16,7 +16,7 @@ from typing import Any
 
 from lading import checkpoint as checkpoints
 from lading import family as family_module
-from lading import ledger, own_module, schema, storage
+from lading import figures, golden, ledger, own_module, report, schema, storage
 from lading.checkpoint import Checkpoint
 from lading.environment import describe as environment
 from lading.errors import RequestError
