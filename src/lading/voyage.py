@@ -19,7 +19,8 @@ from lading.repair import repaired
 from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target
-from lading.verification import compare, probes, steadiness, verdict
+from lading.verification import compare, lifted, noise, probes, steadiness, verdict
+from lading.verification.origins import Origins
 
 #: Told when a stage begins: its name, and what it works on.
 Progress = Callable[[str, str], None]
@@ -37,6 +38,7 @@ class Original:
         self.session = Eager(interface)
         self.outputs = compare.reference(self.session, drawn)
         self._steady: dict[str, list[bool]] = {}
+        self._floors: list[dict[str, float]] = []
 
     def steady(self, precision: str) -> list[bool]:
         """Per probe; see `lading.verification.steadiness`. Computed once per precision."""
@@ -47,6 +49,19 @@ class Original:
                 for probe, outputs in zip(self.drawn, self.outputs, strict=True)
             ]
         return self._steady[precision]
+
+    def floors(self) -> list[dict[str, float]]:
+        """Per probe and output, the PSNR of a sound fp32 computation; see `noise`."""
+        if not self._floors:
+            self._floors = [
+                noise.gates(self.interface, probe, outputs, self.interface.outputs)
+                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
+            ]
+        return self._floors
+
+    def graph(self, path: Path) -> lifted.Lifted:
+        """An ML Program with its constants at the precision they came from; see `lifted`."""
+        return lifted.Lifted(path, Origins(self.interface.module.state_dict()))
 
 
 @dataclass(frozen=True)
@@ -167,4 +182,9 @@ def compared(
             original.outputs,
             original.interface.task,
             original.steady(runtime.precision or artifact.precision),
+            # on a Mac the system decides how it sums
+            None if runtime.name.startswith("coreml") else original.floors(),
+            original.graph(path)
+            if runtime.name == "mil" and artifact.precision == "fp16"
+            else None,
         )

@@ -20,6 +20,8 @@ Outputs = Mapping[str, Array]
 #: A class with fewer positions than this on all probes together is shown and not gated; below this
 #: Dice it was lost or swapped. A rare class is too few positions for the agreement to notice.
 JUDGED, LOST = 50, 0.5
+FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
+GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
@@ -41,6 +43,8 @@ def compare(
     expected: Sequence[Outputs],
     task: Task,
     steady: Sequence[bool] | None = None,
+    floors: Sequence[Mapping[str, float]] | None = None,
+    graph: Session | None = None,
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -53,6 +57,10 @@ def compare(
         task: for labels and the activation.
         steady: per probe, whether the original itself is steady there at the artifact's precision
             (see `steadiness`); all are by default. The others are shown and not gated.
+        floors: per probe and output, the PSNR that a sound fp32 computation keeps (see `noise`):
+            the gates of what is computed in fp32, in place of the fixed one.
+        graph: the same artifact with every constant at the precision that it came from, in fp32
+            (see `lifted`): judged like fp32, so that rounding hides nothing.
     """
     fitting = [i for i, probe in enumerate(probes) if fits(probe, artifact.inputs)]
     pairs = [(probes[i], expected[i]) for i in fitting]
@@ -64,9 +72,11 @@ def compare(
     if not pairs:
         return not_run(artifact, runtime, "no probe fits the artifact's inputs")
     got: list[Outputs] = []
+    lifted: list[Outputs] = []
     for probe, outputs in pairs:
         try:
             values = session.run(probe.inputs)
+            lifted += [graph.run(probe.inputs)] if graph else []
         except LadingError as error:
             return _failed(artifact, runtime, len(got), f"{probe.name}: {error}")
         wrong = _mismatch(artifact.outputs, outputs, values)
@@ -75,19 +85,21 @@ def compare(
         got.append(values)
     names = [probe.name for probe, _ in pairs]
     wanted = [outputs for _, outputs in pairs]
-    gates = GATES[runtime.precision or artifact.precision]
+    precision = runtime.precision or artifact.precision
+    gates = GATES[precision]
+    sound = [floors[i] for i in fitting] if floors else None
     numbers: list[Metric] = []
     for port in artifact.outputs:
         left, right = [w[port.name] for w in wanted], [g[port.name] for g in got]
         if firm:
-            numbers += _measure(
-                port,
-                [left[i] for i in firm],
-                [right[i] for i in firm],
-                [names[i] for i in firm],
-                gates,
-                task,
-            )
+            before, after = ([side[i] for i in firm] for side in (left, right))
+            probe_names = [names[i] for i in firm]
+            limits = [sound[i].get(port.name, gates.psnr) for i in firm] if sound else None
+            own = limits if precision == "fp32" else None
+            numbers += _measure(port, before, after, probe_names, gates, task, own)
+            if lifted:
+                wide = [lifted[i][port.name] for i in firm]
+                numbers.append(_of_the_graph(port, before, wide, probe_names, limits))
         numbers += [
             _unsteady(port, left[i], right[i], names[i]) for i in range(len(names)) if i not in firm
         ]
@@ -141,16 +153,16 @@ def _measure(
     probes: Sequence[str],
     gates: Gates,
     task: Task,
+    limits: Sequence[float] | None = None,
 ) -> list[Metric]:
-    """The metrics of one output over all probes."""
+    """The metrics of one output over all probes; `limits` are PSNR gates of its own per probe."""
     label = f"{port.name} "
     numbers: list[Metric] = []
     if port.meaning != "labels":
-        ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
-        worst = _worst(ratios, highest_is_worst=False)
+        reason = FLOOR_REASON if limits else gates.psnr_reason
+        limits = limits or [gates.psnr] * len(probes)
         numbers += [
-            Metric(label + "psnr", ratios[worst], gates.psnr, "higher", gates.psnr_reason,
-                   probes[worst]),
+            _ratio(label + "psnr", wanted, got, probes, limits, reason),
             _informing(label + "relative_l2", metrics.relative_l2, wanted, got, probes),
             _informing(label + "max_abs", metrics.max_abs, wanted, got, probes),
         ]  # fmt: skip
@@ -178,6 +190,38 @@ def _measure(
             text = f"overlap of {name} with the reference's; rounding moves borders only"
             numbers.append(Metric(f"{label}dice {name}", overlap, gate, "higher", text))
     return numbers
+
+
+def _ratio(
+    name: str,
+    wanted: Sequence[Array],
+    got: Sequence[Array],
+    probes: Sequence[str],
+    limits: Sequence[float],
+    reason: str,
+) -> Metric:
+    """PSNR at the probe where least is left above the gate of that probe."""
+    ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
+    left = [ratio - limit for ratio, limit in zip(ratios, limits, strict=True)]
+    worst = _worst(left, highest_is_worst=False)
+    return Metric(name, ratios[worst], limits[worst], "higher", reason, probes[worst])
+
+
+def _of_the_graph(
+    port: Port,
+    wanted: Sequence[Array],
+    got: Sequence[Array],
+    probes: Sequence[str],
+    limits: Sequence[float] | None,
+) -> Metric:
+    """The lifted reading, judged like fp32."""
+    gates = GATES["fp32"]
+    if port.meaning == "labels" or wanted[0].dtype.kind != "f":
+        value = metrics.agreement(_flat(wanted), _flat(got))
+        return Metric(f"{port.name} graph label_agreement", value, gates.agreement, "higher",
+                      f"the graph in fp32; {gates.agreement_reason}")  # fmt: skip
+    return _ratio(f"{port.name} graph psnr", wanted, got, probes,
+                  limits or [gates.psnr] * len(probes), GRAPH_REASON)  # fmt: skip
 
 
 def _informing(

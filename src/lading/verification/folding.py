@@ -171,7 +171,7 @@ class Formulas:
                 if not other[place] or not flat[place]:
                     continue
                 factor = abs(float(flat[place] / other[place]))
-                for text, known in _roots(factor):
+                for text, known in roots(factor):
                     if abs(known - factor) <= 2e-3 * factor:
                         yield Derived(array * known, (name,), f"{name} times {text}")
                         yield Derived(-array * known, (name,), f"{name} times -{text}")
@@ -263,7 +263,7 @@ def _of_two(x: Array, y: Array) -> Iterator[tuple[str, Array]]:
     yield "the second sigmoid's share", b / (a + b)
 
 
-def _roots(factor: float) -> Iterator[tuple[str, float]]:
+def roots(factor: float) -> Iterator[tuple[str, float]]:
     """n^±1/2, n^±1/4, n^±1 for whole n near `factor`."""
     for power, text in ((0.5, "1/2"), (0.25, "1/4"), (1.0, "1")):
         for sign in (1, -1):

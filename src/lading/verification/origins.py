@@ -99,7 +99,7 @@ class Origins:
         Each tensor gives one run of rows in its own order; only a recurrent layer's gates may stand
         in another.
         """
-        for candidate in _as_rows(values):
+        for candidate, _ in _as_rows(values):
             if candidate.shape[1] < ROW:
                 continue
             runs = self._runs(candidate)
@@ -107,6 +107,20 @@ class Origins:
             if runs and (len(names) == len(runs) or _gates(runs)):
                 return names
         return ()
+
+    def unrounded(self, values: Array) -> Array | None:
+        """What `rows` finds, in float32; None where it finds nothing."""
+        for candidate, turned in _as_rows(values):
+            runs = self._runs(candidate) if candidate.shape[1] >= ROW else []
+            if not runs:
+                continue
+            width = candidate.shape[1]
+            whole = np.concatenate(
+                [self.cast(n, "float32").reshape(-1, width)[a : a + c] for n, a, c in runs]
+            )
+            shape = values.shape[::-1] if turned else values.shape
+            return whole.reshape(shape).transpose() if turned else whole.reshape(shape)
+        return None
 
     def _runs(self, rows: Array) -> list[tuple[str, int, int]]:
         """Tensor, first row and count of each run; empty where a row is in no tensor."""
@@ -157,11 +171,12 @@ def _widths(shape: Sequence[int]) -> set[int]:
     return {shape[-1], rest, *parts} - {0}
 
 
-def _as_rows(values: Array) -> Iterator[Array]:
-    for array in (values, values.transpose()):
+def _as_rows(values: Array) -> Iterator[tuple[Array, bool]]:
+    """The ways to cut an array into rows, and whether it was transposed for that."""
+    for array, turned in ((values, False), (values.transpose(), True)):
         for width in sorted(_widths(array.shape), reverse=True):
             if array.size > width or array.ndim == 1:
-                yield np.ascontiguousarray(array).reshape(-1, width)
+                yield np.ascontiguousarray(array).reshape(-1, width), turned
 
 
 def _digest(values: Array) -> bytes:

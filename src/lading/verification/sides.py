@@ -94,7 +94,7 @@ class Original:
 
 
 @dataclass
-class _Watch(TorchDispatchMode):  # type: ignore[misc]  # torch's class is untyped
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes every floating-point result, where it was made, and what each module returned."""
 
     made: list[Made] = field(default_factory=list)
@@ -102,7 +102,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[misc]  # torch's class is untyp
     stack: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def entered(self, path: str) -> Any:
         def hook(module: Any, arguments: Any) -> None:
@@ -140,12 +140,12 @@ class _Watch(TorchDispatchMode):  # type: ignore[misc]  # torch's class is untyp
 
 def _source() -> str:
     """The line of the original's own code that is being run."""
-    frame = sys._getframe(2)
+    frame: Any = sys._getframe(2)
     while frame is not None:
         path = frame.f_code.co_filename
         if not any(part in path for part in _MACHINERY):
             return f"{'/'.join(Path(path).parts[-2:])}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""
 
 
