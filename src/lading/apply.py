@@ -11,9 +11,9 @@ import numpy as np
 
 from lading import pictures, storage
 from lading.errors import InputError, RequestError
-from lading.evidence import ArtifactRecord, Port, Task
+from lading.evidence import Port, Task
 from lading.interface import Options
-from lading.runtime import Array, Runtime, runtime, runtimes_for
+from lading.runtime import Array, runtime_of
 from lading.target import artifact_target, noted
 
 
@@ -50,7 +50,7 @@ def apply(artifact: Path, source: Path, runtime_name: str | None = None) -> Appl
         LadingError: the artifact, the input or the runtime is not fit.
     """
     record = artifact_target(artifact).describe(artifact)
-    chosen = _runtime(record, runtime_name)
+    chosen = runtime_of(record.format, record.path, runtime_name)
     if len(record.inputs) != 1:
         raise InputError(
             str(artifact),
@@ -111,28 +111,6 @@ def _format(out: Path) -> str:
             remedy="use -o out.png",
         )
     return known[out.suffix.lower()]
-
-
-def _runtime(record: ArtifactRecord, name: str | None) -> Runtime:
-    if name:
-        chosen = runtime(name)
-        if record.format not in chosen.formats:
-            raise RequestError(
-                f"--runtime {name}",
-                found=f"an artifact of format {record.format}",
-                expected=" or ".join(one.name for one in runtimes_for(record.format)),
-                remedy="leave --runtime out",
-            )
-        return chosen
-    able = [one for one in runtimes_for(record.format) if not one.unavailable()]
-    if not able:
-        raise RequestError(
-            record.path,
-            found=f"no runtime for {record.format} on this computer",
-            expected="one that runs it",
-            remedy="see `lading doctor`",
-        )
-    return able[0]
 
 
 def _feed(source: Path, port: Port, task: Task | None, options: Options) -> tuple[Array, list[str]]:

@@ -19,13 +19,8 @@ MARGIN = 16
 WORDED = 20
 
 
-def of_datasets(records: Sequence[DatasetRecord], gate: float) -> tuple[Picture, ...]:
-    """A confusion matrix of each record, and the errors of all of them.
-
-    Args:
-        records: of one table.
-        gate: the largest difference of a probability that passes.
-    """
+def of_datasets(records: Sequence[DatasetRecord]) -> tuple[Picture, ...]:
+    """A confusion matrix of each record, and the errors of all of them; all of one table."""
     if not records:
         return ()
     made = []
@@ -40,7 +35,7 @@ def of_datasets(records: Sequence[DatasetRecord], gate: float) -> tuple[Picture,
             "probability-errors",
             f"{records[0].data}: differences of probabilities",
             f"Histogram of the largest difference of any probability, sample by sample; {largest}",
-            errors(records, gate),
+            errors(records),
         )
     )
     return tuple(made)
@@ -83,7 +78,7 @@ def confusion(one: DatasetRecord) -> Image.Image:
     return page
 
 
-def errors(records: Sequence[DatasetRecord], gate: float) -> Image.Image:
+def errors(records: Sequence[DatasetRecord]) -> Image.Image:
     """A histogram a record: samples by the largest difference of any of their probabilities. Both
     axes are logarithmic; the count stands above its bar."""
     small = ImageFont.load_default(12)
@@ -110,10 +105,12 @@ def errors(records: Sequence[DatasetRecord], gate: float) -> Image.Image:
                 pen.text((x + 3, y - 15), f"{count:,}", FAINT, small)
             if place < len(one.edges) and place % 2 == 0:
                 pen.text((x + step - 16, base + 3), f"{one.edges[place]:.0e}", FAINT, small)
-        after = next((p for p, edge in enumerate(one.edges) if edge >= gate * 0.999), bars - 1) + 1
+        after = (
+            next((p for p, edge in enumerate(one.edges) if edge >= one.gate * 0.999), bars - 1) + 1
+        )
         x = left + step * after
         pen.line((x, base - high + 12, x, base + 2), RED)
-        pen.text((x + 4, base - high + 6), f"gate {gate:g}", RED, small)
+        pen.text((x + 4, base - high + 6), f"gate {one.gate:g}", RED, small)
     return page
 
 

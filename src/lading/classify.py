@@ -15,9 +15,9 @@ import numpy as np
 from lading import pipeline
 from lading.classification import Vocabulary, answers, require_classifier, vocabulary
 from lading.errors import InputError, ProgramError, RequestError
-from lading.evidence import ArtifactRecord, Port, Task
+from lading.evidence import Port, Task
 from lading.interface import Options, wrap
-from lading.runtime import Runtime, Session, require, runtime, runtimes_for
+from lading.runtime import Session, runtime, runtime_of
 from lading.runtimes.torch import Eager
 from lading.target import artifact_target, noted, targets
 from lading.voyage import Progress
@@ -152,9 +152,9 @@ def _of_artifact(path: Path, runtime_name: str | None) -> Classifier:
     found = f"a {told.kind} network" if told else f"no word of lading's; inputs: {ports}"
     task = require_classifier(told, str(path), found)
     words = _require_words(vocabulary(task, record.details), str(path), task)
-    chosen = _runtime(record, path, runtime_name)
+    chosen = runtime_of(record.format, str(path), runtime_name)
     asked = options or Options()
-    meaning = "probabilities" if getattr(asked, "classifier", False) else asked.output
+    meaning = "probabilities" if asked.classifier else asked.output
     return Classifier(
         str(path), chosen.title, words, task.labels, chosen.load(path),
         record.inputs[0], record.outputs, task, meaning,
@@ -171,27 +171,3 @@ def _require_words(words: Vocabulary | None, subject: str, task: Task) -> Vocabu
         expected="a text classifier: a network with a vocabulary",
         remedy="`lading run ARTIFACT --input FILE` feeds pictures and arrays",
     )
-
-
-def _runtime(record: ArtifactRecord, path: Path, name: str | None) -> Runtime:
-    fitting = runtimes_for(record.format)
-    if name:
-        chosen = runtime(name)
-        if record.format not in chosen.formats:
-            raise RequestError(
-                f"--runtime {name}",
-                found=f"an artifact of format {record.format}",
-                expected=" or ".join(one.name for one in fitting),
-                remedy="leave --runtime out",
-            )
-        require(chosen)
-        return chosen
-    able = [one for one in fitting if not one.unavailable()]
-    if not able:
-        raise RequestError(
-            str(path),
-            found=f"no runtime for {record.format} on this computer",
-            expected="one that runs it",
-            remedy="see `lading doctor`",
-        )
-    return able[0]

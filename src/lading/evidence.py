@@ -371,10 +371,11 @@ class DatasetRecord:
         labels: class names.
         right_original: samples whose label the original gives.
         right_artifact: samples whose label the artifact gives.
-        confusion: ``(label, class given by the artifact, samples)`` as indices, where there are any.
+        confusion: ``(label, class given by the artifact, samples)`` as indices; no zeros.
         confusion_original: the same of the original.
         edges: upper edges of the bins of `errors`; what lies above the last is in a further bin.
         errors: samples per bin, by their largest difference of any probability.
+        gate: the largest difference that passes.
         changed: samples whose class differs.
         examples: of those, the ones with the largest margins.
         notes: what else is worth knowing of the table, in words.
@@ -392,6 +393,7 @@ class DatasetRecord:
     confusion_original: tuple[tuple[int, ...], ...]
     edges: tuple[float, ...]
     errors: tuple[int, ...]
+    gate: float
     changed: int
     examples: tuple[Changed, ...] = ()
     notes: tuple[str, ...] = ()

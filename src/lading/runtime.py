@@ -88,6 +88,41 @@ def runtime(name: str) -> Runtime:
     return known[name]
 
 
+def runtime_of(target_format: str, subject: str, name: str | None = None) -> Runtime:
+    """What runs an artifact here: the runtime called `name`, or the first that can.
+
+    Args:
+        target_format: the artifact's.
+        subject: the artifact, for errors.
+        name: as the user gave it.
+
+    Raises:
+        RequestError: there is none of that name, it runs other formats, or nothing runs it here.
+        RuntimeUnavailableError: it is not on this computer.
+    """
+    fitting = runtimes_for(target_format)
+    if name:
+        chosen = runtime(name)
+        if target_format not in chosen.formats:
+            raise RequestError(
+                f"--runtime {name}",
+                found=f"an artifact of format {target_format}",
+                expected=" or ".join(one.name for one in fitting),
+                remedy="leave --runtime out",
+            )
+        require(chosen)
+        return chosen
+    able = [one for one in fitting if not one.unavailable()]
+    if not able:
+        raise RequestError(
+            subject,
+            found=f"no runtime for {target_format} on this computer",
+            expected="one that runs it",
+            remedy="see `lading doctor`",
+        )
+    return able[0]
+
+
 def require(one: Runtime) -> None:
     """Passes only if `one` runs on this computer.
 

@@ -89,8 +89,8 @@ def _show(arguments: argparse.Namespace, answer: Answer, runtime: str) -> None:
         print(f"{answer.label}{share}\t{terminal.words(answer.text)}")
         return
     shown.print(terminal.words(answer.label, "bold"), terminal.words(repr(answer.text), "dim"))
-    for name, share in ordered:
-        shown.print(terminal.words(f"  {100 * share:8.4f} %  {name}"))
+    for name, part in ordered:
+        shown.print(terminal.words(f"  {100 * part:8.4f} %  {name}"))
     for note in answer.notes:
         shown.print(terminal.words(f"  note: {note}", "yellow"))
 

@@ -255,7 +255,7 @@ def added(
         verdict=verdict.overall(judged, bill.provenance),
         comparisons=judged,
         datasets=(*bill.datasets, *records),
-        pictures=(*bill.pictures, *charts.of_datasets(records, GATES[artifact.precision][0])),
+        pictures=(*bill.pictures, *charts.of_datasets(records)),
     )
 
 
@@ -343,9 +343,10 @@ def compare(
     notes = [] if together else ["the original ran one sample at a time"]
     if unknown:
         notes.append(f"{unknown:,} texts hold no character that the network knows")
+    labels, told = interface.task.labels, tuple(notes)
     return [
-        _judged(table, artifact, name, tallies[name], place, interface, tuple(notes))
-        for name in names
+        _judged(table, artifact, side.runtime, tallies[side.runtime.name], place, labels, told)
+        for side in sides
     ]
 
 
@@ -433,13 +434,14 @@ def _run(session: Session, inputs: Array, port: Port, batched: bool) -> dict[str
 def _judged(
     table: Path,
     artifact: ArtifactRecord,
-    runtime: str,
+    runtime: Runtime,
     tally: Tally,
     place: Place,
-    interface: Interface,
+    labels: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> tuple[Comparison, DatasetRecord]:
-    numbers = metrics(tally, place.rows, artifact.precision)
+    precision = runtime.precision or artifact.precision
+    numbers = metrics(tally, place.rows, precision)
     failed = [one for one in numbers if not one.passed]
     why = "; ".join(
         f"{one.name} {one.value:.4g} misses its gate {one.gate:g}"
@@ -449,22 +451,23 @@ def _judged(
         for one in failed
     )
     comparison = Comparison(
-        artifact.path, runtime, "torch", place.rows, tuple(numbers), (),
+        artifact.path, runtime.name, "torch", place.rows, tuple(numbers), (),
         "fail" if failed else "pass", why, table.name,
     )  # fmt: skip
     record = DatasetRecord(
         data=table.name,
         sha256=place.sha256,
         artifact=artifact.path,
-        runtime=runtime,
+        runtime=runtime.name,
         samples=place.rows,
-        labels=interface.task.labels,
+        labels=labels,
         right_original=tally.right_original,
         right_artifact=tally.right,
         confusion=_triples(tally.confusion),
         confusion_original=_triples(tally.confusion_original),
         edges=EDGES,
         errors=tuple(tally.errors),
+        gate=GATES[precision][0],
         changed=tally.changed,
         examples=tuple(tally.kept[:SHOWN]),
         notes=notes,
