@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lading import shelf
+from lading.errors import RequestError
 
 if TYPE_CHECKING:
     from lading.evidence import Bill
+    from lading.own_module import OwnModule
 
 T = TypeVar("T")
 Add = Callable[[argparse.ArgumentParser], None]
@@ -56,6 +58,67 @@ def checkpoint_options(parser: argparse.ArgumentParser) -> None:
         "--set", action=_Pairs, default={}, metavar="NAME=VALUE", help="settle a hyper-parameter"
     )
     parser.add_argument("--fold", metavar="N", help="of an nnU-Net model folder")
+
+
+def config_option(parser: argparse.ArgumentParser) -> None:
+    """``--config``: what the network's own configuration says."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="of a diffusion network: YAML or JSON"
+    )
+
+
+def settle_option(parser: argparse.ArgumentParser) -> None:
+    """``--settle-with``: pictures on which to measure what nothing says."""
+    parser.add_argument(
+        "--settle-with", type=Path, metavar="DIR",
+        help="of a diffusion network: pictures to find out what its file does not say",
+    )  # fmt: skip
+
+
+def settle(arguments: argparse.Namespace) -> tuple[Path, ...]:
+    """The files that ``--settle-with`` names.
+
+    Raises:
+        RequestError: there are none.
+    """
+    from lading.verification.probes import files_in
+
+    return tuple(files_in(arguments.settle_with)) if arguments.settle_with else ()
+
+
+def model_options(parser: argparse.ArgumentParser) -> None:
+    """``--model`` and ``--input``: a network of the user's own."""
+    group = parser.add_argument_group("a network of your own (its code is run: trust it)")
+    group.add_argument(
+        "--model", metavar="FILE.py:FACTORY", help="code, and what in it returns the network"
+    )
+    group.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME:DTYPE[SHAPE]",
+        help="of that network, one for each: x:float32[1,3,64,64], t:int32[1]@0..999",
+    )
+
+
+def model(arguments: argparse.Namespace) -> OwnModule | None:
+    """The network that ``--model`` and ``--input`` name; None without them.
+
+    Raises:
+        RequestError: one without the other, or neither text nor file is right.
+    """
+    from lading import own_module
+
+    if arguments.model:
+        return own_module.from_text(arguments.model, arguments.input)
+    if arguments.input:
+        raise RequestError(
+            f"--input {arguments.input[0]}",
+            found="no --model",
+            expected="an input beside the code of the network that takes it",
+            remedy="add --model FILE.py:FACTORY, or leave --input out",
+        )
+    return None
 
 
 def data_option(parser: argparse.ArgumentParser) -> None:
