@@ -24,10 +24,13 @@ from lading.verification.probes import Probe
 #: Relative disturbance of every result. fp32 rounds at 2^-24; a plain sum over the 65,536 elements
 #: of a plane, as some runtimes do it, is off by 2^-18 of its terms' size on the average.
 DISTURBANCE = 2.0**-18
+#: dB below the measured distance: one sample of noise, and a runtime's sums err all one way. ONNX
+#: Runtime's plain instance norm over 65,536 elements was seen 4 dB below.
+MARGIN = 12.0
 #: No gate below: a conversion this far off is wrong whatever the network.
 LOWEST = 60.0
 #: None above: past this, the last bits of another libm decide.
-HIGHEST = 100.0
+HIGHEST = 90.0
 
 
 class _Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -77,5 +80,6 @@ def gates(
     for port in ports:
         if outputs[port.name].dtype.kind == "f":
             ratio = metrics.psnr(outputs[port.name], again[port.name])
-            found[port.name] = min(max(ratio if ratio == ratio else 0.0, LOWEST), HIGHEST)
+            floor = ratio - MARGIN if ratio == ratio else LOWEST
+            found[port.name] = min(max(floor, LOWEST), HIGHEST)
     return found
