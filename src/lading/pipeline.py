@@ -16,7 +16,7 @@ from typing import Any
 
 from lading import checkpoint as checkpoints
 from lading import family as family_module
-from lading import figures, golden, ledger, own_module, report, schema, storage
+from lading import figures, golden, ledger, own_module, report, schema, settling, storage
 from lading.checkpoint import Checkpoint
 from lading.environment import describe as environment
 from lading.errors import RequestError
@@ -32,13 +32,14 @@ from lading.evidence import (
     Recognition,
     Route,
     Task,
+    Walk,
     to_json,
 )
 from lading.interface import Interface, Options, wrap
 from lading.notices import Notices
 from lading.own_module import OwnModule
 from lading.target import Settings, artifact_target, noted, target
-from lading.verification import dataset, probes, provenance, verdict
+from lading.verification import dataset, divergence, probes, provenance, verdict
 from lading.version import __version__
 from lading.voyage import Carried, Original, Progress, Voyage, compared
 
@@ -71,6 +72,8 @@ class Request:
         given: ``--set`` values by name.
         fold: of a model folder.
         data: the user's own pictures or arrays, as further probes.
+        config: of the network, YAML or JSON, for a family that takes one.
+        settle: pictures on which to measure what the tensors and the configuration leave open.
         force: replace what lading wrote in `out` before.
         model: the user's own network, in place of a family's.
     """
@@ -85,6 +88,8 @@ class Request:
     given: Mapping[str, str] = field(default_factory=dict)
     fold: str | None = None
     data: tuple[Path, ...] = ()
+    config: Path | None = None
+    settle: tuple[Path, ...] = ()
     force: bool = False
     model: OwnModule | None = None
 
@@ -93,14 +98,30 @@ def _silent(stage: str, detail: str) -> None:
     return None
 
 
-def read(path: Path, *, given: Mapping[str, str], fold: str | None) -> tuple[Checkpoint, Any]:
+def read(
+    path: Path,
+    *,
+    given: Mapping[str, str],
+    fold: str | None,
+    config: Path | None = None,
+    settle: Sequence[Path] = (),
+    progress: Progress = _silent,
+) -> tuple[Checkpoint, Any]:
     """The checkpoint and the recognition with its family: what `inspect` shows.
 
     Raises:
         LadingError: it cannot be read, or no family claims it.
     """
+    progress("read", str(path))
     checkpoint = checkpoints.read(path, fold=fold)
-    return checkpoint, family_module.recognise(checkpoint, given)
+    if config is not None:
+        checkpoint = checkpoints.with_config(checkpoint, config)
+    progress("recognise", f"{len(checkpoint.tensors)} tensor names")
+    family, recognition = family_module.recognise(checkpoint, given)
+    if settle:
+        family_module.require_settled(recognition)
+        recognition = settling.settled(checkpoint, family, recognition, settle, progress)
+    return checkpoint, (family, recognition)
 
 
 def load(
@@ -109,6 +130,8 @@ def load(
     given: Mapping[str, str] | None = None,
     fold: str | None = None,
     model: OwnModule | None = None,
+    config: Path | None = None,
+    settle: Sequence[Path] = (),
     progress: Progress = _silent,
 ) -> Loaded:
     """Reads, recognises, rebuilds and accounts; `model` takes the place of what is recognised.
@@ -116,17 +139,25 @@ def load(
     Raises:
         LadingError: any of it refused; see `lading.errors`.
     """
-    progress("read", str(path))
-    checkpoint = checkpoints.read(path, fold=fold)
     if model is not None:
+        if config is not None or settle:
+            raise RequestError(
+                "--model" + (" --config" if config else "") + (" --settle-with" if settle else ""),
+                found="a network of your own, and options that tell of a known family's",
+                expected="one or the other",
+                remedy="leave --config and --settle-with out: the module is as you built it",
+            )
+        progress("read", str(path))
+        checkpoint = checkpoints.read(path, fold=fold)
         recognition = own_module.recognised(model, checkpoint, given or {})
         progress("build", model.told)
         network = model.build()
         progress("account", f"{len(checkpoint.tensors)} names")
         closed = ledger.close(network, checkpoint, {})
         return Loaded(checkpoint, recognition, model.task(network), network, closed)
-    progress("recognise", f"{len(checkpoint.tensors)} tensor names")
-    family, recognition = family_module.recognise(checkpoint, given or {})
+    checkpoint, (family, recognition) = read(
+        path, given=given or {}, fold=fold, config=config, settle=settle, progress=progress
+    )
     family_module.require_settled(recognition)
     progress("rebuild", recognition.title)
     rebuilt = family.build(recognition)
@@ -151,6 +182,8 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
         given=request.given,
         fold=request.fold,
         model=request.model,
+        config=request.config,
+        settle=request.settle,
         progress=progress,
     )
     interface = wrap(loaded.network, loaded.task, request.options)
@@ -172,6 +205,17 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             artifacts=tuple(one.artifact for one in carried),
             comparisons=comparisons,
             sources=tuple(one.source for one in carried if one.source),
+            walks=tuple(
+                walk
+                for one in carried
+                for walk in divergence.explain(
+                    one.artifact,
+                    folder / one.artifact.path,
+                    interface,
+                    original.drawn,
+                    one.comparisons,
+                )
+            ),
             pictures=figures.segmentation(
                 original, [(one.artifact, folder / one.artifact.path) for one in carried]
             ),
@@ -199,6 +243,7 @@ def verify(
     options: Options | None = None,
     over: dataset.Over | None = None,
     model: OwnModule | None = None,
+    config: Path | None = None,
     progress: Progress = _silent,
 ) -> Bill:
     """Compares an artifact that already exists with the checkpoint, in every runtime for it.
@@ -213,6 +258,7 @@ def verify(
             made it, or the bare network.
         over: a table of labelled samples to compare over as well.
         model: the user's own network, in place of a family's.
+        config: of the network, for a family that takes one.
         progress: told when a stage begins.
 
     Raises:
@@ -221,7 +267,7 @@ def verify(
     progress("read", str(artifact))
     kind = artifact_target(artifact)
     record = kind.describe(artifact)
-    loaded = load(against, given=given, fold=fold, model=model, progress=progress)
+    loaded = load(against, given=given, fold=fold, model=model, config=config, progress=progress)
     if over:
         dataset.require(over, loaded.task, str(against))
     chosen = options or noted(record)[1] or Options()
@@ -244,6 +290,7 @@ def verify(
         artifacts=(record,),
         comparisons=comparisons,
         sources=(source,),
+        walks=divergence.explain(record, artifact, interface, original.drawn, comparisons),
         pictures=figures.segmentation(original, [(record, artifact)]),
         request={"artifact": str(artifact), "against": str(against)},
         notices=notices,
@@ -268,6 +315,7 @@ def _bill(
     artifacts: tuple[ArtifactRecord, ...],
     comparisons: tuple[Comparison, ...],
     sources: tuple[Provenance, ...] = (),
+    walks: tuple[Walk, ...] = (),
     pictures: tuple[Picture, ...] = (),
     request: Mapping[str, Any],
     notices: Sequence[str],
@@ -282,6 +330,7 @@ def _bill(
         signs=loaded.recognition.signs,
         hyperparameters=loaded.recognition.hyperparameters,
         conflicts=loaded.recognition.conflicts,
+        settlings=loaded.recognition.settlings,
         task=loaded.task,
         ledger=loaded.ledger.lines,
         ledger_summary=loaded.ledger.summary,
@@ -293,6 +342,7 @@ def _bill(
         notices=tuple(notices),
         environment=environment(),
         provenance=sources,
+        walks=walks,
         pictures=pictures,
     )
 
@@ -341,6 +391,8 @@ def _request_record(request: Request) -> dict[str, Any]:
         "path": str(request.path),
         "out": str(request.out),
         "data": [str(path) for path in request.data],
+        "config": str(request.config) if request.config else None,
+        "settle": [str(path) for path in request.settle],
         "settings": settings,
     }
     if model:

@@ -56,7 +56,7 @@ def align(
         owners: constant of the artifact -> path of the module whose parameter it carries.
         precision: of the artifact, ``"fp32"`` or ``"fp16"``.
     """
-    placed = _by_path(original, originals, artifact, artifacts, owners)
+    placed = _by_path(original, originals, artifact, artifacts, owners, precision)
     placed.update(_by_value(original, originals, artifact, artifacts, placed, precision))
     return [placed[one.name] for one in artifact if one.name in placed]
 
@@ -87,14 +87,17 @@ def _by_path(
     artifact: Sequence[Made],
     artifacts: Mapping[str, Array],
     owners: Mapping[str, str],
+    precision: str,
 ) -> dict[str, Pair]:
     calls: dict[str, list[Made]] = {}
     for one in original:
         if one.module_output:
             calls.setdefault(one.module, []).append(one)
     last: dict[str, Made] = {}
+    # the last operation that bears a module's path makes its output only if nothing lies inside it
+    outer = {path[:place] for path in calls for place, c in enumerate(path) if c == "."}
     for one in artifact:
-        paths = {owners[name] for name in one.reads if name in owners} or {one.module}
+        paths = {owners[name] for name in one.reads if name in owners} or {one.module} - outer
         for path in paths:
             # a module called twice has two outputs and one path: left to the values
             if len(calls.get(path, ())) == 1:
@@ -105,8 +108,19 @@ def _by_path(
     for path, theirs in last.items():
         ours = calls[path][0]
         error = distance(originals[ours.name], artifacts[theirs.name])
+        if error > SAME[precision] and _elsewhere(originals[ours.name], artifacts, precision):
+            continue  # the path misled: the value is there, under another name
         pairs[theirs.name] = Pair(theirs, ours, "module path", error)
     return pairs
+
+
+def _elsewhere(original: Array, artifacts: Mapping[str, Array], precision: str) -> bool:
+    """Whether some value of the artifact is the original's."""
+    return any(
+        one.size == original.size and distance(original, one) <= SAME[precision]
+        for one in artifacts.values()
+        if one.dtype.kind == "f"
+    )
 
 
 def _by_value(

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from lading.errors import LadingError
-from lading.evidence import Station, Walk
+from lading.evidence import ArtifactRecord, Comparison, Station, Walk
 from lading.interface import Interface
 from lading.verification.alignment import Pair, align, owners
 from lading.verification.constants import Array, constants
 from lading.verification.metrics import relative_l2
 from lading.verification.origins import Origins
+from lading.verification.probes import Probe, fits
 from lading.verification.sides import Made, Mil, Original, Side, artifact
 
 #: What rounding alone may leave between two values (relative L2).
@@ -57,6 +58,31 @@ def walk(path: Path, interface: Interface, inputs: Mapping[str, Array], precisio
     state = Origins(interface.module.state_dict())
     pairs = align(made, values, theirs, arrays, owners(constants(path), state), precision)
     return _told(path, other, reading, pairs, theirs, values, arrays, precision)
+
+
+def explain(
+    record: ArtifactRecord,
+    path: Path,
+    interface: Interface,
+    drawn: Sequence[Probe],
+    comparisons: Sequence[Comparison],
+) -> tuple[Walk, ...]:
+    """A walk at the worst probe of a comparison that failed; nothing where none did.
+
+    Args:
+        record: of the artifact.
+        path: where it lies.
+        interface: the untouched network.
+        drawn: the probes.
+        comparisons: of this artifact.
+    """
+    failed = [one for one in comparisons if one.verdict == "fail"]
+    fitting = {one.name: one for one in drawn if fits(one, record.inputs)}
+    if not failed or not fitting:
+        return ()
+    worst = [m.worst_probe for m in failed[0].metrics if not m.passed and m.worst_probe in fitting]
+    probe = fitting[worst[0]] if worst else next(iter(fitting.values()))
+    return (walk(path, interface, probe.inputs, record.precision),)
 
 
 def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> float:

@@ -8,7 +8,7 @@ values by the runtime that computes it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -271,8 +271,3 @@ def artifact(path: Path, precision: str = "declared") -> Side:
         expected="an artifact: .mlpackage, .mlmodel or .onnx",
         remedy="give an artifact",
     )
-
-
-def fits(side: Side, names: Sequence[str]) -> bool:
-    """Whether every output that is asked for is there."""
-    return set(names) <= set(side.outputs)
