@@ -23,7 +23,8 @@ def test_an_unknown_target() -> None:
     with pytest.raises(RequestError) as caught:
         target("tflite")
     assert str(caught.value) == (
-        "--to tflite\n  found     'tflite'\n  expected  coreml or mlmodel or onnx\n  remedy    use --to coreml"
+        "--to tflite\n  found     'tflite'\n  expected  coreml or mlmodel or onnx\n"
+        "  remedy    use --to coreml"
     )
 
 
