@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -58,23 +59,24 @@ def confusion(one: DatasetRecord) -> Image.Image:
     )
     got = {(a, b): n for a, b, n in one.confusion}
     was = {(a, b): n for a, b, n in one.confusion_original}
-    sums = [sum(n for (a, _), n in got.items() if a == row) for row in range(count)]
-    for row in range(count):
-        y = top + cell[1] * row
+    sums = Counter[int]()
+    for (row, _), here in got.items():
+        sums[row] += here
+    if worded:
+        for place, label in enumerate(one.labels):
+            pen.text((MARGIN, top + cell[1] * place + 12), label, INK, small)
+            pen.text((left + cell[0] * place + 6, top - 20), label, INK, small)
+    for row, column in sorted({*got, *was}):
+        here, before = got.get((row, column), 0), was.get((row, column), 0)
+        shade = (here / sums[row]) ** 0.5 if here else 0.0
+        hue = BLUE if row == column else RED
+        fill = tuple(int(255 - (255 - part) * shade) for part in hue)
+        x, y = left + cell[0] * column, top + cell[1] * row
+        gap = 2 if worded else 0
+        pen.rectangle((x, y, x + cell[0] - 1 - gap, y + cell[1] - 1 - gap), fill)
         if worded:
-            pen.text((MARGIN, y + 12), one.labels[row], INK, small)
-            pen.text((left + cell[0] * row + 6, top - 20), one.labels[row], INK, small)
-        for column in range(count):
-            here, before = got.get((row, column), 0), was.get((row, column), 0)
-            shade = (here / sums[row]) ** 0.5 if sums[row] else 0.0
-            hue = BLUE if row == column else RED
-            fill = tuple(int(255 - (255 - part) * shade) for part in hue)
-            x = left + cell[0] * column
-            gap = 2 if worded else 0
-            pen.rectangle((x, y, x + cell[0] - 1 - gap, y + cell[1] - 1 - gap), fill)
-            if worded and (here or before):
-                text = f"{here:,}" + (f" ({here - before:+,})" if here != before else "")
-                pen.text((x + 6, y + 12), text, PAPER if shade > 0.6 else INK, small)
+            text = f"{here:,}" + (f" ({here - before:+,})" if here != before else "")
+            pen.text((x + 6, y + 12), text, PAPER if shade > 0.6 else INK, small)
     return page
 
 
