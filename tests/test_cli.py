@@ -67,7 +67,8 @@ def test_quiet_prints_nothing(
     converted: Path, small_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     artifact = str(converted / "Dataset001_CAMUS.onnx")
-    assert cli.main(["verify", artifact, "--against", str(small_checkpoint), "--quiet"]) == 0
+    arguments = ["verify", artifact, "--against", str(small_checkpoint), "-o", "-", "--quiet"]
+    assert cli.main(arguments) == 0
     shown = capsys.readouterr()
     assert shown.out == shown.err == ""
 

@@ -95,7 +95,7 @@ def failed() -> Bill:
 
 @pytest.mark.parametrize(("name", "one"), [("bill-pass", bill()), ("bill-fail", failed())])
 def test_a_bill_as_it_is_printed(name: str, one: Bill) -> None:
-    text = drawn(terminal.bill, one, Path("out"))
+    text = drawn(terminal.bill, one, Path("out"), Path("out"))
     assert text == (GOLD / f"{name}.txt").read_text(encoding="utf-8")
     assert text.startswith(one.verdict.upper())
     assert max(map(len, text.splitlines())) <= 80

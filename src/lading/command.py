@@ -160,15 +160,24 @@ def with_stages(arguments: argparse.Namespace, work: Callable[[Any], T]) -> T:
     return made
 
 
-def finish(arguments: argparse.Namespace, bill: Bill, out: Path | None) -> int:
-    """Shows the bill as was asked for; 0 where it passes, else 1."""
+def finish(
+    arguments: argparse.Namespace, bill: Bill, out: Path | None, page: Path | None = None
+) -> int:
+    """Shows the bill as was asked for; 0 where it passes, else 1.
+
+    Args:
+        arguments: with `json` and `quiet`.
+        bill: of the voyage.
+        out: the folder that the bill's paths are relative to, or None.
+        page: the folder where the page lies, where that is another.
+    """
     from lading import terminal
     from lading.evidence import to_json
 
     if arguments.json:
         print_json(to_json(bill))
     elif not arguments.quiet:
-        terminal.bill(console(), bill, out)
+        terminal.bill(console(), bill, out, page or out)
     return 0 if bill.verdict == "pass" else 1
 
 

@@ -27,10 +27,12 @@ from lading.evidence import (
     Recognition,
 )
 from lading.reading import show
-from lading.wording import UNSTEADY, WORDS, megabytes, number
+from lading.report import PAGE
+from lading.wording import UNSTEADY, WORDS, gate, megabytes, number, worst
 
 if TYPE_CHECKING:
     from lading.doctor import Check
+    from lading.golden import Replay
 
 STYLE = {"pass": "bold green", "fail": "bold red", "not run": "yellow"}
 DOCTOR_STYLE = {"ok": "green", "absent": "yellow", "trouble": "bold red"}
@@ -131,19 +133,21 @@ def failure(console: Console, error: LadingError) -> None:
         console.print(grid)
 
 
-def bill(console: Console, one: Bill, out: Path | None) -> None:
-    """A voyage: the verdict first, then what was carried and how well."""
-    console.print(
-        words(one.verdict.upper(), style=STYLE[one.verdict]) + words(f"  {WORDS[one.verdict]}")
-    )
-    console.print()
+def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None) -> None:
+    """A voyage: verdict, paths, sizes and worst errors first, then how each was measured.
+
+    Args:
+        console: to print on.
+        one: the bill.
+        out: the folder that its paths are relative to, or None.
+        page: the folder where the page lies, or None where there is none.
+    """
+    _verdict(console, one.verdict)
     for artifact in one.artifacts:
         path = out / artifact.path if out else Path(artifact.path)
-        console.print(
-            words(f"  {path}", style="bold") + words(f"  {megabytes(artifact.bytes)}"),
-            soft_wrap=True,
-        )
-        console.print(words(f"    {artifact.precision}; {_interface(artifact)}"))
+        _carried(console, path, artifact, one.comparisons)
+    if page:
+        console.print(words(f"  {page / PAGE}", style="bold"), soft_wrap=True)
     console.print()
     summary = one.ledger_summary
     console.print(
@@ -166,6 +170,39 @@ def bill(console: Console, one: Bill, out: Path | None) -> None:
         console.print(words(f"  notice: {notice}", style="dim"))
 
 
+def replay(console: Console, one: Replay) -> None:
+    """An artifact on golden vectors."""
+    _verdict(console, one.verdict)
+    _carried(console, Path(one.artifact.path), one.artifact, one.comparisons)
+    console.print(words(f"  {one.vectors} vectors of {one.golden}"), soft_wrap=True)
+    console.print()
+    comparisons(console, one.comparisons)
+    for comparison in one.comparisons:
+        if comparison.verdict == "fail":
+            console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+
+
+def _verdict(console: Console, verdict: str) -> None:
+    console.print(words(verdict.upper(), style=STYLE[verdict]) + words(f"  {WORDS[verdict]}"))
+    console.print()
+
+
+def _carried(
+    console: Console, path: Path, artifact: ArtifactRecord, many: Sequence[Comparison]
+) -> None:
+    """Path and size, what it takes and gives, and the number nearest to its gate."""
+    console.print(
+        words(f"  {path}", style="bold") + words(f"  {megabytes(artifact.bytes)}"), soft_wrap=True
+    )
+    console.print(words(f"    {artifact.precision}; {_interface(artifact)}"))
+    found = worst(tuple(one for one in many if one.artifact == artifact.path))
+    if found:
+        one, metric = found
+        told = f"{metric.name} {number(metric.name, metric.value)}, gate {gate(metric)}"
+        style = "" if metric.passed else "bold red"
+        console.print(words(f"    worst: {told} ({one.runtime})", style=style))
+
+
 def comparisons(console: Console, many: Sequence[Comparison]) -> None:
     """One line per gated number, the gate beside it."""
     table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
@@ -177,12 +214,11 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
         if not gated:
             table.add_row(one.runtime, words(one.reason), "", "", "", verdict)
         for index, metric in enumerate(gated):
-            sign = "≥" if metric.better == "higher" else "≤"
             table.add_row(
                 one.runtime if index == 0 else "",
                 words(metric.name),
                 number(metric.name, metric.value),
-                f"{sign} {number(metric.name, metric.gate or 0.0)}",
+                gate(metric),
                 str(one.probes) if index == 0 else "",
                 verdict if index == 0 else words(""),
             )
