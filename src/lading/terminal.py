@@ -31,6 +31,7 @@ from lading.report import PAGE
 from lading.wording import UNSTEADY, WORDS, gate, megabytes, number, worst
 
 if TYPE_CHECKING:
+    from lading.diff import Difference
     from lading.doctor import Check
     from lading.golden import Replay
 
@@ -168,6 +169,32 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
             console.print(words(f"  note: {attempt}", style="yellow"))
     for notice in one.notices:
         console.print(words(f"  notice: {notice}", style="dim"))
+
+
+def difference(console: Console, one: Difference, page: Path | None, rows: int = 12) -> None:
+    """What changed between two voyages: the sections that differ, then what is the same."""
+    console.print(words("SAME" if one.equal else "CHANGED", style="bold"))
+    for label, name, verdict in zip("AB", (one.a, one.b), one.verdicts, strict=True):
+        console.print(
+            words(f"  {label}  {name}  ") + words(verdict, STYLE[verdict]), soft_wrap=True
+        )
+    if page:
+        console.print(words(f"  {page}", style="bold"), soft_wrap=True)
+    for section in one.sections:
+        console.print()
+        head = f"{len(section.changes)} changed" if section.changes else "no change"
+        console.print(words(f"{section.title}: {head}") + words(f"; {section.told}", "dim"))
+        if not section.changes:
+            continue
+        table = Table(box=None, padding=(0, 1), header_style="dim")
+        for name in ("what", "A", "B", "how"):
+            table.add_column(name, overflow="fold")
+        for change in section.changes[:rows]:
+            how = change.note or change.kind
+            table.add_row(words(change.what), words(change.a), words(change.b), words(how))
+        console.print(table)
+        if len(section.changes) > rows:
+            console.print(words(f"  and {len(section.changes) - rows} more: --json or -o", "dim"))
 
 
 def replay(console: Console, one: Replay) -> None:

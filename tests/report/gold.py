@@ -1,12 +1,19 @@
-"""Writes the gold files of the page again: ``python -m tests.report.gold``. Look at what changed."""
+"""Writes gold files of pages again: ``python -m tests.report.gold``. Look at what changed."""
 
 from __future__ import annotations
 
-from lading import report
+from pathlib import Path
+
+from lading import diff, report, terminal
+from tests import bills
 from tests.report.test_page import BILLS, GOLD, text_of
+from tests.test_diff import retrained
+from tests.test_terminal import drawn
 
 if __name__ == "__main__":
-    for name, make in BILLS.items():
-        path = GOLD / f"report-{name}.txt"
-        path.write_text(text_of(report.render(make())), encoding="utf-8")
-        print(path)
+    found = diff.compare(bills.full(), retrained(), ("before", "after"))
+    texts = {f"report-{name}": text_of(report.render(make())) for name, make in BILLS.items()}
+    texts["diff"] = drawn(terminal.difference, found, Path("diff.html"))
+    texts["diff-page"] = text_of(diff.render(found))
+    for name, text in texts.items():
+        (GOLD / f"{name}.txt").write_text(text, encoding="utf-8")
