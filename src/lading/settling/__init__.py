@@ -21,10 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lading import pictures
+from lading import ledger, pictures
+from lading.checkpoint import Checkpoint
 from lading.diffusion.schedule import betas
 from lading.errors import RequestError
 from lading.evidence import Candidate, HyperParameter, Recognition, Settling
+from lading.family import Family
 from lading.reading import show
 from lading.settling import candidates as possible
 from lading.settling.candidates import Option, Values
@@ -43,6 +45,34 @@ FEWEST = 4
 Progress = Callable[[str, str], None]
 #: The network that hyper-parameters describe, weights loaded, in eval mode.
 Builder = Callable[[Values], nn.Module]
+
+
+def settled(
+    checkpoint: Checkpoint,
+    family: Family,
+    recognition: Recognition,
+    files: Sequence[Path],
+    progress: Progress,
+) -> Recognition:
+    """`settle` with the checkpoint's own weights in every candidate.
+
+    Raises:
+        LedgerError: the checkpoint's tensors do not fit the network.
+        RequestError, InputError: as `settle`.
+    """
+    known = {one.name: one.value for one in recognition.hyperparameters}
+    _require_possible(recognition, known, files)
+    rebuilt = family.build(recognition)
+    ledger.close(rebuilt.module, checkpoint, rebuilt.unused, rebuilt.spellings)
+    weights = rebuilt.module.state_dict()
+
+    def build(values: Values) -> nn.Module:
+        told = tuple(replace(h, value=values[h.name]) for h in recognition.hyperparameters)
+        network = family.build(replace(recognition, hyperparameters=told)).module
+        network.load_state_dict(weights, assign=True)
+        return network
+
+    return settle(recognition, build, files, progress)
 
 
 def settle(
@@ -91,6 +121,7 @@ def settle(
             break
     stable = best == before
     doubt = "" if stable else f"the winners still changed after {MAX_ROUNDS} rounds"
+    doubt = doubt or _useless(bench, best)
     tables = [
         _table(kind, standing, bench, best, doubt) for kind, standing in raced.items()
     ]  # fmt: skip
@@ -226,10 +257,11 @@ def _table(
     if kind == "time" and not doubt:
         doubt = _astray(bench, best, standing[0].samples)
     members = [dict(values) for one in plausible for values in one.candidate.same]
-    kept = min(members, key=lambda one: sum(bench.known[n] != v for n, v in one.items()))
+    assumed = {name: bench.known[name] for name in members[0]}
+    kept = assumed if assumed in members else members[0]
     measured: dict[str, Any] = {}
     open_: dict[str, tuple[Any, ...]] = {}
-    for name, value in kept.items():  # what is assumed, where it is as good as the best
+    for name, value in kept.items():
         found = list(dict.fromkeys(member[name] for member in members))
         if len(found) == 1 and not doubt:
             measured[name] = value
@@ -264,6 +296,29 @@ def _table(
     return _Told(record, measured, open_)
 
 
+def linear_error(clean: npt.NDArray[np.float32]) -> Floats:
+    """The noise's error per level of the best guess that is a multiple of the noisy picture.
+
+    With a mean square m of pictures and a share k of them, the guess x_t·√(1-k)/(km + 1-k) leaves
+    km/(km + 1-k).
+    """
+    kept = np.array(LEVELS) * float(np.square(clean, dtype=np.float64).mean())
+    error: Floats = kept / (kept + 1.0 - np.array(LEVELS))
+    return error
+
+
+def _useless(bench: _Bench, best: Values) -> str:
+    """Empty if the winner knows these pictures; a network that does not has a winner too."""
+    errors = bench.errors(best, 0, len(bench.clean)).mean(axis=0)
+    ratio = float((errors / linear_error(bench.clean)).mean())
+    if ratio < 1:
+        return ""
+    return (
+        f"the network predicts noise no better than a multiple of the picture does ({ratio:.2f} "
+        "times its error): these are not pictures of the kind that it was trained on"
+    )
+
+
 def _astray(bench: _Bench, best: Values, samples: int) -> str:
     """Empty if no other time than the winner's does better at some level; else where one does.
 
@@ -294,7 +349,10 @@ def _told(recognition: Recognition, tables: Sequence[_Told]) -> Recognition:
             changed[name] = HyperParameter(name, value, "measured", source)
         for name, values in table.open_.items():
             others = tuple(show(one) for one in values[1:])
-            source = f"undecided by noise prediction on {shown}, {kind}: {table.record.told}"
+            why = table.record.told
+            if len([one for one in table.record.candidates if one.plausible]) == 1:
+                why = "its other values go with other values here, and no run tells them apart"
+            source = f"undecided by noise prediction on {shown}, {kind}: {why}"
             changed[name] = HyperParameter(name, values[0], "assumed", source, others)
     return replace(
         recognition,
@@ -305,4 +363,4 @@ def _told(recognition: Recognition, tables: Sequence[_Told]) -> Recognition:
     )  # fmt: skip
 
 
-__all__ = ["FEWEST", "LEVELS", "LOOKS", "moments", "settle"]
+__all__ = ["FEWEST", "LEVELS", "LOOKS", "moments", "settle", "settled"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -136,6 +137,7 @@ def _reach(values: Floats, risk: float) -> float:
     return quantile(1.0 - risk, len(values) - 1) * spread
 
 
+@lru_cache(maxsize=1024)
 def quantile(share: float, freedom: int) -> float:
     """Student's t below which `share` (at least a half) of the values lie.
 
