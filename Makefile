@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check conformance bench phantoms layout-model clean
+.PHONY: help install demo test full-size check conformance bench phantoms layout-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -27,6 +27,9 @@ demo: $(READY)   ## carry the embedded checkpoint to Core ML and ONNX, and draw 
 
 test: $(READY)   ## all tests, the full-size network's included
 	$(BIN)/python -m pytest -n 2
+
+full-size: $(READY) ## the diffusion UNet of 41 million parameters at 256x256, both formats: minutes
+	$(BIN)/python -m pytest -m large tests/test_full_size_diffusion.py
 
 check: $(READY)  ## lint, format, types, and the way of the imports
 	$(BIN)/ruff check .

@@ -199,13 +199,13 @@ class Interface:
     task: Task
 
     def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
-        """Inputs of the default shapes with `batch` samples, by name: standard normal, or any of
-        the port's range for whole numbers and for one number a sample.
+        """Inputs of the default shapes by name, or of `batch` samples where that is more than one:
+        standard normal, or any of the port's range for whole numbers and for one number a sample.
 
         An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
         """
         generator = torch.Generator().manual_seed(seed)
-        shapes = [(batch, *port.shape[1:]) for port in self.inputs]
+        shapes = [p.shape if batch == 1 else (batch, *p.shape[1:]) for p in self.inputs]
         ports = zip(self.inputs, shapes, strict=True)
         return {port.name: _sample(port, shape, generator) for port, shape in ports}
 

@@ -35,7 +35,8 @@ Form = Callable[[Any, Any], None]
 def group_norm(context: Any, node: Any) -> None:
     """``group_norm(x, groups, weight, bias, eps)`` as an instance norm over groups.
 
-    Left to coremltools' own spelling: an input of unknown shape, or weights that are no constants.
+    Left to coremltools' own spelling: an unknown number of samples or channels, or weights that are
+    no constants.
     """
     from coremltools.converters.mil.frontend.torch import ops
     from coremltools.converters.mil.mil import Builder
@@ -43,13 +44,18 @@ def group_norm(context: Any, node: Any) -> None:
     given = _arguments(ops, context, node)
     x, groups, weight, bias = given["x"], given["groups"], given["weight"], given["bias"]
     constant = all(one is None or one.val is not None for one in (weight, bias))
-    known = all(isinstance(size, (int, np.integer)) for size in x.shape)
-    if not (known and constant and 2 <= x.rank <= 5):
+    lead = all(isinstance(size, (int, np.integer)) for size in x.shape[:2])
+    if not (lead and constant and 2 <= x.rank <= 5):
         result = ops._group_norm_impl(x, groups, weight, bias, given["eps"])
         context.add(result, node.name)
         return
-    shape = tuple(map(int, x.shape))
-    grouped = Builder.reshape(x=x, shape=grouping(shape, groups))
+    if all(isinstance(size, (int, np.integer)) for size in x.shape):
+        shape: Any = tuple(map(int, x.shape))
+        inside = grouping(shape, groups)
+    else:  # sizes that only the input will tell
+        shape = Builder.shape(x=x)
+        inside = (int(x.shape[0]), groups, -1)
+    grouped = Builder.reshape(x=x, shape=inside)
     normed = Builder.instance_norm(x=grouped, epsilon=np.float32(given["eps"]))
     if weight is None and bias is None:
         context.add(Builder.reshape(x=normed, shape=shape, name=node.name), node.name)
