@@ -6,13 +6,14 @@ Drawn from records, as everything in `terminal` is; a part of it with a room of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lading.evidence import Bill, Hazard, Provenance, Reading, Walk
+from lading.evidence import Bill, Comparison, Hazard, Provenance, Reading, Walk
 
 MADE = "made from this checkpoint"
 
@@ -108,3 +109,28 @@ def hazards(console: Console, many: Sequence[Hazard]) -> None:
 def _text(text: str, style: str = "") -> Text:
     """`text` as it is: names come from strangers' files and neither markup nor control acts."""
     return Text("".join(c if c.isprintable() else "\ufffd" for c in text), style=style)
+
+
+def between(
+    console: Console,
+    comparison: Comparison,
+    one: Walk,
+    values: Sequence[Mapping[str, Any]],
+    told: str,
+) -> None:
+    """Two sides: the verdict, the outputs, the walk, and the value that was asked for."""
+    style = "bold green" if comparison.verdict == "pass" else "bold red"
+    console.print(_text(comparison.verdict.upper(), style) + _text(f"  {comparison.reason}"))
+    for metric in comparison.metrics:
+        gate = f"gate {metric.gate:g}" if metric.gate is not None else "not gated"
+        line = f"  {metric.name} {metric.value:.4g} at {metric.worst_probe}, {gate}"
+        console.print(_text(line))
+    walk(console, one)
+    for value in values:
+        shape = "×".join(map(str, value["shape"]))
+        console.print(_text(f"  {value['side']}: {value['op']} {value['name']} {shape}", "bold"))
+        span = f"{value['low']:.6g} to {value['high']:.6g}, mean {value['mean']:.6g}"
+        numbers = ", ".join(f"{float(number):.6g}" for number in value["first"])
+        console.print(_text(f"    {span}; first {numbers}"))
+    if told:
+        console.print(_text(f"  {told}"))

@@ -39,7 +39,7 @@ from lading.interface import Interface, Options, wrap
 from lading.notices import Notices
 from lading.own_module import OwnModule
 from lading.target import Settings, artifact_target, noted, target
-from lading.verification import dataset, divergence, probes, provenance, verdict
+from lading.verification import between, dataset, divergence, probes, provenance, verdict
 from lading.version import __version__
 from lading.voyage import Carried, Original, Progress, Voyage, compared
 
@@ -300,6 +300,38 @@ def verify(
     progress("compare", f"every row of {over.table}")
     scores = wrap(loaded.network, loaded.task, replace(chosen, output="logits", classifier=False))
     return dataset.added(bill, over, record, artifact, scores, batched)
+
+
+def compare(
+    first: Path,
+    second: Path,
+    *,
+    given: Mapping[str, str] | None = None,
+    fold: str | None = None,
+    stop_at: str = "",
+    progress: Progress = _silent,
+) -> between.Between:
+    """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference.
+
+    Raises:
+        LadingError: a side cannot be read, both are checkpoints, or they do not take the same.
+    """
+    sides = sorted((first, second), key=between.is_artifact)
+    if not between.is_artifact(sides[1]):
+        raise RequestError(
+            f"{first} beside {second}",
+            found="two checkpoints",
+            expected="at least one artifact",
+            remedy="convert one of them: lading convert PATH --to onnx",
+        )
+    interface = None
+    if not between.is_artifact(sides[0]):
+        loaded = load(sides[0], given=given, fold=fold, progress=progress)
+        record = artifact_target(sides[1]).describe(sides[1])
+        chosen = noted(record)[1] or Options()
+        _, interface = _matched(record, wrap(loaded.network, loaded.task, chosen))
+    progress("compare", f"{sides[0]} and {sides[1]}")
+    return between.compare(sides[0], sides[1], interface, stop_at)
 
 
 def dumps(bill: Bill) -> str:

@@ -151,9 +151,12 @@ def _by_value(
             for ours, other in candidates.get(array.size, ())
             if float(np.abs(mine - other).max()) <= 2 * SAME[precision] * scale
         ]
-        errors = [(distance(originals[ours.name], array), place) for place, ours in enumerate(near)]
+        errors = [  # of several equal ones, what a module returns
+            (distance(originals[ours.name], array), not ours.module_output, place)
+            for place, ours in enumerate(near)
+        ]
         if errors and min(errors)[0] <= SAME[precision]:
-            error, place = min(errors)
+            error, _, place = min(errors)
             pairs[theirs.name] = Pair(theirs, near[place], "value", error)
     return pairs
 

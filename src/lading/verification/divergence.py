@@ -57,7 +57,8 @@ def walk(path: Path, interface: Interface, inputs: Mapping[str, Array], precisio
         return Walk(str(path), "", "", 0, 0, (), told=f"not walked: {error}")
     state = Origins(interface.module.state_dict())
     pairs = align(made, values, theirs, arrays, owners(constants(path), state), precision)
-    return _told(path, other, reading, pairs, theirs, values, arrays, precision)
+    stations = tuple(station(pair, values[pair.ours.name], precision) for pair in pairs)
+    return told(path, other, reading, pairs, stations, theirs, arrays, precision)
 
 
 def explain(
@@ -96,25 +97,53 @@ def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array
     return max((e if e == e else np.inf for e in errors), default=np.inf)
 
 
-def _told(
+def told(
     path: Path,
     side: Side,
     reading: str,
     pairs: Sequence[Pair],
+    stations: tuple[Station, ...],
     theirs: Sequence[Made],
-    values: Mapping[str, Array],
     arrays: Mapping[str, Array],
     precision: str,
+    *,
+    failed: bool = True,
 ) -> Walk:
-    stations = tuple(_station(pair, values[pair.ours.name], precision) for pair in pairs)
+    """The walk along `stations`, and in words where it departs, if it does."""
     first = departing([one.error for one in stations], precision)
-    if first is None:
-        name = ""
-        told = "no aligned value departs from the original's by more than rounding explains"
-    else:
+    name, text = "", "no aligned value departs from the original's by more than rounding explains"
+    if first is None and failed:
+        lost = _lost(stations, theirs)
+        if lost is not None:
+            text = (
+                f"every value that has a counterpart agrees; the first that has none, and from "
+                f"which nothing that agrees is computed, is {lost.op} {lost.name}"
+                + (f" in {lost.module}" if lost.module else "")
+            )
+    if first is not None:
         name = stations[first].value
-        told = _sentence(stations, first, pairs[first], arrays)
-    return Walk(str(path), side.runtime, reading, len(pairs), len(theirs), stations, name, told)
+        text = _sentence(stations, first, pairs[first], arrays) + _between(stations, first, theirs)
+    return Walk(str(path), side.runtime, reading, len(pairs), len(theirs), stations, name, text)
+
+
+def _lost(stations: Sequence[Station], theirs: Sequence[Made]) -> Made | None:
+    """The first value without a counterpart none of whose descendants has one either."""
+    good = {station.value for station in stations}
+    leads: set[str] = set()
+    for one in reversed(theirs):
+        if one.name in good or one.name in leads:
+            leads.update(one.reads)
+    return next((one for one in theirs if one.name not in good and one.name not in leads), None)
+
+
+def _between(stations: Sequence[Station], first: int, theirs: Sequence[Made]) -> str:
+    """Values without a counterpart between the last that agrees and the first that departs."""
+    names = [one.name for one in theirs]
+    start = names.index(stations[first - 1].value) + 1 if first else 0
+    lost = theirs[start : names.index(stations[first].value)]
+    told = ", ".join(f"{one.op} {one.name}" for one in lost[:6])
+    more = f" and {len(lost) - 6} more" if len(lost) > 6 else ""
+    return f"; without a counterpart before it: {told}{more}" if lost else ""
 
 
 def departing(errors: Sequence[float], precision: str) -> int | None:
@@ -132,7 +161,8 @@ def departing(errors: Sequence[float], precision: str) -> int | None:
     return above[0] if above else None
 
 
-def _station(pair: Pair, array: Array, precision: str) -> Station:
+def station(pair: Pair, array: Array, precision: str) -> Station:
+    """The record of a pair; `array` is the original's value."""
     wide = array.astype(np.float64)
     over = under = 0
     if precision == "fp16":
