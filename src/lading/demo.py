@@ -21,11 +21,13 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class Made:
-    """What a demonstration left: the bill, its folder, and what to look at, each with a line."""
+    """What a demonstration left: the bill, its folder, what to look at, each with a line, and what
+    to print besides."""
 
     bill: Bill
     out: Path
     look: Mapping[Path, str]
+    lines: tuple[str, ...] = ()
 
 
 class Demo(Protocol):

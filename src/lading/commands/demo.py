@@ -24,6 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     status = finish(arguments, made.bill, made.out)
     if not (arguments.json or arguments.quiet):
         shown = console()
+        for line in made.lines:
+            shown.print(line, markup=False, soft_wrap=True)
         shown.print("Where to look:")
         for path, text in made.look.items():
             shown.print(f"  {path}   {text}")
