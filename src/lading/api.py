@@ -76,6 +76,9 @@ def inspect(
     settings: Mapping[str, str] | None = None,
     fold: str | None = None,
     model: OwnModule | None = None,
+    config: str | Path | None = None,
+    settle_with: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Inspection | ArtifactInspection:
     """What a checkpoint, a model folder or an artifact is.
 
@@ -84,6 +87,9 @@ def inspect(
         settings: hyper-parameters, as for ``--set``.
         fold: of a model folder.
         model: your own network, in place of a family's; see `lading.own_module`.
+        config: of the network, YAML or JSON, for a family that takes one.
+        settle_with: a folder of pictures on which to measure what else leaves open.
+        progress: told when a stage begins.
 
     Raises:
         LadingError: it cannot be read, or no family claims it.
@@ -92,8 +98,16 @@ def inspect(
     if place.suffix.lower() in {one.suffix for one in targets().values()} and place.exists():
         return ArtifactInspection(artifact_target(place).describe(place))
     if model is not None:
+        own_module.require_alone(config, settle_with)
         return _of_own(place, model, settings or {}, fold)
-    checkpoint, (kind, recognition) = pipeline.read(place, given=settings or {}, fold=fold)
+    checkpoint, (kind, recognition) = pipeline.read(
+        place,
+        given=settings or {},
+        fold=fold,
+        config=Path(config) if config else None,
+        settle=tuple(files_in(Path(settle_with))) if settle_with else (),
+        progress=progress or _silent,
+    )
     summary: LedgerSummary | None = None
     lines: tuple[LedgerLine, ...] = ()
     refused = ""
@@ -157,6 +171,8 @@ def convert(
     settings: Mapping[str, str] | None = None,
     fold: str | None = None,
     data: str | Path | None = None,
+    config: str | Path | None = None,
+    settle_with: str | Path | None = None,
     author: str = "",
     licence: str = "",
     description: str = "",
@@ -199,6 +215,8 @@ def convert(
         given=settings or {},
         fold=fold,
         data=tuple(files_in(Path(data))) if data else (),
+        config=Path(config) if config else None,
+        settle=tuple(files_in(Path(settle_with))) if settle_with else (),
         force=force,
         model=_own(model, example),
     )
@@ -212,6 +230,7 @@ def verify(
     settings: Mapping[str, str] | None = None,
     fold: str | None = None,
     data: str | Path | None = None,
+    config: str | Path | None = None,
     model: nn.Module | Callable[[], nn.Module] | None = None,
     example: Mapping[str, torch.Tensor] | Sequence[str] = (),
     progress: Progress | None = None,
@@ -227,6 +246,7 @@ def verify(
         given=settings or {},
         fold=fold,
         data=tuple(files_in(Path(data))) if data else (),
+        config=Path(config) if config else None,
         model=_own(model, example),
         progress=progress or _silent,
     )

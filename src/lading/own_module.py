@@ -316,3 +316,18 @@ def _distinct(ports: tuple[Port, ...]) -> tuple[Port, ...]:
             remedy="rename one of them",
         )
     return ports
+
+
+def require_alone(config: object, settle: object) -> None:
+    """Lets a network of the user's own pass only without what tells of a known family's.
+
+    Raises:
+        RequestError: a configuration, or pictures to settle with, were named beside it.
+    """
+    if config or settle:
+        raise RequestError(
+            "--model" + (" --config" if config else "") + (" --settle-with" if settle else ""),
+            found="a network of your own, and options that tell of a known family's",
+            expected="one or the other",
+            remedy="leave --config and --settle-with out: the module is as you built it",
+        )

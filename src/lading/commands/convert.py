@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from lading.command import (
     Command,
     checkpoint_options,
+    config_option,
     data,
     data_option,
     finish,
     model,
     model_options,
+    settle,
+    settle_option,
     with_stages,
 )  # fmt: skip
 from lading.errors import RequestError
@@ -33,6 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="", help="of the artifacts, without suffix")
     checkpoint_options(parser)
+    config_option(parser)
+    settle_option(parser)
     model_options(parser)
     _interface_options(parser)
     _diffusion_options(parser)
@@ -57,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         given=arguments.set,
         fold=arguments.fold,
         data=data(arguments),
+        config=arguments.config,
+        settle=settle(arguments),
         force=arguments.force,
         model=model(arguments),
     )

@@ -5,20 +5,45 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lading.command import Command, checkpoint_options, console, print_json
+from lading.command import (
+    Command,
+    checkpoint_options,
+    config_option,
+    console,
+    model,
+    model_options,
+    print_json,
+    settle_option,
+    with_stages,
+)  # fmt: skip
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     parser.add_argument("path", type=Path, metavar="PATH", help="checkpoint, folder or artifact")
     checkpoint_options(parser)
+    config_option(parser)
+    settle_option(parser)
+    model_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """2 where the checkpoint cannot be accounted for."""
     from lading import api, terminal
 
-    shown = api.inspect(arguments.path, settings=arguments.set, fold=arguments.fold)
+    own = model(arguments)
+    shown = with_stages(
+        arguments,
+        lambda stages: api.inspect(
+            arguments.path,
+            settings=arguments.set,
+            fold=arguments.fold,
+            model=own,
+            config=arguments.config,
+            settle_with=arguments.settle_with,
+            progress=stages if arguments.settle_with else None,
+        ),
+    )
     status = 0
     if isinstance(shown, api.Inspection) and shown.refused:
         status = 2
