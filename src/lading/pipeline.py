@@ -140,13 +140,7 @@ def load(
         LadingError: any of it refused; see `lading.errors`.
     """
     if model is not None:
-        if config is not None or settle:
-            raise RequestError(
-                "--model" + (" --config" if config else "") + (" --settle-with" if settle else ""),
-                found="a network of your own, and options that tell of a known family's",
-                expected="one or the other",
-                remedy="leave --config and --settle-with out: the module is as you built it",
-            )
+        own_module.require_alone(config, settle)
         progress("read", str(path))
         checkpoint = checkpoints.read(path, fold=fold)
         recognition = own_module.recognised(model, checkpoint, given or {})
