@@ -25,6 +25,7 @@ from lading.evidence import (
     LedgerSummary,
     Port,
     Recognition,
+    Settling,
 )
 from lading.reading import show
 from lading.report import PAGE
@@ -315,12 +316,37 @@ def inspection(
         console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
         for claim in conflict.claims:
             console.print(words(f"  {claim.evidence}: {show(claim.value)} ({claim.source})"))
+    for one in recognition.settlings:
+        settling(console, one)
     console.print()
     console.print(tensor_tree(shapes, aliases))
     if refused:
         console.print(
             words("\nit cannot be converted as it is: ", style="bold red") + words(refused)
         )
+
+
+def settling(console: Console, record: Settling) -> None:
+    """The candidates for what a checkpoint does not say, best first, and what that settles."""
+    title = f"\nsettled by noise prediction: {record.kind}, on {record.pictures} pictures"
+    console.print(words(title, style="bold"))
+    table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
+    for name in ("candidate", "error", "above the best", "interval", "samples"):
+        table.add_column(name, justify="left" if name == "candidate" else "right")
+    for one in record.candidates:
+        values = ", ".join(f"{name} {value or 'none'}" for name, value in one.values.items())
+        table.add_row(
+            words(values, style="" if one.plausible else "dim"),
+            f"{one.error:.4g}",
+            f"{one.difference:.1%}",
+            f"{one.low:.1%} to {one.high:.1%}",
+            str(one.samples),
+        )
+    console.print(table)
+    sure = ", ".join(f"{name} {value}" for name, value in record.settled.items())
+    console.print(words(f"  measured: {sure or 'nothing'}; {record.told}"))
+    if record.undecided:
+        console.print(words(f"  undecided: {', '.join(record.undecided)}"))
 
 
 def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]) -> Tree:
