@@ -1,0 +1,28 @@
+"""Sampling from a checkpoint or an artifact, on any runtime: what `lading sample` does.
+
+`request` is what was asked, `network` the network in its runtime, `plan` the process and the
+sampler, `made` the walk and its pictures, `proof` an artifact's walk beside the original's.
+"""
+
+from lading.sampling.made import Sampled, as_image, sample, save, sheet
+from lading.sampling.network import Network, open_network
+from lading.sampling.plan import STEPS, plan
+from lading.sampling.proof import GATES, beside, prove, save_chart
+from lading.sampling.request import Request
+
+__all__ = [
+    "GATES",
+    "STEPS",
+    "Network",
+    "Request",
+    "Sampled",
+    "as_image",
+    "beside",
+    "open_network",
+    "plan",
+    "prove",
+    "sample",
+    "save",
+    "save_chart",
+    "sheet",
+]
