@@ -316,8 +316,8 @@ def inspection(
         console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
         for claim in conflict.claims:
             console.print(words(f"  {claim.evidence}: {show(claim.value)} ({claim.source})"))
-    for one in recognition.settlings:
-        settling(console, one)
+    for table_ in recognition.settlings:
+        settling(console, table_)
     console.print()
     console.print(tensor_tree(shapes, aliases))
     if refused:
