@@ -238,7 +238,8 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
         network, task = as_step(network, task, options.part, options.eta)
     elif options.eta:
         refuse({"--eta": True}, task.kind, [port.name for port in task.inputs])
-    if task.kind == "diffusion" or len(task.inputs) > 1 or len(task.outputs) > 1:
+    one = len(task.inputs) == len(task.outputs) == 1 and len(task.inputs[0].shape) > 1
+    if task.kind == "diffusion" or not one:
         return _through(network, task, options)
     if options.timesteps:
         refuse({"--timesteps": True}, task.kind, [port.name for port in task.inputs])
