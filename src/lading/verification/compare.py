@@ -12,6 +12,7 @@ from lading.errors import LadingError
 from lading.evidence import ArtifactRecord, Comparison, Finding, Metric, Port, Task
 from lading.runtime import Runtime, Session, noted_labels
 from lading.verification import degenerate, metrics
+from lading.verification.lifted import Lifted
 from lading.verification.probes import Probe, fits
 from lading.verification.verdict import GATES, Gates
 
@@ -22,6 +23,7 @@ Outputs = Mapping[str, Array]
 JUDGED, LOST = 50, 0.5
 FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
+ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
@@ -44,7 +46,7 @@ def compare(
     task: Task,
     steady: Sequence[bool] | None = None,
     floors: Sequence[Mapping[str, float]] | None = None,
-    graph: Session | None = None,
+    graph: Lifted | None = None,
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -99,7 +101,8 @@ def compare(
             numbers += _measure(port, before, after, probe_names, gates, task, own)
             if lifted:
                 wide = [lifted[i][port.name] for i in firm]
-                numbers.append(_of_the_graph(port, before, wide, probe_names, limits))
+                exact = limits if graph and not graph.rounded else None
+                numbers.append(_of_the_graph(port, before, wide, probe_names, exact))
         numbers += [
             _unsteady(port, left[i], right[i], names[i]) for i in range(len(names)) if i not in firm
         ]
@@ -221,7 +224,8 @@ def _of_the_graph(
         return Metric(f"{port.name} graph label_agreement", value, gates.agreement, "higher",
                       f"the graph in fp32; {gates.agreement_reason}")  # fmt: skip
     return _ratio(f"{port.name} graph psnr", wanted, got, probes,
-                  limits or [gates.psnr] * len(probes), GRAPH_REASON)  # fmt: skip
+                  limits or [gates.psnr] * len(probes),
+                  GRAPH_REASON if limits else ROUNDED_REASON)  # fmt: skip
 
 
 def _informing(

@@ -259,6 +259,7 @@ def _of_two(x: Array, y: Array) -> Iterator[tuple[str, Array]]:
     a, b = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(-y))
     yield "the sum of the sigmoids", a + b
     yield "the sum", x + y
+    yield "the reciprocal of the sum of the sigmoids", 1 / (a + b)
     yield "the first sigmoid's share", a / (a + b)
     yield "the second sigmoid's share", b / (a + b)
 

@@ -18,14 +18,19 @@ from lading.mil import package
 from lading.mil.model import Model
 from lading.mil.program import Binding, Block, Constant, Op, Value, ValueType
 from lading.runtime import Array, Predicting, noted_labels
-from lading.verification.folding import Formulas, roots
+from lading.verification.folding import Formulas, generated, roots
 from lading.verification.origins import Origins
 
 
 class Lifted(Predicting):
-    """A session of the lifted reading; see `lading.runtime.Session`."""
+    """A session of the lifted reading; see `lading.runtime.Session`.
+
+    Attributes:
+        rounded: constants that stay as the file has them: their rounding is still in the result.
+    """
 
     def __init__(self, path: Path, state: Origins) -> None:
+        self.rounded = 0
         source = package.read(path)
         if source.program is not None:
             lift = _Lift(state, Model(source))
@@ -35,6 +40,7 @@ class Lifted(Predicting):
             }
             program = dataclasses.replace(source.program, functions=functions)
             source = dataclasses.replace(source, program=program)
+            self.rounded = lift.unknown
         model = Model(source)
         images = {port.name for port in model.inputs if port.kind == "image"}
         wide = partial(model.predict, precision="float32")
@@ -44,6 +50,8 @@ class Lifted(Predicting):
 class _Lift:
     def __init__(self, state: Origins, model: Model) -> None:
         self.state, self.formulas, self.model = state, Formulas(state), model
+        #: constants that stay rounded, as nobody knows what they were
+        self.unknown = 0
 
     def block(self, block: Block) -> Block:
         return dataclasses.replace(block, operations=tuple(map(self.op, block.operations)))
@@ -105,6 +113,8 @@ class _Lift:
         if rows is not None:
             return rows
         derived = self.formulas.find(data)
+        if derived is None and not generated(data):
+            self.unknown += 1
         return data if derived is None else derived.values
 
     def number(self, data: Array) -> Array:
@@ -122,4 +132,5 @@ class _Lift:
         derived = self.formulas.find(data)
         if derived is not None:
             return derived.values
+        self.unknown += written != half
         return np.asarray(written)
