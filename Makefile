@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full-size check conformance bench phantoms layout-model clean
+.PHONY: help install demo browser test full-size check conformance bench phantoms layout-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -22,10 +22,19 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps dynamic-network-architectures
 	touch $(READY)
 
-demo: $(READY)   ## carry the embedded checkpoint to Core ML and ONNX, and draw the result
-	$(BIN)/lading demo
+demo: $(READY)   ## carry the embedded checkpoint to Core ML and ONNX, and draw the page
+	$(BIN)/lading demo $(if $(OPEN),--open)
 
-test: $(READY)   ## all tests, the full-size network's included
+# The pages are tested in a real Chromium. Where there is none and apt-get may not install it (not
+# root, not Debian), those tests are skipped and say so.
+browser:         ## Chromium for the tests of the pages, where there is none and apt-get may install it
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		(apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium) >/dev/null 2>&1; fi; \
+	command -v chromium >/dev/null || echo "no Chromium: the tests of the pages will be skipped"
+
+test: $(READY) browser ## all tests, the full-size network's included
 	$(BIN)/python -m pytest -n 2
 
 full-size: $(READY) ## the diffusion UNet of 41 million parameters at 256x256, both formats: minutes

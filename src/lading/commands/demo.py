@@ -12,11 +12,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     parser.add_argument("name", nargs="?", default="segmentation", metavar="NAME", help=_names())
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="default: lading-demo")
+    parser.add_argument("--open", action="store_true", help="show the page in the browser")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 where every artifact is equal to the original, else 1."""
-    from lading import demo
+    from lading import demo, report
 
     chosen = demo.demo(arguments.name)
     out = arguments.out or Path(demo.folder(arguments.name))
@@ -28,7 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
             shown.print(line, markup=False, soft_wrap=True)
         shown.print("Where to look:")
         for path, text in made.look.items():
-            shown.print(f"  {path}   {text}")
+            shown.print(f"  {path}   {text}", markup=False, soft_wrap=True)
+        page = made.out / report.PAGE
+        shown.print(f"  {page}   the page: all of it, drawn", markup=False, soft_wrap=True)
+    if arguments.open:
+        report.show(made.out / report.PAGE)
     return status
 
 
