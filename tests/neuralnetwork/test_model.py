@@ -23,23 +23,24 @@ def negated(builder: Any) -> None:
     builder.add_elementwise("minus", ["x"], "y", "MULTIPLY", alpha=-1.0)
 
 
-def tripled(builder: Any) -> None:
+def seven_thirds(builder: Any) -> None:
     builder.add_elementwise("third", ["x"], "a", "MULTIPLY", alpha=1 / 3)
-    builder.add_elementwise("again", ["a"], "y", "MULTIPLY", alpha=3.0)
+    builder.add_elementwise("again", ["a"], "y", "MULTIPLY", alpha=7.0)
 
 
 def test_both_readings(built: Built) -> None:
-    model = neuralnetwork.load(built(tripled, (1, 3)))
+    model = neuralnetwork.load(built(seven_thirds, (1, 3)))
     assert [port.name for port in (*model.inputs, *model.outputs)] == ["x", "y"]
     x = np.array([[0.1, -0.7, 1000.3]], np.float32)
-    np.testing.assert_allclose(model.predict({"x": x})["y"], x, rtol=1e-6)
+    np.testing.assert_allclose(model.predict({"x": x})["y"], x * 7 / 3, rtol=1e-6)
     # One rounding of the input and one after each layer, in this order.
     third = (x.astype(np.float16) * np.float32(1 / 3)).astype(np.float16)
-    wanted = (third * np.float32(3)).astype(np.float16).astype(np.float32)
+    wanted = (third * np.float32(7)).astype(np.float16).astype(np.float32)
     got = model.predict({"x": x}, precision="float16")["y"]
     assert got.dtype == np.float32
     assert np.array_equal(got, wanted)
-    assert not np.array_equal(got, x)
+    unrounded = x.astype(np.float16) * np.float32(1 / 3) * np.float32(7)
+    assert not np.array_equal(got, unrounded)
 
 
 def test_float16_overflows(built: Built) -> None:
@@ -233,7 +234,7 @@ def test_pictures_are_scaled(tmp_path: Path) -> None:
 
 
 def test_several_threads(built: Built) -> None:
-    model = neuralnetwork.load(built(tripled, (1, 3)))
+    model = neuralnetwork.load(built(seven_thirds, (1, 3)))
     results: list[Any] = [None] * 8
 
     def work(place: int) -> None:
@@ -247,5 +248,5 @@ def test_several_threads(built: Built) -> None:
     for one in threads:
         one.join()
     for place, (full, half) in enumerate(results):
-        np.testing.assert_allclose(full, X * place, rtol=1e-6)
-        np.testing.assert_allclose(half, X * place, rtol=2e-3)
+        np.testing.assert_allclose(full, X * place * 7 / 3, rtol=1e-6)
+        np.testing.assert_allclose(half, X * place * 7 / 3, rtol=2e-3)
