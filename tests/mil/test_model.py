@@ -336,6 +336,32 @@ def test_taps_take_measure_time_and_stop(converted: Callable[..., Model]) -> Non
         model.predict({"x0": x.numpy()}, taps=Taps(take=["nowhere"]))
 
 
+def test_dead_values_are_freed(converted: Callable[..., Model]) -> None:
+    class Skip(nn.Module):
+        """Ten convolutions one after the other, and the first one's result added to the last."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(10))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            kept = x = self.body[0](x)
+            for layer in self.body[1:]:
+                x = layer(x)
+            return x + kept
+
+    x = torch.randn(1, 4, 32, 32)
+    model = converted(Skip(), x)
+    taps = Taps(memory=True)
+    for _ in range(2):  # a second run finds what the first left: nothing
+        model.predict({"x0": x.numpy()}, taps=taps)
+    one = 4 * x.numel()
+    seen = list(taps.memory_of.values())
+    assert [memory.live for memory in seen] == [one] + [2 * one] * 9 + [one]
+    assert max(memory.pair for memory in seen) == 2 * one
+    assert not Taps().memory_of
+
+
 def test_threads_share_a_model(converted: Callable[..., Model]) -> None:
     module = Block(2, nn.LeakyReLU(0.01))
     xs = [torch.randn(1, 2, 16, 16) for _ in range(8)]

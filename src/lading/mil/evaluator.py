@@ -92,6 +92,8 @@ class Steps:
                         raise _Stop
                 for slot in step.free:
                     slots[slot] = None
+                if taps.memory:
+                    taps.weigh(name, slots)
         except _Stop:
             raise
         except Exception as reason:
@@ -174,6 +176,7 @@ class Plan:
             slots[self._names[name]] = value
         if taps is not None:
             self._tap_what_stands(inputs, slots, taps)
+            taps.begin(slots)
         with torch.no_grad(), suppress(_Stop):
             self.main.run(slots, taps)
         return {

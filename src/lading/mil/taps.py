@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,19 @@ class Statistics:
     nans: int
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Values alive once an operation is done, beside weights, constants and inputs.
+
+    Attributes:
+        live: bytes of all of them; values that share their storage count once.
+        pair: bytes of the two largest of them.
+    """
+
+    live: int
+    pair: int
+
+
 @dataclass
 class Taps:
     """What to look at in one call of `predict`, and afterwards what was seen.
@@ -53,18 +66,23 @@ class Taps:
         until: stop once this value is known; `predict` then gives only the outputs known so far.
         statistics: whether to measure every floating-point result.
         times: whether to time every operation.
+        memory: whether to weigh what is alive after every operation.
         values: the values kept, in their declared dtype.
         statistics_of: by the name of the value.
         seconds: by the name of the operation's first output, summed over a loop's rounds.
+        memory_of: by the name of the operation's first output; of a loop the round with the most.
     """
 
     take: Collection[str] = ()
     until: str = ""
     statistics: bool = False
     times: bool = False
+    memory: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     statistics_of: dict[str, Statistics] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    memory_of: dict[str, Memory] = field(default_factory=dict)
+    _standing: set[int] = field(default_factory=set, repr=False)
 
     def wants(self, name: str) -> bool:
         """Whether the value `name` is to be kept."""
@@ -78,6 +96,18 @@ class Taps:
                 self.values[value.name] = array(held, dtype)
             else:
                 self.values[value.name] = held
+
+    def begin(self, slots: Iterable[Any]) -> None:
+        """Note what stands before the first operation; `weigh` leaves it out."""
+        self._standing = set(_storages(slots))
+
+    def weigh(self, name: str, slots: Iterable[Any]) -> None:
+        """Note what is alive in `slots` after the operation whose first output is `name`."""
+        storages = _storages(slots)
+        sizes = sorted(size for place, size in storages.items() if place not in self._standing)
+        now = Memory(sum(sizes), sum(sizes[-2:]))
+        most = self.memory_of.get(name, now)
+        self.memory_of[name] = max(now, most, key=lambda one: one.live)
 
     def measure(self, op: Op, value: Value, computed: Any, held: Any) -> None:
         """Compare a result as `computed` with the value as `held`."""
@@ -95,3 +125,9 @@ class Taps:
             underflowed=int(((held == 0) & (computed != 0) & ~computed.isnan()).sum()),
             nans=int(nan.sum()),
         )
+
+
+def _storages(values: Iterable[Any]) -> dict[int, int]:
+    """Where the tensors among `values` lie, and the bytes there."""
+    storages = [value.untyped_storage() for value in values if isinstance(value, torch.Tensor)]
+    return {storage.data_ptr(): storage.nbytes() for storage in storages}

@@ -18,8 +18,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Integers on one side and floats on the other (iOS 17) are multiplied as floats; the program
     declares which of the two the result is.
     """
-    x, weight = _alike(x, weight)
-    if bias is not None:
+    if x.dtype is not weight.dtype:
+        x, weight = _alike(x, weight)
+    if bias is not None and bias.dtype is not x.dtype:
         bias = bias.to(x.dtype)
     if x.is_floating_point():
         return F.linear(x, weight, bias)
@@ -39,7 +40,8 @@ def matmul(x: Tensor, y: Tensor, transpose_x: bool = False, transpose_y: bool = 
     Integers on one side and floats on the other (iOS 17) are multiplied as floats; the program
     declares which of the two the result is.
     """
-    x, y = _alike(x, y)
+    if x.dtype is not y.dtype:
+        x, y = _alike(x, y)
     if transpose_x and x.dim() > 1:
         x = x.transpose(-1, -2)
     if transpose_y and y.dim() > 1:

@@ -20,12 +20,14 @@ _MODES = ("add", "sub", "mul", "div", "max", "min", "update")
 def _wrapped(indices: Tensor, size: int, signed: bool = True) -> Tensor:
     """Indices from 0 to ``size - 1``; negative ones, where allowed, counted from the end."""
     index = indices.long()
-    if signed:
-        index = torch.where(index < 0, index + size, index)
-    if index.numel() and (int(index.min()) < 0 or int(index.max()) >= size):
-        bad = indices[(index < 0) | (index >= size)].reshape(-1)[0]
+    if not index.numel():
+        return index
+    low, high = (int(end) for end in index.aminmax())
+    least = -size if signed else 0
+    if low < least or high >= size:
+        bad = index[(index < least) | (index >= size)].reshape(-1)[0]
         raise IndexError(f"index {int(bad)} in a dimension of size {size}")
-    return index
+    return index if low >= 0 else torch.where(index < 0, index + size, index)
 
 
 # ---------------------------------------------------------------------------------------- gather

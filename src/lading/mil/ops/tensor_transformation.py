@@ -146,19 +146,16 @@ def slice_by_index(
     squeeze_mask: Sequence[bool] | None = None,
 ) -> Tensor:
     """Python's ``x[begin:end:stride]`` in every dimension; a mask leaves its bound open."""
-    if squeeze_mask is None and (stride is None or min(stride) > 0):
-        rank = x.dim()
-        opens, closes, steps = begin_mask or [False] * rank, end_mask or [False] * rank, stride
-        return x[
-            tuple(
-                slice(
-                    None if opens[i] else begin[i],
-                    None if closes[i] else end[i],
-                    steps[i] if steps else None,
-                )
-                for i in range(rank)
-            )
-        ]
+    if stride is None or min(stride) > 0:  # torch's own indexing, without a detour
+        index: list[int | slice] = []
+        for axis, first in enumerate(begin):
+            if squeeze_mask and squeeze_mask[axis]:
+                index.append(first)
+                continue
+            start = None if begin_mask and begin_mask[axis] else first
+            stop = None if end_mask and end_mask[axis] else end[axis]
+            index.append(slice(start, stop, stride[axis] if stride else None))
+        return x[tuple(index)]
     spans, gone = _spans(x, begin, end, stride, begin_mask, end_mask, squeeze_mask)
     result, turned = _view(x, spans)
     if turned:
