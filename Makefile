@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check conformance bench phantoms layout-model clean
+.PHONY: help install demo browser test full-size check conformance bench phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -60,6 +60,10 @@ layout-model: $(READY) ## train the keyboard-layout ensemble again (an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[recipes]'
 	$(BIN)/python -m recipes.keyboard_layout.train --work build/layout
 	$(BIN)/python -m recipes.keyboard_layout.evaluate build/layout/keyboard_layout.pth
+
+diffusion-model: $(READY) ## train the diffusion demo's checkpoint again (half an hour)
+	$(BIN)/python -m recipes.camus_diffusion.train --work build/camus_diffusion
+	$(BIN)/python -m recipes.camus_diffusion.evaluate build/camus_diffusion/camus_diffusion.pth
 
 clean:           ## everything that was made here
 	rm -rf $(VENV) build dist src/*.egg-info lading-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -23,6 +23,7 @@ from lading.interface import Options, wrap
 from lading.runtime import runtimes
 from lading.runtimes.torch import Eager
 from lading.target import Settings
+from tests import bench_diffusion
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
 
 
@@ -74,4 +75,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     main(parser.parse_args().rounds)
+    bench_diffusion.main(rounds=3)
     sys.exit(0)
