@@ -80,9 +80,14 @@ FOUND = {
 }  # fmt: skip
 
 
+STEPS = {"diffusion_steps": "1000", "rescale_timesteps": "false"}
+
+
 @pytest.mark.parametrize("name", FOUND)
 def test_the_truth_is_found_or_left_open(name: str, files: list[Path]) -> None:
-    found, known = measure(name, files), truth(name)
+    # one of the four has to find its time among all that are possible
+    given = {} if name == "new_2_cosine" else STEPS
+    found, known = measure(name, files, **given), truth(name)
     measured = of(found, "measured")
     assert measured.items() <= known.items()
     assert set(measured) >= FOUND[name]
@@ -101,7 +106,7 @@ def test_the_truth_is_found_or_left_open(name: str, files: list[Path]) -> None:
 
 
 def test_what_is_undecided_says_why_and_what_else(files: list[Path]) -> None:
-    found = measure("legacy_4_linear", files, num_heads="4")
+    found = measure("legacy_4_linear", files, num_heads="4", noise_schedule="linear")
     steps = next(one for one in found.hyperparameters if one.name == "diffusion_steps")
     assert (steps.value, steps.evidence) == (1000, "assumed")
     assert "no run tells them apart" in steps.source
@@ -128,8 +133,8 @@ def test_a_network_that_never_saw_such_pictures_settles_nothing(files: list[Path
     checkpoint = checkpoints.read(TRUTHS / "one_cosine.pt")
     random = {name: torch.randn_like(v.float()) * 0.05 for name, v in checkpoint.tensors.items()}
     checkpoint = replace(checkpoint, tensors=random)
-    family, recognition = recognise(checkpoint, {"image_size": "8", "noise_schedule": "cosine",
-                                                 "predict_xstart": "false"})  # fmt: skip
+    given = STEPS | {"image_size": "8", "num_heads": "1", "num_head_channels": "-1"}
+    family, recognition = recognise(checkpoint, given)
     found = settled(checkpoint, family, recognition, files, silent)
     assert not of(found, "measured")
     assert all("no better than a multiple of the picture" in one.told for one in found.settlings)
