@@ -129,7 +129,8 @@ def recognise(
         found=_nearest(asked, signs) if asked else f"{len(checkpoint.tensors)} tensors",
         expected=f"a checkpoint of a known family: {known}",
         remedy="check that this is the file of the network itself, not of an optimizer or another "
-        "network beside it; `lading inspect` lists what is in a file that is recognised",
+        "network beside it; a network of your own comes with its code: "
+        "--model FILE.py:FACTORY --input NAME:DTYPE[SHAPE]",
     )
 
 
