@@ -271,6 +271,16 @@ def full(**changes: Any) -> Bill:
     return replace(made, **changes)
 
 
+def short(one: Bill) -> Bill:
+    """The same with a few names and a few stations: all kinds of rows, fewer of each."""
+    ledger = (*one.ledger[:10], *one.ledger[-6:])
+    walks = tuple(
+        replace(walk, stations=(*walk.stations[28:32], *walk.stations[40:43]))
+        for walk in one.walks
+    )  # fmt: skip
+    return replace(one, ledger=ledger, walks=walks)
+
+
 def failed() -> Bill:
     """One artifact is a coin toss."""
     worse = replace(

@@ -60,11 +60,11 @@ def replay(folder: Path, artifact: Path, progress: Progress, only: str | None = 
             expected="one at least",
             remedy="compare with the checkpoint instead: lading verify ARTIFACT --against PATH",
         )
+    record = _record(artifact, index)
     drawn = [_probe(folder, index, vector) for vector in index.vectors]
     expected = [_read_all(folder, vector.outputs) for vector in index.vectors]
     for vector, outputs in zip(index.vectors, expected, strict=True):
         _finished(folder, index, vector, outputs)
-    record = _record(artifact, index)
     comparisons = []
     for one in [runtime(only)] if only else runtimes_for(record.format):
         absent = one.unavailable()
