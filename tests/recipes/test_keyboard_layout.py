@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from lading import pipeline
 from lading.families.keyboard_layout import alphabet
-from recipes.keyboard_layout import evaluate, layouts, network, phrases, train
+from lading.verification.table import Table
+from recipes.keyboard_layout import (
+    evaluate,
+    export_validation,
+    layouts,
+    network,
+    phrases,
+    train,
+)
 
 SHIPPED = Path(pipeline.__file__).parent / "data" / "keyboard_layout.pth"
 
@@ -233,3 +241,37 @@ def test_known_phrases(text: str, label: str) -> None:
     with torch.inference_mode():
         scores = evaluate.load(SHIPPED)(torch.tensor([phrases.encode(text)]))
     assert phrases.LABELS[int(scores.argmax())] == label
+
+
+# ----------------------------------------------------------------------------------- validation set
+def test_the_validation_set_is_what_is_measured_and_lading_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "validation.csv"
+    export_validation.main(["--count", "300", str(path)])
+    with Table(path, alphabet.LABELS, "text") as rows:
+        read = [(row.sample, row.label) for row in rows]
+    assert read == evaluate.draw(evaluate.CLEAN, 300)
+    export_validation.main(["--count", "300", str(tmp_path / "again.csv")])
+    assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [["--count", "0", "a.csv"], ["/nowhere/at/all.csv"]])
+def test_a_validation_set_that_cannot_be_written(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        export_validation.main([*arguments, "--count", arguments[1] if len(arguments) > 1 else "1"])
+    assert ended.value.code == 2
+    assert arguments[-1 if len(arguments) == 1 else 1] in capsys.readouterr().err
+
+
+def test_the_page_shows_the_measurement_that_is_shipped() -> None:
+    """Every row of the tables by class and by length, as `evaluation.txt` has it."""
+    here = evaluate.HERE
+    page = (here / "README.md").read_text(encoding="utf-8").replace(" %", "%").replace("`", "")
+    rows = 0
+    for line in (here / "evaluation.txt").read_text(encoding="utf-8").splitlines():
+        cells = line.split()
+        if cells and (cells[0] in phrases.LABELS or cells[0].isdigit()) and len(cells) in (3, 4):
+            assert f"| {' | '.join(cells)} |" in page
+            rows += 1
+    assert rows == 9 + 18
