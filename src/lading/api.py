@@ -17,6 +17,7 @@ from lading.evidence import (
     ArtifactRecord,
     Bill,
     CheckpointRecord,
+    Hazard,
     LedgerLine,
     LedgerSummary,
     Recognition,
@@ -27,6 +28,7 @@ from lading.interface import Options, Output, Sizes
 from lading.own_module import OwnModule
 from lading.pipeline import Request
 from lading.target import Precision, Settings, artifact_target, deployment, targets
+from lading.verification import hazards
 from lading.verification.probes import files_in
 from lading.voyage import Progress
 
@@ -64,10 +66,11 @@ class ArtifactInspection:
     """A converted file, looked at."""
 
     artifact: ArtifactRecord
+    hazards: tuple[Hazard, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"artifact": to_json(self.artifact)}
+        return {"artifact": to_json(self.artifact), "hazards": to_json(self.hazards)}
 
 
 def inspect(
@@ -96,7 +99,8 @@ def inspect(
     """
     place = Path(path)
     if place.suffix.lower() in {one.suffix for one in targets().values()} and place.exists():
-        return ArtifactInspection(artifact_target(place).describe(place))
+        record = artifact_target(place).describe(place)
+        return ArtifactInspection(record, hazards.find(place, record))
     if model is not None:
         own_module.require_alone(config, settle_with)
         return _of_own(place, model, settings or {}, fold)

@@ -26,6 +26,7 @@ from lading.evidence import (
     Bill,
     CaptureRecord,
     Comparison,
+    Hazard,
     Picture,
     Port,
     Provenance,
@@ -39,7 +40,7 @@ from lading.interface import Interface, Options, wrap
 from lading.notices import Notices
 from lading.own_module import OwnModule
 from lading.target import Settings, artifact_target, noted, target
-from lading.verification import between, dataset, divergence, probes, provenance, verdict
+from lading.verification import between, dataset, divergence, hazards, probes, provenance, verdict
 from lading.version import __version__
 from lading.voyage import Carried, Original, Progress, Voyage, compared
 
@@ -210,6 +211,11 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
                     one.comparisons,
                 )
             ),
+            dangers=tuple(
+                danger
+                for one in carried
+                for danger in hazards.find(folder / one.artifact.path, one.artifact)
+            ),
             pictures=figures.segmentation(
                 original, [(one.artifact, folder / one.artifact.path) for one in carried]
             ),
@@ -285,6 +291,7 @@ def verify(
         comparisons=comparisons,
         sources=(source,),
         walks=divergence.explain(record, artifact, interface, original.drawn, comparisons),
+        dangers=hazards.find(artifact, record),
         pictures=figures.segmentation(original, [(record, artifact)]),
         request={"artifact": str(artifact), "against": str(against)},
         notices=notices,
@@ -342,6 +349,7 @@ def _bill(
     comparisons: tuple[Comparison, ...],
     sources: tuple[Provenance, ...] = (),
     walks: tuple[Walk, ...] = (),
+    dangers: tuple[Hazard, ...] = (),
     pictures: tuple[Picture, ...] = (),
     request: Mapping[str, Any],
     notices: Sequence[str],
@@ -369,6 +377,7 @@ def _bill(
         environment=environment(),
         provenance=sources,
         walks=walks,
+        hazards=dangers,
         pictures=pictures,
     )
 

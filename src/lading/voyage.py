@@ -19,7 +19,7 @@ from lading.repair import repaired
 from lading.runtime import runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target
-from lading.verification import compare, lifted, noise, probes, steadiness, verdict
+from lading.verification import compare, hazards, lifted, noise, probes, steadiness, verdict
 from lading.verification.origins import Origins
 
 #: Told when a stage begins: its name, and what it works on.
@@ -168,8 +168,12 @@ def compared(
     progress: Progress,
 ) -> Iterator[Comparison]:
     """One comparison per runtime of the artifact's format, those that are absent included."""
+    random = hazards.chance(path)
     for runtime in runtimes_for(artifact.format):
         absent = runtime.unavailable()
+        if random:
+            yield compare.failed(artifact, runtime, 0, random)
+            continue
         if absent:
             yield compare.not_run(artifact, runtime, absent)
             continue

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """2 where the checkpoint cannot be accounted for."""
-    from lading import api, terminal
+    from lading import api, findings, terminal
 
     own = model(arguments)
     shown = with_stages(
@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(shown.as_dict())
     elif isinstance(shown, api.ArtifactInspection):
         terminal.artifact(console(), shown.artifact)
+        findings.hazards(console(), shown.hazards)
     elif not arguments.quiet:
         terminal.inspection(
             console(), shown.checkpoint, shown.recognition, shown.summary,

@@ -70,7 +70,7 @@ def compare(
     told = noted_labels(artifact.details)
     if told and task.labels and told != task.labels:
         both = f"{', '.join(told)}; the original's are {', '.join(task.labels)}"
-        return _failed(artifact, runtime, 0, f"the artifact's class names are {both}")
+        return failed(artifact, runtime, 0, f"the artifact's class names are {both}")
     if not pairs:
         return not_run(artifact, runtime, "no probe fits the artifact's inputs")
     got: list[Outputs] = []
@@ -80,10 +80,10 @@ def compare(
             values = session.run(probe.inputs)
             lifted += [graph.run(probe.inputs)] if graph else []
         except LadingError as error:
-            return _failed(artifact, runtime, len(got), f"{probe.name}: {error}")
+            return failed(artifact, runtime, len(got), f"{probe.name}: {error}")
         wrong = _mismatch(artifact.outputs, outputs, values)
         if wrong:
-            return _failed(artifact, runtime, len(got), f"{probe.name}: {wrong}")
+            return failed(artifact, runtime, len(got), f"{probe.name}: {wrong}")
         got.append(values)
     names = [probe.name for probe, _ in pairs]
     wanted = [outputs for _, outputs in pairs]
@@ -129,7 +129,8 @@ def compare(
     )
 
 
-def _failed(artifact: ArtifactRecord, runtime: Runtime, probes: int, reason: str) -> Comparison:
+def failed(artifact: ArtifactRecord, runtime: Runtime, probes: int, reason: str) -> Comparison:
+    """A comparison that ended after so many probes, and why."""
     return Comparison(artifact.path, runtime.name, "torch", probes, (), (), "fail", reason)
 
 

@@ -1,0 +1,239 @@
+"""The whole suite: ``python -m tests.mutants --document docs/mutants.md``.
+
+Right artifacts first: none may be refused. Then the wrong ones, kind by kind: all must be, except
+those whose outputs are the original's to within the least gate of fp32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from lading.verification.noise import HIGHEST
+from tests.mutants import edited, networks, wrong
+from tests.mutants.court import FORMS, Form, Judgement, Subject, carry, judge
+
+#: The subjects of the wrong artifacts.
+SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "segmentation": lambda: networks.segmentation(0),
+    "texts": lambda: networks.texts(0),
+    "diffusion": lambda: networks.diffusion(0),
+    "toy": networks.toy,
+    "enlarged": networks.enlarged,
+    "two outputs": networks.two,
+}
+#: Configurations of which right artifacts are made, each in three forms.
+RIGHT = {"segmentation": 14, "texts": 10, "diffusion": 6, "module": 40}
+MAKERS: dict[str, Callable[[int], Subject]] = {
+    "segmentation": networks.segmentation,
+    "texts": networks.texts,
+    "diffusion": networks.diffusion,
+    "module": networks.module,
+}
+#: By a wrong module, each takes a conversion: fp32 Core ML only where that is quick.
+QUICK = ("toy", "enlarged", "two outputs")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact before the verifier."""
+
+    kind: str
+    how: str
+    subject: str
+    form: str
+    verdict: str
+    reason: str
+    psnr: float
+
+    @property
+    def below(self) -> bool:
+        """Whether a passed one differs from the original by less than any gate of fp32 asks."""
+        return self.verdict == "pass" and self.psnr >= HIGHEST
+
+
+def right(family: str, seed: int) -> list[Row]:
+    """A right configuration in every form."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        subject = MAKERS[family](seed)
+        for form in FORMS:
+            said = judge(subject, carry(subject, form, Path(folder) / form))
+            rows.append(_row("right", family, subject.name, form, said))
+    return rows
+
+
+def by_module(name: str, kind: str, forms: Sequence[Form]) -> list[Row]:
+    """One kind of wrong module, carried to every form."""
+    subject, rows = SUBJECTS[name](), []
+    if wrong.KINDS[kind](subject.copy()) is None:
+        return rows
+    with tempfile.TemporaryDirectory() as folder:
+        for form in forms:
+            if kind == "fp16 overflow at one op" and form != "fp16":
+                continue  # right in fp32
+            network = wrong.KINDS[kind](subject.copy())
+            said = judge(subject, carry(subject, form, Path(folder) / form, network))
+            rows.append(_row(kind, "module", name, form, said))
+    return rows
+
+
+def by_edit(name: str) -> list[Row]:
+    """Every edit of the right files of one subject."""
+    subject, rows = SUBJECTS[name](), []
+    with tempfile.TemporaryDirectory() as folder:
+        for form in FORMS:
+            path = carry(subject, form, Path(folder) / form)
+            shelf = edited.ONNX if form == "onnx" else edited.COREML
+            work = edited.edit_onnx if form == "onnx" else edited.edit_coreml
+            for kind, edit in shelf.items():
+                out = path.with_name(f"edited{path.suffix}")
+                if not work(path, out, edit):
+                    continue
+                rows.append(_row(kind, "file", name, form, judge(subject, out)))
+                shutil.rmtree(out) if out.is_dir() else out.unlink()
+    return rows
+
+
+def _row(kind: str, how: str, subject: str, form: str, said: Judgement) -> Row:
+    return Row(kind, how, subject, form, said.verdict, said.reason, said.psnr)
+
+
+def _alone() -> None:
+    """A worker of its own core, silent."""
+    import torch
+
+    torch.set_num_threads(1)
+    os.environ["TQDM_DISABLE"] = "1"
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the progress bars of a converter
+
+
+def _safely(job: tuple[str, tuple[object, ...]]) -> tuple[str, list[Row]]:
+    name, arguments = job
+    work: Callable[..., list[Row]] = {"right": right, "module": by_module, "file": by_edit}[name]
+    try:
+        return name, work(*arguments)
+    except Exception as error:
+        kind = "right" if name == "right" else str(arguments[-1 if name == "file" else 1])
+        where = f"{type(error).__name__}: {error}".replace("\n", " ")[:300]
+        return name, [Row(kind, name, str(arguments[0]), "", "broke", where, float("nan"))]
+
+
+def jobs(part: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:
+    """All the work, the slow first."""
+    if part in ("", "right"):
+        for family, count in RIGHT.items():
+            for seed in range(count):
+                yield "right", (family, seed)
+    if part in ("", "wrong"):
+        for name in SUBJECTS:
+            yield "file", (name,)
+        for kind in wrong.KINDS:
+            for name in SUBJECTS:
+                forms: tuple[Form, ...] = FORMS if name in QUICK else ("onnx", "fp16")
+                yield "module", (name, kind, forms)
+
+
+def run(part: str = "", workers: int = 2) -> list[Row]:
+    """Every artifact, judged."""
+    rows: list[Row] = []
+    spawn = get_context("spawn")
+    os.environ["TQDM_DISABLE"] = "1"
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_alone) as pool:
+        for _, found in pool.map(_safely, jobs(part)):
+            rows += found
+            for row in found:
+                good = row.verdict == "pass" if row.kind == "right" else row.verdict == "fail"
+                if not good:
+                    print(
+                        f"{row.verdict}: {row.kind} by {row.how}, {row.subject} {row.form}, "
+                        f"{row.psnr:.1f} dB {row.reason[:160]}",
+                        flush=True,
+                    )
+    return rows
+
+
+def document(rows: Sequence[Row], seconds: float) -> str:
+    """The page."""
+    sound = [row for row in rows if row.kind == "right"]
+    bad = [row for row in rows if row.kind != "right"]
+    killed = sum(row.verdict == "fail" for row in bad)
+    below = [row for row in bad if row.below]
+    alive = [row for row in bad if row.verdict != "fail" and not row.below]
+    lines = [
+        "# Wrong artifacts, and right ones",
+        "",
+        "Written by `make mutants`. Wrong artifacts are made by rule, from small members of the "
+        "three families and from small networks: by carrying a wrong module, or by editing the "
+        "graph, the program or the weights of a right file. Each is brought before what "
+        "`lading verify` asks, at the default settings. Right ones are random configurations of "
+        "every family and random small modules, carried to ONNX and to Core ML in both precisions.",
+        "",
+        f"- **Right artifacts passed: {sum(r.verdict == 'pass' for r in sound)} of {len(sound)}.**",
+        f"- **Wrong artifacts refused: {killed} of {len(bad)}.** Below the declared precision: "
+        f"{len(below)}. Missed: {len(alive)}.",
+        f"- {seconds / 60:.0f} minutes on two cores.",
+        "",
+        "| right artifacts | ONNX | Core ML fp16 | Core ML fp32 |",
+        "|---|---|---|---|",
+    ]
+    for family in RIGHT:
+        cells = []
+        for form in FORMS:
+            mine = [r for r in sound if r.how == family and r.form == form]
+            cells.append(f"{sum(r.verdict == 'pass' for r in mine)} / {len(mine)}")
+        lines.append(f"| {family} | {' | '.join(cells)} |")
+    lines += ["", "| kind | refused / total | below the declared precision |", "|---|---|---|"]
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in bad:
+        state = "below" if row.below else ("fail" if row.verdict == "fail" else "alive")
+        kinds[row.kind][state] += 1
+    for kind, counts in kinds.items():
+        lines.append(f"| {kind} | {counts['fail']} / {sum(counts.values())} | {counts['below']} |")
+    lines += [
+        "",
+        "## Below the declared precision",
+        "",
+        f"These differ from the original by less than {HIGHEST:g} dB below its peak, graph against "
+        "graph in fp32: less than sums in another order leave. Where a convolution is followed by "
+        "an instance norm, a scale of its input and its bias are divided and subtracted out again.",
+        "",
+        "| kind | by | subject | form | distance |",
+        "|---|---|---|---|---|",
+        *(f"| {r.kind} | {r.how} | {r.subject} | {r.form} | {r.psnr:.1f} dB |" for r in below),
+    ]
+    if alive:
+        lines += ["", "## Missed", "", "| kind | by | subject | form | what was said |"]
+        lines += ["|---|---|---|---|---|"]
+        lines += [
+            f"| {r.kind} | {r.how} | {r.subject} | {r.form} | {r.verdict} {r.reason[:80]} |"
+            for r in alive
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """1 where a right artifact was refused or a wrong one missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--document", type=Path, metavar="FILE")
+    parser.add_argument("--part", default="", choices=("", "right", "wrong"))
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    rows = run(arguments.part)
+    text = document(rows, time.monotonic() - start)
+    if arguments.document:
+        arguments.document.write_text(text, encoding="utf-8")
+    print(text)
+    refused = any(r.kind == "right" and r.verdict != "pass" for r in rows)
+    missed = any(r.kind != "right" and r.verdict != "fail" and not r.below for r in rows)
+    return int(refused or missed)
