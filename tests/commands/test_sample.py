@@ -1,5 +1,6 @@
 """``lading sample``: its words, its JSON, and how it ends."""
 
+import io
 import json
 
 import numpy as np
@@ -121,3 +122,17 @@ def test_a_folder_in_use(checkpoint, tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
     assert call(checkpoint, "-o", str(tmp_path)) == 2
     assert "--force" in capsys.readouterr().err
+
+
+def test_the_bar_on_a_terminal_counts_moves_and_tells_the_time_left(
+    checkpoint, tmp_path, monkeypatch
+):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", shown := Terminal())
+    assert call(checkpoint, "--steps", "3", "--count", "2", "-o", str(tmp_path / "out")) == 0
+    assert "sampling" in shown.getvalue()
+    assert "6/6" in shown.getvalue()
+    assert "0:00:0" in shown.getvalue()

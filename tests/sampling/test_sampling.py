@@ -322,3 +322,21 @@ def test_a_checkpoint_of_another_kind():
     with pytest.raises(RequestError) as caught:
         sampling.open_network(Request(DATA / "camus_segmentation.pth", runtime="mil"))
     assert caught.value.found == "a checkpoint, which PyTorch runs"
+
+
+def test_an_artifact_that_is_no_diffusion_network(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper
+
+    ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3]) for n in ("a", "b")]
+    graph = helper.make_graph([helper.make_node("Relu", ["a"], ["b"])], "g", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path = tmp_path / "relu.onnx"
+    onnx.save(model, path)
+    with pytest.raises(RequestError) as caught:
+        sampling.open_network(Request(path))
+    assert caught.value.found == "an artifact without lading's notes"
+    assert caught.value.expected.startswith("a diffusion network")
+    with pytest.raises(RequestError) as caught:
+        sampling.open_network(Request(tmp_path / "absent.onnx"))
+    assert caught.value.found == "no such file"
