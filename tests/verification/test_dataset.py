@@ -189,7 +189,7 @@ def test_two_classes_swapped_change_beyond_the_error_or_not_at_all(tmp_path: Pat
     comparison, record = judged(written(tmp_path, many), lambda s: s[:, [1, 0, *range(2, 9)]])
     assert comparison.verdict == "fail"
     assert record.changed > 0
-    assert "right answers apart" in comparison.reason
+    assert "accuracy apart" in comparison.reason
 
 
 def test_an_artifact_that_gives_nothing_but_classes(tmp_path: Path) -> None:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ import numpy.typing as npt
 
 from lading import charts, pictures, storage
 from lading.classification import (
-    Answers,
     Vocabulary,
     answers,
     require_classifier,
@@ -32,13 +29,10 @@ from lading.errors import InputError, LadingError
 from lading.evidence import (
     ArtifactRecord,
     Bill,
-    Changed,
     Comparison,
     DatasetRecord,
-    Metric,
     Port,
     Task,
-    from_json,
     to_json,
 )
 from lading.interface import Interface
@@ -47,21 +41,15 @@ from lading.runtimes.torch import Eager
 from lading.verification import verdict
 from lading.verification.compare import not_run
 from lading.verification.table import Place, Row, Table
+from lading.verification.tally import EDGES, GATES, Keep, Tally, metrics, triples
 
 Array = npt.NDArray[Any]
 #: Told how far it is: bytes read, bytes in all, samples compared.
 Advance = Callable[[int, int, int], None]
 
-#: Largest difference of any probability on any sample, by declared precision.
-GATES = {
-    "fp32": (1e-3, "fp32 rounding moves probabilities by some 1e-6"),
-    "fp16": (1e-2, "one per cent is what a user of the probabilities can be promised in fp16"),
-}
-#: Upper edges of the histogram of errors: half decades from 1e-9 to 1.
-EDGES = tuple(10.0 ** (half / 2) for half in range(-18, 1))
 BATCH = 256
-#: Changed samples that are kept by name; of more, the counts remain.
-KEPT, SHOWN = 1000, 20
+#: Of the changed samples, as many are named in the bill.
+SHOWN = 20
 #: Seconds between two savings.
 SAVED_EVERY = 10.0
 
@@ -82,127 +70,6 @@ class Side:
     runtime: Runtime
     session: Session
     batched: bool
-
-
-@dataclass
-class Tally:
-    """What is counted of one side; plain values, so that it can be saved."""
-
-    right_original: int = 0
-    right: int = 0
-    confusion: Counter[tuple[int, int]] = field(default_factory=Counter)
-    confusion_original: Counter[tuple[int, int]] = field(default_factory=Counter)
-    errors: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
-    largest: float = -1.0
-    largest_at: str = ""
-    changed: int = 0
-    unmeasured: int = 0
-    kept: list[Changed] = field(default_factory=list)
-
-    def add(
-        self,
-        rows: Sequence[Row],
-        first: int,
-        original: Answers,
-        got: Answers,
-        labels: Sequence[str],
-    ) -> None:
-        """Counts a batch; `first` is the number of its first row among all, from 1."""
-        assert original.probabilities is not None
-        truth = np.array([row.label for row in rows])
-        self.right_original += int((original.classes == truth).sum())
-        self.right += int((got.classes == truth).sum())
-        self.confusion_original.update(zip(truth.tolist(), original.classes.tolist(), strict=True))
-        self.confusion.update(zip(truth.tolist(), got.classes.tolist(), strict=True))
-        if got.probabilities is None:
-            self.unmeasured += len(rows)
-        else:
-            apart = np.abs(got.probabilities - original.probabilities).max(axis=1)
-            for place in np.searchsorted(EDGES, np.nan_to_num(apart, nan=np.inf), side="left"):
-                self.errors[int(place)] += 1
-            worst = int(np.argmax(apart))  # numpy's argmax takes the first NaN for the largest
-            # `not <=` and not `>`: NaN is worse than anything, and stays so.
-            if not math.isnan(self.largest) and not apart[worst] <= self.largest:
-                self.largest = float(apart[worst])
-                self.largest_at = f"row {first + worst}: {rows[worst].sample[:40]}"
-        ordered = np.sort(original.probabilities, axis=1)
-        for i in np.flatnonzero(got.classes != original.classes):
-            self.changed += 1
-            said, told = int(original.classes[i]), int(got.classes[i])
-            self.kept.append(
-                Changed(
-                    first + int(i),
-                    rows[i].sample[:80],
-                    labels[said] if said >= 0 else "NaN",
-                    labels[told] if 0 <= told < len(labels) else "no class",
-                    float(ordered[i, -1] - ordered[i, -2]),
-                )
-            )
-        # NaN margins first: they are the worst. Ties by row, so that the order is always the same.
-        self.kept.sort(key=lambda one: (one.margin == one.margin, -one.margin, one.row))
-        del self.kept[KEPT:]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            **{n: v for n, v in vars(self).items() if n not in ("kept", "largest")},
-            "confusion": _triples(self.confusion),
-            "confusion_original": _triples(self.confusion_original),
-            "largest": to_json(self.largest),
-            "kept": to_json(self.kept),
-        }
-
-    @staticmethod
-    def of(saved: Mapping[str, Any]) -> Tally:
-        """The inverse of `as_dict`."""
-        counts = ("confusion", "confusion_original")
-        return Tally(
-            **{
-                **saved,
-                **{name: Counter({(a, b): n for a, b, n in saved[name]}) for name in counts},
-                "largest": from_json(float, saved["largest"]),
-                "kept": [from_json(Changed, one) for one in saved["kept"]],
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Keep:
-    """Where the state of an unfinished comparison lies, and whose it is.
-
-    Attributes:
-        path: of the file; it is removed at the end.
-        of: what the counts depend on: digests and settings.
-    """
-
-    path: Path
-    of: Mapping[str, str]
-
-    def read(self, names: Sequence[str]) -> tuple[Place, dict[str, Tally], int] | None:
-        """Place, tallies and unknown texts of an earlier run of the same; None where there is
-        none."""
-        try:
-            saved = json.loads(self.path.read_text(encoding="utf-8"))
-            if saved["of"] != dict(self.of) or sorted(saved["tallies"]) != sorted(names):
-                return None
-            tallies = {name: Tally.of(one) for name, one in saved["tallies"].items()}
-            return from_json(Place, saved["place"]), tallies, int(saved["unknown"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-
-    def write(self, place: Place, tallies: Mapping[str, Tally], unknown: int) -> None:
-        """Saves.
-
-        Raises:
-            StorageError: it cannot be written.
-        """
-        plain = {
-            "of": dict(self.of),
-            "place": to_json(place),
-            "tallies": {name: one.as_dict() for name, one in tallies.items()},
-            "unknown": unknown,
-        }
-        storage.write_file(self.path, json.dumps(plain, ensure_ascii=False).encode())
 
 
 def require(over: Over, task: Task, subject: str) -> None:
@@ -463,8 +330,8 @@ def _judged(
         labels=labels,
         right_original=tally.right_original,
         right_artifact=tally.right,
-        confusion=_triples(tally.confusion),
-        confusion_original=_triples(tally.confusion_original),
+        confusion=triples(tally.confusion),
+        confusion_original=triples(tally.confusion_original),
         edges=EDGES,
         errors=tuple(tally.errors),
         gate=GATES[precision][0],
@@ -473,40 +340,3 @@ def _judged(
         notes=notes,
     )
     return comparison, record
-
-
-def metrics(tally: Tally, samples: int, precision: str) -> list[Metric]:
-    """The numbers of one side with their gates."""
-    gate, reason = GATES[precision]
-    numbers = []
-    error = gate
-    if not tally.unmeasured:
-        error = tally.largest
-        numbers.append(
-            Metric("probability max_abs", error, gate, "lower", reason, tally.largest_at)
-        )
-    beyond = sum(not one.margin <= error for one in tally.kept)
-    worst = tally.kept[0] if tally.kept else None
-    numbers += [
-        Metric(
-            "classes changed beyond the error", float(beyond), 0.0, "lower",
-            "a sample may change its class only where the original's two best probabilities are "
-            "nearer to each other than the largest error",
-            f"row {worst.row}: {worst.sample}" if worst and beyond else "",
-        ),
-        Metric(
-            "right answers apart", float(abs(tally.right - tally.right_original)), 0.0, "lower",
-            "the accuracy is the original's to the last sample",
-        ),
-        Metric("classes changed", float(tally.changed), None, "lower", "ties included"),
-        Metric("accuracy", tally.right / samples, None, "higher", "the artifact's"),
-        Metric(
-            "accuracy of the original", tally.right_original / samples, None, "higher",
-            "on the same rows",
-        ),
-    ]  # fmt: skip
-    return numbers
-
-
-def _triples(counts: Counter[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-    return tuple((a, b, n) for (a, b), n in sorted(counts.items()))
