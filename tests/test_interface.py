@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from torch import nn
 
 from lading.errors import RequestError
-from lading.evidence import Port
+from lading.evidence import Port, Task
 from lading.interface import Affine, Labels, Options, Probabilities, Sizes, ZScore, wrap
 from lading.pictures import normalise
 from tests.toys import interface, net, noise, task
@@ -359,3 +359,62 @@ def test_zscore_is_not_baked_where_the_checkpoint_asks_for_something_else() -> N
         interface(Options(bake=("zscore",)), normalisation="")
     assert caught.value.subject == "--bake zscore"
     assert caught.value.found == "normalisation 'none' in the checkpoint"
+
+
+# ---------------------------------------------------------------------------------- several inputs
+class Guided(nn.Module):
+    """Two inputs, one of them whole numbers."""
+
+    def forward(self, x: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        return x * timesteps.reshape(-1, 1, 1, 1)
+
+
+def guided(options: Options) -> Any:
+    x = Port("x", "tensor", "float32", (1, 1, 8, 8), multiples=(1, 1, 4, 4))
+    t = Port("timesteps", "tensor", "int32", (1,), value_range=(0.0, 999.0))
+    out = replace(x, name="prediction")
+    return wrap(Guided(), Task("diffusion", (x, t), (out,)), options)
+
+
+def test_several_inputs_keep_their_ports() -> None:
+    wrapped = guided(Options())
+    assert [port.name for port in wrapped.inputs] == ["x", "timesteps"]
+    x, t = wrapped.example().values()
+    assert (tuple(t.shape), t.dtype) == ((1,), torch.int32)
+    assert torch.equal(wrapped.module(x, t), x * t)
+    many = wrapped.example(batch=3)
+    assert (many["x"].shape[0], many["timesteps"].shape[0]) == (3, 3)
+
+
+def test_a_time_of_real_numbers() -> None:
+    wrapped = guided(Options(timesteps="float32"))
+    assert wrapped.inputs[1].dtype == wrapped.task.inputs[1].dtype == "float32"
+    drawn = [float(wrapped.example(seed=seed)["timesteps"]) for seed in range(5)]
+    assert 0.0 <= min(drawn) < max(drawn) <= 999.0
+
+
+@pytest.mark.parametrize(
+    ("options", "subject"),
+    [
+        (Options(output="labels"), "--output labels"),
+        (Options(classifier=True), "--classifier"),
+        (Options(bake=("zscore",)), "--bake zscore"),
+        (Options(image="rgb"), "--input-image rgb"),
+        (Options(scale=2.0), "--scale"),
+        (Options(bias=(1.0,)), "--bias"),
+        (Options(sizes=Sizes.parse("16x16")), "--shapes"),
+        (Options(dynamic=("size",)), "--dynamic size"),
+    ],
+)
+def test_what_several_inputs_cannot_have(options: Options, subject: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        guided(options)
+    assert caught.value.subject == subject
+    assert caught.value.found == "a diffusion network with the inputs x, timesteps"
+    assert caught.value.remedy == f"leave {subject.split()[0]} out"
+
+
+def test_no_time_no_dtype_of_it() -> None:
+    with pytest.raises(RequestError) as caught:
+        interface(Options(timesteps="float32"))
+    assert caught.value.subject == "--timesteps"

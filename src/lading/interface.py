@@ -224,7 +224,7 @@ def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> t
 def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
     """The network behind the inputs and outputs that `options` ask for.
 
-    A network of several inputs or outputs, and one of diffusion, keeps them as they are.
+    A network of several inputs or outputs keeps them as they are.
 
     Args:
         network: eval mode, weights loaded; takes and gives what `task` says.
@@ -239,7 +239,7 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
     elif options.eta:
         refuse({"--eta": True}, task.kind, [port.name for port in task.inputs])
     one = len(task.inputs) == len(task.outputs) == 1 and len(task.inputs[0].shape) > 1
-    if task.kind == "diffusion" or not one:
+    if not one:
         return _through(network, task, options)
     if options.timesteps:
         refuse({"--timesteps": True}, task.kind, [port.name for port in task.inputs])
@@ -308,8 +308,8 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
 def _through(network: nn.Module, task: Task, options: Options) -> Interface:
     """The network's own inputs and outputs; what they can vary in is a batch and a time's dtype."""
     asked = {
-        f"--output {options.output}": options.output != "logits",
         "--classifier": options.classifier,
+        f"--output {options.output}": options.output != "logits",
         f"--bake {','.join(options.bake)}": bool(options.bake),
         f"--input-image {options.image}": options.image is not None,
         "--scale": options.scale != 1.0,
