@@ -194,6 +194,15 @@ def test_the_ledger_names_what_does_not_fit(make: Any, told: str, linear: Path) 
     assert told in error.found
 
 
+def test_a_half_torso_is_to_be_made_in_full(tmp_path: Path) -> None:
+    path = tmp_path / "linear.pt"
+    torch.save({"weight": torch.ones(2, 4), "bias": torch.zeros(2)}, path)
+    own = from_python(lambda: nn.Linear(4, 2).half(), ["x:float32[1,4]"])
+    assert refused(lambda: pipeline.load(path, model=own)).remedy == (
+        "make the network in float32, without half() or a switch for a half torso"
+    )
+
+
 def test_nothing_is_set_that_only_a_family_knows(linear: Path) -> None:
     own = from_python(lambda: nn.Linear(4, 2), ["x:float32[1,4]"])
     error = refused(lambda: pipeline.load(linear, model=own, given={"heads": "4"}))

@@ -196,7 +196,7 @@ class _Book:
                 f"{self.checkpoint.record.path}: the ledger does not close",
                 found="; ".join(f"{text}: {_named(which)}" for text, which in open_ones),
                 expected="every tensor with one owner of its shape, and every owner with a tensor",
-                remedy=self._remedy(lone or orphans, empty, sick),
+                remedy=self._remedy(lone or orphans, empty, sick, strangers),
             )
 
     def _fits(self, tensor: torch.Tensor, place: torch.Tensor) -> bool:
@@ -224,9 +224,13 @@ class _Book:
             )
         return found
 
-    def _remedy(self, orphans: list[str], empty: list[str], sick: list[str]) -> str:
+    def _remedy(
+        self, orphans: list[str], empty: list[str], sick: list[str], strangers: list[str]
+    ) -> str:
         if sick:
             return "training diverged or the file is damaged: use an earlier checkpoint"
+        if strangers and not orphans and not empty:
+            return "make the network in float32, without half() or a switch for a half torso"
         near = difflib.get_close_matches(empty[0], orphans, n=1, cutoff=0.4) if empty else []
         if near:
             return f"nearest to the empty place {empty[0]} is {near[0]}: compare their names"
