@@ -7,6 +7,7 @@ those whose outputs are the original's to within the least gate of fp32.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -15,7 +16,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -32,8 +33,9 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "enlarged": networks.enlarged,
     "two outputs": networks.two,
 }
+Job = tuple[str, tuple[object, ...]]
 #: Configurations of which right artifacts are made, each in three forms.
-RIGHT = {"segmentation": 14, "texts": 10, "diffusion": 6, "module": 40}
+RIGHT = {"segmentation": 12, "texts": 8, "diffusion": 4, "module": 46}
 MAKERS: dict[str, Callable[[int], Subject]] = {
     "segmentation": networks.segmentation,
     "texts": networks.texts,
@@ -118,40 +120,57 @@ def _alone() -> None:
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the progress bars of a converter
 
 
-def _safely(job: tuple[str, tuple[object, ...]]) -> tuple[str, list[Row]]:
+def _safely(job: Job) -> tuple[Job, list[Row]]:
     name, arguments = job
     work: Callable[..., list[Row]] = {"right": right, "module": by_module, "file": by_edit}[name]
     try:
-        return name, work(*arguments)
-    except Exception as error:
+        return job, work(*arguments)
+    except Exception as error:  # a broken job is a row of the page, and not a good one
         kind = "right" if name == "right" else str(arguments[-1 if name == "file" else 1])
         where = f"{type(error).__name__}: {error}".replace("\n", " ")[:300]
-        return name, [Row(kind, name, str(arguments[0]), "", "broke", where, float("nan"))]
+        how = str(arguments[0]) if name == "right" else name
+        return job, [Row(kind, how, str(arguments[0]), "", "broke", where, float("nan"))]
 
 
-def jobs(part: str = "") -> Iterator[tuple[str, tuple[object, ...]]]:
-    """All the work, the slow first."""
-    if part in ("", "right"):
-        for family, count in RIGHT.items():
-            for seed in range(count):
-                yield "right", (family, seed)
+def jobs(part: str = "") -> Iterator[Job]:
+    """All the work: what many small jobs say first comes first."""
     if part in ("", "wrong"):
         for name in SUBJECTS:
             yield "file", (name,)
-        for kind in wrong.KINDS:
-            for name in SUBJECTS:
+        for name in sorted(SUBJECTS, key=lambda name: name not in QUICK):
+            for kind in wrong.KINDS:
                 forms: tuple[Form, ...] = FORMS if name in QUICK else ("onnx", "fp16")
                 yield "module", (name, kind, forms)
+    if part in ("", "right"):
+        for family, count in reversed(RIGHT.items()):
+            for seed in range(count):
+                yield "right", (family, seed)
 
 
-def run(part: str = "", workers: int = 2) -> list[Row]:
-    """Every artifact, judged."""
+def run(part: str = "", workers: int = 2, kept: Path | None = None) -> list[Row]:
+    """Every artifact, judged.
+
+    Args:
+        part: ``"right"``, ``"wrong"``, or empty for both.
+        workers: processes.
+        kept: a file of what is done already, a job to a line; it is gone on with.
+    """
     rows: list[Row] = []
-    spawn = get_context("spawn")
+    done: set[str] = set()
+    if kept and kept.exists():
+        for line in kept.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            done.add(entry["job"])
+            rows += [Row(**row) for row in entry["rows"]]
+    left = [job for job in jobs(part) if repr(job) not in done]
     os.environ["TQDM_DISABLE"] = "1"
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_alone) as pool:
-        for _, found in pool.map(_safely, jobs(part)):
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_alone) as pool:
+        for job, found in pool.map(_safely, left):
             rows += found
+            if kept:
+                entry = {"job": repr(job), "rows": [asdict(row) for row in found]}
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(entry) + "\n")
             for row in found:
                 good = row.verdict == "pass" if row.kind == "right" else row.verdict == "fail"
                 if not good:
@@ -227,9 +246,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--document", type=Path, metavar="FILE")
     parser.add_argument("--part", default="", choices=("", "right", "wrong"))
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on from here if stopped")
     arguments = parser.parse_args()
     start = time.monotonic()
-    rows = run(arguments.part)
+    rows = run(arguments.part, kept=arguments.keep)
     text = document(rows, time.monotonic() - start)
     if arguments.document:
         arguments.document.write_text(text, encoding="utf-8")

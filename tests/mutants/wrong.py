@@ -351,7 +351,12 @@ def scaled(network: Any) -> nn.Module | None:
 
 @kind("fp16 overflow at one op")
 def overflow(network: Any) -> nn.Module | None:
-    """Right in fp32: what was scaled up is scaled down again. A value beyond 65504 between."""
-    one = of(network, *CONVS)[0]
-    one.register_forward_hook(lambda m, i, out: (out * 4e4 + 7e4 - 7e4) / 4e4)
+    """Nothing is added in fp32, to the bit; in fp16 a value of 131072 lies between."""
+
+    def through(module: Any, inputs: Any, out: torch.Tensor) -> torch.Tensor:
+        part = torch.tanh(out)
+        large = torch.relu(part * 131_072.0)
+        return out + (large / 131_072.0 - torch.relu(part))
+
+    of(network, *CONVS)[0].register_forward_hook(through)
     return network  # type: ignore[no-any-return]
