@@ -30,6 +30,7 @@ from lading.evidence import (
     Picture,
     Port,
     Provenance,
+    Reading,
     Recognition,
     Route,
     Task,
@@ -40,7 +41,16 @@ from lading.interface import Interface, Options, wrap
 from lading.notices import Notices
 from lading.own_module import OwnModule
 from lading.target import Settings, artifact_target, noted, target
-from lading.verification import between, dataset, divergence, hazards, probes, provenance, verdict
+from lading.verification import (
+    between,
+    dataset,
+    divergence,
+    hazards,
+    probes,
+    provenance,
+    readings,
+    verdict,
+)
 from lading.version import __version__
 from lading.voyage import Carried, Original, Progress, Voyage, compared
 
@@ -216,6 +226,17 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
                 for one in carried
                 for danger in hazards.find(folder / one.artifact.path, one.artifact)
             ),
+            read=tuple(
+                reading
+                for one in carried
+                for reading in readings.read(
+                    folder / one.artifact.path,
+                    one.artifact,
+                    original.drawn,
+                    original.outputs,
+                    original.steady(one.artifact.precision),
+                )
+            ),
             pictures=figures.segmentation(
                 original, [(one.artifact, folder / one.artifact.path) for one in carried]
             ),
@@ -292,6 +313,9 @@ def verify(
         sources=(source,),
         walks=divergence.explain(record, artifact, interface, original.drawn, comparisons),
         dangers=hazards.find(artifact, record),
+        read=readings.read(
+            artifact, record, original.drawn, original.outputs, original.steady(record.precision)
+        ),
         pictures=figures.segmentation(original, [(record, artifact)]),
         request={"artifact": str(artifact), "against": str(against)},
         notices=notices,
@@ -350,6 +374,7 @@ def _bill(
     sources: tuple[Provenance, ...] = (),
     walks: tuple[Walk, ...] = (),
     dangers: tuple[Hazard, ...] = (),
+    read: tuple[Reading, ...] = (),
     pictures: tuple[Picture, ...] = (),
     request: Mapping[str, Any],
     notices: Sequence[str],
@@ -378,6 +403,7 @@ def _bill(
         provenance=sources,
         walks=walks,
         hazards=dangers,
+        readings=read,
         pictures=pictures,
     )
 

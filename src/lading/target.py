@@ -39,6 +39,8 @@ class Settings:
         license: see `author`.
         description: see `author`.
         facts: further metadata, by key: checkpoint digest, lading's version, labels, ports.
+        auto: where fp16 misses its gates, look for the fewest operations that must stay in fp32.
+        wide: names of operations of an fp16 program that stay in fp32, as the converter has them.
     """
 
     precision: Precision = "fp16"
@@ -48,6 +50,8 @@ class Settings:
     license: str = ""
     description: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    auto: bool = False
+    wide: tuple[str, ...] = ()
 
 
 class Target(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from lading import storage
@@ -16,10 +17,10 @@ from lading.evidence import ArtifactRecord, Comparison, Provenance, RepairRecord
 from lading.interface import Interface
 from lading.notices import Notices, gathered
 from lading.repair import repaired
-from lading.runtime import runtimes_for
+from lading.runtime import Session, runtime, runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target
-from lading.verification import compare, hazards, lifted, noise, probes, steadiness, verdict
+from lading.verification import compare, hazards, lifted, mixed, noise, probes, steadiness, verdict
 from lading.verification.origins import Origins
 
 #: Told when a stage begins: its name, and what it works on.
@@ -134,7 +135,50 @@ class Voyage:
             graph, repairs = self.graphs[route, axes]
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
             artifact = kind.convert(graph, self.settings, path)
-        return artifact, tuple(compared(artifact, path, self.original, self.progress)), repairs
+            comparisons = tuple(compared(artifact, path, self.original, self.progress))
+            if self.settings.auto and kind.name == "coreml":
+                artifact, comparisons = self._widened(graph, kind, artifact, path, comparisons)
+        return artifact, comparisons, repairs
+
+    def _widened(
+        self,
+        graph: Captured,
+        kind: Target,
+        artifact: ArtifactRecord,
+        path: Path,
+        comparisons: tuple[Comparison, ...],
+    ) -> tuple[ArtifactRecord, tuple[Comparison, ...]]:
+        """The program with the fewest operations in fp32 that passes; itself where it does, or
+        where no such set helps."""
+        told: list[str] = []
+        kept: tuple[str, ...] = ()
+        while verdict.overall(comparisons) == "fail" and artifact.precision == "fp16":
+            self.progress("search", "what must stay in fp32")
+            found = mixed.search(path, partial(self._meets, artifact))
+            told += found.trials
+            if not found.kept or set(found.kept) <= set(kept):
+                break
+            kept = tuple(dict.fromkeys((*kept, *found.kept)))
+            storage.remove(path)
+            artifact = kind.convert(graph, replace(self.settings, wide=kept), path)
+            comparisons = tuple(compared(artifact, path, self.original, self.progress))
+        if told:
+            details = {**artifact.details, "search": "; ".join(told)}
+            artifact = replace(artifact, details=details)
+        return artifact, comparisons
+
+    def _meets(self, artifact: ArtifactRecord, session: Session) -> bool:
+        """Whether a session of the program meets its gates."""
+        one = compare.compare(
+            artifact,
+            runtime("mil"),
+            session,
+            self.original.drawn,
+            self.original.outputs,
+            self.original.interface.task,
+            self.original.steady(artifact.precision),
+        )
+        return one.verdict == "pass"
 
     def _captured(self, route: Route, axes: Axes) -> _Graph:
         """The graph of the repaired module, filed under the untouched one."""
@@ -169,26 +213,24 @@ def compared(
 ) -> Iterator[Comparison]:
     """One comparison per runtime of the artifact's format, those that are absent included."""
     random = hazards.chance(path)
-    for runtime in runtimes_for(artifact.format):
-        absent = runtime.unavailable()
+    for one in runtimes_for(artifact.format):
+        absent = one.unavailable()
         if random:
-            yield compare.failed(artifact, runtime, 0, random)
+            yield compare.failed(artifact, one, 0, random)
             continue
         if absent:
-            yield compare.not_run(artifact, runtime, absent)
+            yield compare.not_run(artifact, one, absent)
             continue
-        progress("compare", f"{artifact.format} in {runtime.title}")
+        progress("compare", f"{artifact.format} in {one.title}")
         yield compare.compare(
             artifact,
-            runtime,
-            runtime.load(path),
+            one,
+            one.load(path),
             original.drawn,
             original.outputs,
             original.interface.task,
-            original.steady(runtime.precision or artifact.precision),
+            original.steady(one.precision or artifact.precision),
             # on a Mac the system decides how it sums
-            None if runtime.name.startswith("coreml") else original.floors(),
-            original.graph(path)
-            if runtime.name == "mil" and artifact.precision == "fp16"
-            else None,
+            None if one.name.startswith("coreml") else original.floors(),
+            original.graph(path) if one.name == "mil" and artifact.precision == "fp16" else None,
         )

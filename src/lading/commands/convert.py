@@ -120,7 +120,12 @@ def _part(arguments: argparse.Namespace) -> Literal["network", "ddpm", "ddim"]:
 
 def _file_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the files")
-    group.add_argument("--precision", default="fp16", choices=("fp16", "fp32"), help="of Core ML")
+    group.add_argument(
+        "--precision",
+        default="fp16",
+        choices=("fp16", "fp32", "auto"),
+        help="of Core ML; auto: fp16, with fp32 where it must be",
+    )
     system = group.add_mutually_exclusive_group()
     system.add_argument("--ios", metavar="N", help="15-18; default 16")
     system.add_argument("--macos", metavar="N", help="12-15")
@@ -171,7 +176,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         )
     system = f"macOS{arguments.macos}" if arguments.macos else f"iOS{arguments.ios or 16}"
     return Settings(
-        precision=arguments.precision,
+        precision="fp16" if arguments.precision == "auto" else arguments.precision,
+        auto=arguments.precision == "auto",
         deployment=deployment(system),
         opset=arguments.opset,
         author=arguments.author,

@@ -59,7 +59,7 @@ class CoreML:
                     ],
                     classifier_config=apple.classes(interface),
                     minimum_deployment_target=getattr(ct.target, deployment),
-                    compute_precision=precision.compute(settings.precision),
+                    compute_precision=precision.compute(settings.precision, settings.wide),
                     pass_pipeline=passes.pipeline(),
                     skip_model_load=True,
                 )
@@ -88,6 +88,7 @@ class CoreML:
             details={
                 "deployment": settings.deployment,
                 "converter": f"coremltools {ct.__version__}",
+                **({"fp32 operations": ", ".join(settings.wide)} if settings.wide else {}),
             },
         )
 

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from lading.target import Precision
@@ -26,24 +27,25 @@ _ARITHMETIC = {
 }
 
 
-def compute(precision: Precision) -> Any:
-    """`precision` as `coremltools.convert` takes it."""
+def compute(precision: Precision, wide: Collection[str] = ()) -> Any:
+    """`precision` as `coremltools.convert` takes it; operations named in `wide` keep fp32 too."""
     import coremltools as ct
 
     if precision == "fp32":
         return ct.precision.FLOAT32
-    stays = _Exempt()
+    stays = _Exempt(wide)
     return ct.transform.FP16ComputePrecision(op_selector=lambda op: not stays(op))
 
 
 class _Exempt:
     """Whether an operation stays in fp32. One for each conversion."""
 
-    def __init__(self) -> None:
+    def __init__(self, wide: Collection[str] = ()) -> None:
+        self.wide = frozenset(wide)
         self.angles: dict[int, frozenset[str]] = {}
 
     def __call__(self, op: Any) -> bool:
-        if module_of(op).startswith(_WIDE):
+        if op.name in self.wide or module_of(op).startswith(_WIDE):
             return True
         block = op.enclosing_block
         if id(block) not in self.angles:  # first asked before anything in the block is changed
