@@ -13,6 +13,7 @@ from torch import nn
 
 from lading.evidence import Route
 from lading.targets.coreml import forms
+from tests.strangers import Attention
 from tests.targets.coreml.forms_in_use import answer, carried, operations, relative
 
 #: fp32 sums in another order over at most a few thousand values
@@ -128,3 +129,15 @@ def test_the_registry_is_left_as_it_was() -> None:
     with forms.in_force():
         assert _TORCH_OPS_REGISTRY.get_func("group_norm") is forms.group_norm
     assert _TORCH_OPS_REGISTRY.get_func("group_norm") is before
+
+
+def test_attention_is_two_products_and_a_softmax(tmp_path: Path) -> None:
+    module = Attention(8, 2).eval()
+    x = values((1, 8, 4, 4), seed=7)
+    model = carried(module, (x,), tmp_path / "a.mlpackage", route="trace")
+    counts = operations(model)
+    assert (counts["matmul"], counts["softmax"], counts["split"]) == (2, 1, 1)
+    assert counts["mul"] == 2  # each half of the scores carries its own scale, before they meet
+    assert counts.total() - counts["const"] <= 20
+    with torch.no_grad():
+        assert relative(answer(model, x), module(x)) < FP32
