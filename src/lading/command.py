@@ -71,7 +71,7 @@ def settle_option(parser: argparse.ArgumentParser) -> None:
     """``--settle-with``: pictures on which to measure what nothing says."""
     parser.add_argument(
         "--settle-with", type=Path, metavar="DIR",
-        help="of a diffusion network: pictures to find out what its file does not say",
+        help="pictures that settle what its file leaves open",
     )  # fmt: skip
 
 

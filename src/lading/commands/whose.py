@@ -44,7 +44,7 @@ COMMAND = Command(
     "which of several checkpoints an artifact was made from",
     (
         "lading whose Model.mlpackage checkpoint_best.pth",
-        "lading whose Model.onnx fold_0/checkpoint_final.pth fold_1/checkpoint_final.pth",
+        "lading whose Model.onnx fold_0.pth fold_1.pth",
     ),
     arguments,
     run,
