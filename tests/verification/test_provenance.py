@@ -25,10 +25,11 @@ def checkpoint(tensors: Mapping[str, torch.Tensor], name: str = "w.pth") -> Chec
 
 
 def artifact(folder: Path, arrays: Mapping[str, Any]) -> Path:
-    """An ONNX file that holds these arrays and computes nothing."""
+    """An ONNX file that reads these arrays and does nothing with them."""
     stored = [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in arrays.items()]
+    nodes = [helper.make_node("Identity", [name], [f"{name}_read"]) for name in arrays]
     path = folder / "net.onnx"
-    onnx.save(helper.make_model(helper.make_graph([], "g", [], [], stored)), str(path))
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", [], [], stored)), str(path))
     return path
 
 
@@ -150,6 +151,15 @@ def test_a_tensor_that_no_constant_carries_counts_where_it_is_needed(tmp_path: P
     assert trace(path, checkpoint(WEIGHTS), ("a.weight", "b.weight")).finding == MADE
     unasked = trace(path, checkpoint(WEIGHTS))
     assert (unasked.finding, unasked.missing) == (MADE, ("a.bias",))
+
+
+def test_what_nothing_reads_carries_nothing(tmp_path: Path) -> None:
+    path = artifact(tmp_path, WEIGHTS)
+    model = onnx.load(str(path))
+    del model.graph.node[1]
+    onnx.save(model, str(path))
+    found = trace(path, checkpoint(WEIGHTS), WEIGHTS)
+    assert (found.finding, found.missing) == (OTHER, ("a.bias",))
 
 
 def test_other_weights_and_another_network(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def _mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
         if got[port.name].shape != expected[port.name].shape:
             shapes = f"{list(got[port.name].shape)}, not {list(expected[port.name].shape)}"
             return f"output {port.name!r} has shape {shapes}"
+        if not got[port.name].size:
+            return f"output {port.name!r} is empty: there is nothing to compare"
         if got[port.name].dtype != np.dtype(port.dtype):
             return f"output {port.name!r} is {got[port.name].dtype}, not {port.dtype}"
     extra = set(got) - {port.name for port in ports}

@@ -86,8 +86,11 @@ def _of_onnx(path: Path) -> Iterator[Held]:
         if node.op_type == "DequantizeLinear" and all(n in arrays for n in node.input if n):
             yield _dequantized(node, arrays)
             inside.update(node.input)
+    whole = {value.name for value in graph.output}
+    nested = any(one.HasField("g") or one.graphs for node in graph.node for one in node.attribute)
     for name, array in arrays.items():
-        if name not in inside:
+        # an initialiser that nothing reads carries nothing, whatever lies in it
+        if name not in inside and (name in readers or name in whole or nested):
             kinds = {node.op_type for node in readers.get(name, ())}
             yield Held(name, array, str(array.dtype), kinds.pop() if len(kinds) == 1 else "")
 
