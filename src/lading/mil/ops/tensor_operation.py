@@ -75,8 +75,11 @@ def flatten2d(x: Tensor, axis: int = 1) -> Tensor:
 
 
 def range_1d(end: Tensor, start: Tensor, step: Tensor) -> Tensor:
-    """start, start + step, ... up to `end`, which is left out."""
-    return torch.arange(start.item(), end.item(), step.item(), dtype=start.dtype)
+    """start, start + step, ... up to `end`, which is left out; nothing where `step` leads away."""
+    first, last, by = start.item(), end.item(), step.item()
+    if (last - first) * by < 0:
+        return start.new_empty(0)
+    return torch.arange(first, last, by, dtype=start.dtype)
 
 
 def band_part(x: Tensor, lower: int = -1, upper: int = -1) -> Tensor:
