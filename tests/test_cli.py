@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tarfile
@@ -21,8 +20,6 @@ from PIL import Image
 
 from lading import cli
 from lading.errors import RequestError
-
-COMMANDS = ("inspect", "convert", "verify", "run", "demo", "doctor")
 
 
 @pytest.fixture(scope="module")
@@ -99,23 +96,6 @@ def test_doctor_says_what_this_computer_cannot(capsys: pytest.CaptureFixture[str
     states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)}
     assert states["lading.mil (declared precision)"] == "ok"
     assert states["Core ML (this Mac)"] == ("ok" if sys.platform == "darwin" else "absent")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_fits_a_screen_and_its_examples_parse(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main([command, "--help"])
-    assert ended.value.code == 0
-    text = capsys.readouterr().out
-    assert len(text.splitlines()) <= 60
-    examples = [line.strip() for line in text.split("examples:\n")[1].splitlines() if line.strip()]
-    assert len(examples) == 2
-    for example in examples:
-        program, *arguments = shlex.split(example)
-        assert program == "lading"
-        assert cli.parser().parse_args(arguments)
 
 
 # ------------------------------------------------------------------------------------------- run
