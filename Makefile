@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check conformance bench phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test full-size check conformance conformance-backward bench mutants phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -49,8 +49,14 @@ check: $(READY)  ## lint, format, types, and the way of the imports
 conformance: $(READY) ## lading.mil against coremltools' own operation suite: docs/conformance.md
 	$(BIN)/python -m tests.conformance --document docs/conformance.md
 
+conformance-backward: $(READY) ## the same at every opset: twice as many cases
+	$(BIN)/python -m tests.conformance --backward --document docs/conformance.md
+
 bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
 	$(BIN)/python -m tests.bench
+
+mutants: $(READY) ## wrong artifacts before the verifier, and right ones: docs/mutants.md
+	$(BIN)/python -m tests.mutants --document docs/mutants.md
 
 phantoms: $(READY) ## train the demo's checkpoint again (minutes)
 	$(BIN)/python -m recipes.camus_segmentation.train --out build/camus_segmentation.pth

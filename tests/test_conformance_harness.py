@@ -184,6 +184,18 @@ def test_the_figures_add_up(exhibits: dict[str, dict[str, Any]]) -> None:
     assert "rdar://1" in page
 
 
+def test_each_run_writes_its_own_part_of_the_page(exhibits: dict[str, dict[str, Any]]) -> None:
+    summary = report.summarise(exhibits.values())
+    first = report.page("old words", summary, backward=False)
+    assert "old words" not in first
+    assert report.BACKWARD not in first
+    both = report.page(first, summary, backward=True)
+    assert both.startswith(first.rstrip())
+    assert both.count("test_two_percent_off") == 2 * first.count("test_two_percent_off")
+    assert report.page(both, summary, backward=False) == both
+    assert report.page(both, summary, backward=True) == both
+
+
 def test_a_sample_is_stratified_and_the_same_everywhere() -> None:
     ids = [f"a.py::Few::test[{n}]" for n in range(3)] + [
         f"b.py::Many::test_{kind}[{n}]" for kind in "xy" for n in range(500)

@@ -107,7 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(report.headline(summary))
     print(f"{(time.monotonic() - began) / 60:.1f} minutes, {options.workers} processes")
     if options.document:
-        options.document.write_text(report.markdown(summary, backward=options.backward))
+        before = options.document.read_text() if options.document.exists() else ""
+        options.document.write_text(report.page(before, summary, backward=options.backward))
     return code or int(not summary.total.reached)
 
 

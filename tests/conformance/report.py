@@ -82,9 +82,8 @@ def headline(summary: Summary) -> str:
     )
 
 
-def markdown(summary: Summary, backward: bool = False) -> str:
-    """The page `docs/conformance.md`."""
-    opsets = "every opset from its minimum on" if backward else "the minimum opset of each test"
+def markdown(summary: Summary) -> str:
+    """The page `docs/conformance.md`, but for the run at every opset."""
     lines = [
         "# Conformance of lading.mil",
         "",
@@ -93,7 +92,8 @@ def markdown(summary: Summary, backward: bool = False) -> str:
         f"coremltools {version('coremltools')} brings a test suite of its ML Program operations,",
         "`coremltools/converters/mil/mil/ops/tests`. On a Mac it compares Core ML with NumPy,",
         "torch and hand-written values; anywhere else it builds the models and compares nothing.",
-        f"Here `lading.mil` answers in Core ML's place, at {opsets}, float16 and float32.",
+        "Here `lading.mil` answers in Core ML's place, at the minimum opset of each test, in",
+        "float16 and float32.",
         "",
         f"**{headline(summary)}.** {summary.outputs:,} outputs went through the suite's own",
         "comparison.",
@@ -135,8 +135,38 @@ def markdown(summary: Summary, backward: bool = False) -> str:
         lines += [f"{tests.total():,} cases ({share:.2f} %): {reason}", ""]
         lines += [f"- `{test}`: {count:,}" for test, count in sorted(tests.items())]
         lines += [""]
-    if summary.failures:
-        lines += ["## Failures", ""]
-        lines += [f"- `{' '.join(one.split())[:400]}`" for one in summary.failures]
-        lines += [""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_failures(summary)])
+
+
+def _failures(summary: Summary) -> list[str]:
+    if not summary.failures:
+        return []
+    return [
+        "## Failures",
+        "",
+        *(f"- `{' '.join(one.split())[:400]}`" for one in summary.failures),
+        "",
+    ]
+
+
+#: Where on the page the figures of the other run begin: each run keeps what the other wrote.
+BACKWARD = "## Every opset from its minimum on"
+
+
+def backward_section(summary: Summary) -> str:
+    """The part of the page for the run at every opset: totals, and what is excluded and why."""
+    lines = [BACKWARD, "", "Written by `make conformance-backward`.", ""]
+    lines += [f"**{headline(summary)}.** {summary.outputs:,} outputs compared;"]
+    lines += [f"{summary.widened:,} cases need the float32 reading.", ""]
+    for reason, tests in sorted(summary.excluded.items()):
+        share = 100 * tests.total() / max(summary.total.collected, 1)
+        lines += [f"- {tests.total():,} cases ({share:.2f} %): {reason}"]
+    return "\n".join([*lines, "", *_failures(summary)])
+
+
+def page(before: str, summary: Summary, *, backward: bool) -> str:
+    """The page, with the part that this run answers for written anew."""
+    front, mark, back = before.partition(BACKWARD)
+    if backward:
+        return f"{front.rstrip()}\n\n{backward_section(summary)}"
+    return f"{markdown(summary).rstrip()}\n" + (f"\n{mark}{back}" if mark else "")
