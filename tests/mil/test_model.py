@@ -414,6 +414,14 @@ def test_a_missing_or_foreign_file(tmp_path: Path) -> None:
         lading.mil.load(tmp_path / "empty.mlpackage")
 
 
+def test_a_single_file_with_a_program(converted: Callable[..., Model], tmp_path: Path) -> None:
+    converted(nn.Hardtanh(-1.0, 2.0), torch.zeros(3))  # no weights, so no file of weights
+    inner = next(tmp_path.rglob("model.mlmodel"))
+    single = shutil.copy(inner, tmp_path / "single.mlmodel")
+    got = lading.mil.load(single).predict({"x0": np.array([-5.0, 1.0, 5.0])})
+    assert got["y"].tolist() == [-1, 1, 2]
+
+
 def test_a_manifest_that_leaves_the_package(package: Path, tmp_path: Path) -> None:
     manifest = package / "Manifest.json"
     text = manifest.read_text().replace("com.apple.CoreML/model.mlmodel", "../../../etc/hosts")
