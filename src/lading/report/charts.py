@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from lading.evidence import Station, Walk
 
 WIDTH, HEIGHT = 960, 380
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 24, 96
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 24, 84
 #: fp16's largest number and its smallest normal one (IEEE 754 binary16).
 FP16_MAX, FP16_NORMAL = 65504.0, 2.0**-14
-#: Errors and magnitudes below are drawn at the floor: no dtype of these files resolves them.
-FLOOR = 1e-9
+#: Errors and magnitudes beyond are drawn there: no dtype of these files resolves them.
+FLOOR, CEILING = 1e-9, 1e30
 #: More points than these are drawn as a line alone.
 DOTS = 400
 BANDS = 26
+#: Narrower bands have no label: it would lie on its neighbour's.
+LABELLED = 24
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,18 @@ def _bands(modules: Sequence[str]) -> tuple[Band, ...]:
         Band(
             round(_x(first, len(modules)) - half, 1),
             round(_x(last, len(modules)) + half, 1),
-            name if len(name) <= 18 else f"…{name[-17:]}",
+            _fitting(name, (last - first + 1) * 2 * half),
             name,
         )
         for name, first, last in best
     )
+
+
+def _fitting(name: str, width: float) -> str:
+    """A band's label: its end where it is long, nothing where the band is narrow."""
+    if width < LABELLED:
+        return ""
+    return name if len(name) <= 15 else f"…{name[-14:]}"
 
 
 def _x(index: int, count: int) -> float:
@@ -216,9 +225,9 @@ def _y(value: float, low: int, high: int) -> float:
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
-    positive = [max(value, FLOOR) for value in values if value > 0] or [FLOOR, 1.0]
+    positive = [min(max(value, FLOOR), CEILING) for value in values if value > 0] or [FLOOR, 1.0]
     low = math.floor(math.log10(min(positive)))
-    high = math.ceil(math.log10(min(max(positive), 1e30)))
+    high = math.ceil(math.log10(max(positive)))
     return (low, high) if high > low else (low, low + 1)
 
 

@@ -210,8 +210,7 @@ def sentence(bill: Bill) -> str:
         if reasons:
             return f"What was made does not give what the original gives. {told}."
         strange = [one for one in bill.provenance if one.finding != MADE]
-        told = "; ".join(f"{PurePath(one.artifact).name}: {one.finding}. {one.told}"
-                         for one in strange)  # fmt: skip
+        told = "; ".join(f"{PurePath(one.artifact).name}: {one.finding}." for one in strange)
         return f"What was made carries other weights than the checkpoint's. {told}"
     reason = next((c.reason for c in bill.comparisons if c.reason), "nothing was compared")
     return f"{names} could not be compared with the original, so nothing is proved: {reason}."
@@ -266,7 +265,7 @@ def _numbers(bill: Bill) -> tuple[Fact, ...]:
             f"{sum(one.verdict == 'pass' for one in ran)} of {len(ran)}",
             f"{max((one.probes for one in ran), default=0)} probes each; "
             f"{len(bill.comparisons) - len(ran)} not run",
-            {"pass": "good", "fail": "bad"}.get(bill.verdict, "open"),
+            _state(ran),
         )
     )
     explained = summary.names - summary.unexplained
@@ -285,6 +284,12 @@ def _numbers(bill: Bill) -> tuple[Fact, ...]:
             note += f"; {FORMATS.get(other.format, other.format)} {megabytes(other.bytes)}"
         numbers.append(Fact("On disk", megabytes(sizes[0]), note))
     return tuple(numbers)
+
+
+def _state(ran: Sequence[Comparison]) -> str:
+    if not ran:
+        return "open"
+    return "good" if all(one.verdict == "pass" for one in ran) else "bad"
 
 
 def _two(comparisons: tuple[Comparison, ...]) -> list[Fact]:
