@@ -257,6 +257,7 @@ def test_it_is_carried_from_the_command_line(
     assert {"autograd functions", "host-side guards", "idle casts"} <= repairs
     (package,) = out.glob("*.mlpackage")
     verify = ["verify", str(package), "--against", str(checkpoint), *options]
+    verify += ["-o", str(tmp_path / "verified")]
     assert cli.main(verify) == 0
     capsys.readouterr()
     inspect = ["inspect", str(checkpoint), *options[:-1], "--json"]
