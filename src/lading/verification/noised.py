@@ -86,7 +86,8 @@ def noised(picture: Array, way: float, generator: np.random.Generator) -> Array:
     """√a · picture + √(1 - a) · noise, with a = cos² of the way from 0 to 1."""
     angle = way * np.pi / 2
     noise = generator.standard_normal(picture.shape)
-    return (np.cos(angle) * picture + np.sin(angle) * noise).astype(np.float32)
+    mixed = np.cos(angle) * picture + np.sin(angle) * noise
+    return np.asarray(mixed, dtype=np.float32)
 
 
 def of_file(path: Path, port: Port) -> Array:
