@@ -182,9 +182,10 @@ def _measure(
             flat_g = _flat([metrics.labels_of(g, port.class_axis) for g in got])
     else:
         flat_w, flat_g = _flat(wanted), _flat(got)
+    tied = _tied(wanted, port, task, gates) if port.meaning != "labels" else 0.0
     numbers.append(
-        Metric(label + "label_agreement", metrics.agreement(flat_w, flat_g), gates.agreement,
-               "higher", gates.agreement_reason)
+        Metric(label + "label_agreement", metrics.agreement(flat_w, flat_g),
+               min(gates.agreement, 1.0 - tied), "higher", gates.agreement_reason)
     )  # fmt: skip
     if task.activation != "sigmoid" or port.meaning == "labels":
         for index, name in enumerate(task.labels):
@@ -196,6 +197,27 @@ def _measure(
             text = f"overlap of {name} with the reference's; rounding moves borders only"
             numbers.append(Metric(f"{label}dice {name}", overlap, gate, "higher", text))
     return numbers
+
+
+def _tied(wanted: Sequence[Array], port: Port, task: Task, gates: Gates) -> float:
+    """Share of positions where the original's two best classes lie as near to each other as an
+    error that the PSNR gate allows can move them: either may win there."""
+    near = total = 0
+    for scores in wanted:
+        wide = scores.astype(np.float64)
+        reach = 2.0 * float(np.abs(wide).max()) * 10.0 ** (-gates.psnr / 20.0)
+        if task.activation == "sigmoid":
+            cut = 0.5 if port.meaning == "probabilities" else 0.0
+            margin: Array = 2.0 * np.abs(wide - cut)
+        elif wide.shape[port.class_axis or 0] < 2:
+            continue
+        else:
+            best = np.sort(wide, axis=port.class_axis)
+            axis = port.class_axis or 0
+            margin = np.asarray(best.take(-1, axis=axis) - best.take(-2, axis=axis))
+        near += int((margin <= reach).sum())
+        total += margin.size
+    return near / total if total else 0.0
 
 
 def _ratio(
