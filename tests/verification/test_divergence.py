@@ -11,7 +11,6 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from lading import cli
 from lading.capture import capture
 from lading.evidence import Station
 from lading.target import Settings
@@ -143,26 +142,3 @@ def test_a_value_without_counterpart_that_leads_nowhere_good_is_named() -> None:
     assert lost.name == "b"
     good = [station, Station("c", "Add", "", "", "value", 0.0, 0.0, 1.0)]
     assert divergence._lost(good, chain) is None
-
-
-# ------------------------------------------------------------------------------------- compare
-def test_compare_two_artifacts_and_look_at_a_value(
-    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["compare", str(files["onnx"]), str(files["fp16"]), "--quiet"]) == 0
-    wrong = edited(files["onnx"], tmp_path, slope)
-    assert cli.main(["compare", str(files["fp32"]), str(wrong), "--stop-at", "conv2d"]) == 1
-    shown = capsys.readouterr().out
-    assert shown.startswith("FAIL")
-    assert "relative L2" in shown
-    assert shown.count("×") >= 2
-
-
-def test_compare_says_when_there_is_nothing_to_compare(
-    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    pair = [str(files["onnx"]), str(files["fp32"])]
-    assert cli.main(["compare", *pair, "--stop-at", "nowhere"]) == 2
-    assert "no value of that name on either side" in capsys.readouterr().err
-    assert cli.main(["compare", "a.pth", "b.pth"]) == 2
-    assert "two checkpoints" in capsys.readouterr().err

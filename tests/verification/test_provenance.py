@@ -13,7 +13,6 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
-from lading import cli
 from lading.checkpoint import Checkpoint
 from lading.evidence import CheckpointRecord, Constant, Provenance
 from lading.verification.folding import generated
@@ -229,18 +228,3 @@ def test_a_neural_network_file_by_its_protobuf(tmp_path: Path) -> None:
     layer.innerProduct.weights.floatValue[3] *= 1.01
     path.write_bytes(spec.SerializeToString())
     assert trace(path, checkpoint(WEIGHTS), needed).finding == OTHER
-
-
-def test_whose_names_one_or_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = artifact(tmp_path, WEIGHTS)
-    others = {name: torch.randn_like(tensor) for name, tensor in WEIGHTS.items()}
-    mine, theirs = tmp_path / "mine.pth", tmp_path / "theirs.pth"
-    torch.save(WEIGHTS, mine)
-    torch.save(others, theirs)
-    assert cli.main(["whose", str(path), str(theirs), str(mine)]) == 0
-    assert f"was made from {mine}" in capsys.readouterr().out.replace("\n", "")
-    assert cli.main(["whose", str(path), str(theirs)]) == 1
-    assert "made from none of these" in " ".join(capsys.readouterr().out.split())
-    assert cli.main(["whose", str(path), str(mine), "--json"]) == 0
-    assert '"made_from"' in capsys.readouterr().out
-    assert cli.main(["whose", str(tmp_path / "none.onnx"), str(mine)]) == 2
