@@ -116,7 +116,8 @@ def diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(contents, folder / "diffusion.pt")
     words = ["convert", str(folder / "diffusion.pt"), "-o", str(folder / "out"), "--name", "Model"]
     assert cli.main([*words, "--to", "coreml", "--precision", "fp32", "--quiet"]) == 0
-    shutil.copy(folder / "diffusion.pt", folder / "out")
+    for name in ("diffusion.pt", "unet.pt"):
+        shutil.copy(folder / "diffusion.pt", folder / "out" / name)
     return folder / "out"
 
 
@@ -145,7 +146,8 @@ def folder_of(one: Any) -> Callable[[Path], None]:
 
 MADE: dict[str, Callable[[Path], None]] = {
     "echo.png": picture,
-    "known.png": mask,
+    "a.png": picture,
+    "b.png": mask,
     "x.npy": lambda path: np.save(path, np.zeros((1, 1, 32, 32), dtype=np.float32)),
     "lading.json": bill(bills.full),
     "before": folder_of(bills.full),

@@ -182,7 +182,7 @@ COMMAND = Command(
     (
         "lading sample diffusion.pt --steps 25 --seed 7 -o samples",
         "lading sample Model.mlpackage --steps 25 --against diffusion.pt",
-        "lading sample diffusion.pt --sampler repaint --image echo.png --mask known.png",
+        "lading sample unet.pt --sampler repaint --image a.png --mask b.png --steps 25",
     ),
     arguments,
     run,
