@@ -235,6 +235,7 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
                     original.drawn,
                     original.outputs,
                     original.steady(one.artifact.precision),
+                    one.comparisons,
                 )
             ),
             pictures=figures.segmentation(
@@ -314,7 +315,12 @@ def verify(
         walks=divergence.explain(record, artifact, interface, original.drawn, comparisons),
         dangers=hazards.find(artifact, record),
         read=readings.read(
-            artifact, record, original.drawn, original.outputs, original.steady(record.precision)
+            artifact,
+            record,
+            original.drawn,
+            original.outputs,
+            original.steady(record.precision),
+            comparisons,
         ),
         pictures=figures.segmentation(original, [(record, artifact)]),
         request={"artifact": str(artifact), "against": str(against)},

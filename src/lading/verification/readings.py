@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 
 from lading import mil
-from lading.evidence import ArtifactRecord, Metric, Reading
+from lading.evidence import ArtifactRecord, Comparison, Metric, Reading
 from lading.mil.precision import Precision
 from lading.runtime import Array, as_numpy, as_picture
 from lading.verification import metrics
@@ -34,6 +34,7 @@ def read(
     drawn: Sequence[Probe],
     expected: Sequence[Mapping[str, Array]],
     steady: Sequence[bool] | None = None,
+    comparisons: Sequence[Comparison] = (),
 ) -> tuple[Reading, ...]:
     """The readings of an fp16 ML Program at its worst steady probe; nothing of other artifacts.
 
@@ -43,6 +44,7 @@ def read(
         drawn: probes.
         expected: the original's outputs, one mapping per probe.
         steady: per probe, whether the original is steady there.
+        comparisons: of this artifact, which know the worst probe; else the first steady one.
 
     Raises:
         LadingError: the artifact cannot be run.
@@ -74,15 +76,7 @@ def read(
 
     ports = [p.name for p in record.outputs if p.dtype.startswith("float")]
 
-    def worst(outputs: Mapping[str, Array], place: int) -> float:
-        ratios = [
-            metrics.psnr(expected[place][n], outputs[n])
-            for n in ports
-            if n in outputs and outputs[n].shape == expected[place][n].shape
-        ]
-        return min((r if r == r else -np.inf for r in ratios), default=np.inf)
-
-    place = min(chosen, key=lambda one: worst(run(one, "declared"), one))
+    place = next((one for one in chosen if drawn[one].name in _worst(comparisons)), chosen[0])
     found = []
     for name in ORDER:
         if name == "half-accumulate" and weights > LONGEST:
@@ -106,6 +100,16 @@ def read(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _worst(comparisons: Sequence[Comparison]) -> set[str]:
+    """Where `lading.mil` came out worst as the program rounds."""
+    return {
+        metric.worst_probe
+        for one in comparisons
+        for metric in one.metrics
+        if one.runtime == "mil" and metric.name.endswith("psnr") and "graph" not in metric.name
+    }
 
 
 def _reason(name: Precision) -> str:
