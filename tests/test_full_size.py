@@ -53,6 +53,10 @@ def test_both_formats_in_half_precision(full_checkpoint: Path, tmp_path: Path) -
     assert worst(bill, "mil") >= 50.0
     assert worst(bill, "onnxruntime") >= 60.0
     assert memory < 3e9
+    golden = tmp_path / "out" / "golden"
+    assert (tmp_path / "out" / "report.html").stat().st_size <= 1_500_000
+    assert sum(path.stat().st_size for path in golden.iterdir()) <= 5_000_000
+    assert len(json.loads((golden / "index.json").read_text(encoding="utf-8"))["vectors"]) >= 2
 
 
 def test_core_ml_in_full_precision(full_checkpoint: Path, tmp_path: Path) -> None:
