@@ -183,7 +183,7 @@ def run(part: str = "", workers: int = 2, kept: Path | None = None) -> list[Row]
 
 
 def document(rows: Sequence[Row], seconds: float) -> str:
-    """The page."""
+    """The page; `seconds` of the whole run, 0 where it was stopped and gone on with."""
     sound = [row for row in rows if row.kind == "right"]
     bad = [row for row in rows if row.kind != "right"]
     killed = sum(row.verdict == "fail" for row in bad)
@@ -201,7 +201,7 @@ def document(rows: Sequence[Row], seconds: float) -> str:
         f"- **Right artifacts passed: {sum(r.verdict == 'pass' for r in sound)} of {len(sound)}.**",
         f"- **Wrong artifacts refused: {killed} of {len(bad)}.** Below the declared precision: "
         f"{len(below)}. Missed: {len(alive)}.",
-        f"- {seconds / 60:.0f} minutes on two cores.",
+        *([f"- {seconds / 60:.0f} minutes, two processes."] if seconds else []),
         "",
         "| right artifacts | ONNX | Core ML fp16 | Core ML fp32 |",
         "|---|---|---|---|",
@@ -223,7 +223,7 @@ def document(rows: Sequence[Row], seconds: float) -> str:
         "",
         "## Below the declared precision",
         "",
-        f"These differ from the original by less than {HIGHEST:g} dB below its peak, graph against "
+        f"These lie more than {HIGHEST:g} dB below the original's peak away from it, graph against "
         "graph in fp32: less than sums in another order leave. Where a convolution is followed by "
         "an instance norm, a scale of its input and its bias are divided and subtracted out again.",
         "",
@@ -250,7 +250,7 @@ def main() -> int:
     arguments = parser.parse_args()
     start = time.monotonic()
     rows = run(arguments.part, kept=arguments.keep)
-    text = document(rows, time.monotonic() - start)
+    text = document(rows, 0.0 if arguments.keep else time.monotonic() - start)
     if arguments.document:
         arguments.document.write_text(text, encoding="utf-8")
     print(text)
