@@ -182,7 +182,7 @@ def _measure(
             flat_g = _flat([metrics.labels_of(g, port.class_axis) for g in got])
     else:
         flat_w, flat_g = _flat(wanted), _flat(got)
-    tied = _tied(wanted, port, task, gates) if port.meaning != "labels" else 0.0
+    tied = _tied(wanted, got, port, task) if port.meaning != "labels" else 0.0
     numbers.append(
         Metric(label + "label_agreement", metrics.agreement(flat_w, flat_g),
                min(gates.agreement, 1.0 - tied), "higher", gates.agreement_reason)
@@ -199,13 +199,14 @@ def _measure(
     return numbers
 
 
-def _tied(wanted: Sequence[Array], port: Port, task: Task, gates: Gates) -> float:
-    """Share of positions where the original's two best classes lie as near to each other as an
-    error that the PSNR gate allows can move them: either may win there."""
+def _tied(wanted: Sequence[Array], got: Sequence[Array], port: Port, task: Task) -> float:
+    """Share of positions where the original's two best classes lie within four times the root mean
+    square of the error that PSNR judges: twice of it moves either of them, and either may win."""
     near = total = 0
-    for scores in wanted:
+    for scores, others in zip(wanted, got, strict=True):
         wide = scores.astype(np.float64)
-        reach = 2.0 * float(np.abs(wide).max()) * 10.0 ** (-gates.psnr / 20.0)
+        apart = float(np.sqrt(np.mean(np.square(wide - others.astype(np.float64)))))
+        reach = 4.0 * apart if np.isfinite(apart) else 0.0
         if task.activation == "sigmoid":
             cut = 0.5 if port.meaning == "probabilities" else 0.0
             margin: Array = 2.0 * np.abs(wide - cut)
