@@ -61,6 +61,25 @@ def test_a_cast_a_permutation_and_a_reshape(tmp_path: Path, dtype: str) -> None:
     }
 
 
+def test_values_below_the_least_step_of_float16(tmp_path: Path) -> None:
+    """coremltools keeps them from zero in small constants, so that an epsilon stays one."""
+    import coremltools as ct
+
+    network = nn.Conv2d(2, 6, 3)
+    with torch.no_grad():
+        assert network.bias is not None
+        network.bias[:3] = torch.tensor([1.3e-8, -2e-8, 0.0])
+    traced = torch.jit.trace(network.eval(), torch.zeros(1, 2, 8, 8))
+    model = ct.convert(traced, inputs=[ct.TensorType("x", (1, 2, 8, 8))], convert_to="mlprogram")
+    path = tmp_path / "net.mlpackage"
+    model.save(str(path))
+    state = {name: value.detach() for name, value in network.state_dict().items()}
+    found = trace(path, checkpoint(state), state)
+    assert (found.finding, found.missing) == (MADE, ())
+    changed = {**state, "bias": state["bias"] + 1e-6}
+    assert trace(path, checkpoint(changed), changed).finding == OTHER
+
+
 def test_parts_of_a_tensor_and_tensors_joined(tmp_path: Path) -> None:
     fused, bias = random(24, 8), random(24, seed=2)
     q, k, v = fused.chunk(3)

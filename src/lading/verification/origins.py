@@ -19,6 +19,8 @@ from lading.verification.constants import Array
 
 #: Permutations are tried up to this rank: 120 of them.
 RANK = 5
+#: of float16: 2^-24
+SMALLEST_STEP = 2.0**-24
 #: A row shorter than this is too short to name the tensor it is from.
 ROW = 4
 
@@ -48,12 +50,15 @@ class Origins:
         self._rows: dict[tuple[str, int], _Rows] = {}
 
     def cast(self, name: str, dtype: str) -> Array:
-        """Tensor `name` in numpy's `dtype`, rounded to nearest even as a converter does."""
+        """Tensor `name` in numpy's `dtype`, rounded to nearest even as a converter does.
+
+        What float16 cannot hold is zero: see `_settled`.
+        """
         tensor = self.tensors[name]
         if tensor.dtype == torch.bfloat16:
             tensor = tensor.float()
         with np.errstate(over="ignore"):
-            return np.asarray(tensor.contiguous().numpy().astype(dtype, copy=False))
+            return _settled(np.asarray(tensor.contiguous().numpy().astype(dtype, copy=False)))
 
     def alike(self, dtype: str) -> Iterator[str]:
         """Names of the tensors that an array of `dtype` may come from: floats from floats."""
@@ -82,7 +87,7 @@ class Origins:
 
     def permuted(self, values: Array) -> tuple[str, tuple[int, ...]] | None:
         """A tensor whose permutation has the bytes of `values`, and that permutation."""
-        flat = np.ascontiguousarray(values).reshape(-1)
+        flat = np.ascontiguousarray(_settled(values)).reshape(-1)
         for name in self.same_values(values):
             tensor = self.cast(name, str(values.dtype))
             if tensor.ndim > RANK:
@@ -179,14 +184,25 @@ def _as_rows(values: Array) -> Iterator[tuple[Array, bool]]:
                 yield np.ascontiguousarray(array).reshape(-1, width), turned
 
 
+def _settled(values: Array) -> Array:
+    """float16 values with no more than the smallest step as zero.
+
+    coremltools 9.0 writes a value that rounds to zero as one step (2^-24, 6e-8) of its sign, in
+    constants of less than 400 values, so that an epsilon stays one; in larger ones as zero.
+    """
+    if values.dtype != np.float16:
+        return values
+    return np.where(np.abs(values) <= SMALLEST_STEP, np.float16(0), values)
+
+
 def _digest(values: Array) -> bytes:
-    flat = np.ascontiguousarray(values).reshape(-1)
+    flat = np.ascontiguousarray(_settled(values)).reshape(-1)
     return hashlib.blake2b(flat.view(np.uint8).data, digest_size=16).digest()
 
 
 def _bag(values: Array) -> tuple[int, int, int]:
     """Count, sum and sum of squares of the elements' bits, modulo 2^64: the same in any order."""
-    flat = np.ascontiguousarray(values).reshape(-1)
+    flat = np.ascontiguousarray(_settled(values)).reshape(-1)
     width = flat.dtype.itemsize
     bits = flat.view(f"u{width}") if width in (1, 2, 4, 8) else flat.view(np.uint8)
     wide = bits.astype(np.uint64)
