@@ -27,6 +27,7 @@ import torch
 
 from lading import mil, pipeline
 from lading.interface import Options, wrap
+from lading.request import Request
 from lading.runtime import runtimes
 from lading.runtimes.torch import Eager
 from lading.target import Settings
@@ -49,7 +50,7 @@ def camus(rounds: int) -> None:
             out = Path(folder) / precision
             settings = Settings(precision=precision)  # type: ignore[arg-type]
             began = time.monotonic()
-            bill = pipeline.convert(pipeline.Request(checkpoint, out, to, "m", settings=settings))
+            bill = pipeline.convert(Request(checkpoint, out, to, "m", settings=settings))
             took = time.monotonic() - began
             print(
                 f"convert and verify, {' and '.join(to)} {precision}: {took:.1f} s, {bill.verdict}"

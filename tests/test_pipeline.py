@@ -27,7 +27,8 @@ from lading import voyage as voyage_module
 from lading.errors import CaptureError, ConflictError, LedgerError, RequestError
 from lading.evidence import Bill, from_json
 from lading.interface import Options, wrap
-from lading.pipeline import Request, convert, verify
+from lading.pipeline import convert, verify
+from lading.request import Request
 from lading.target import Settings
 from lading.verification import compare, verdict
 
@@ -116,7 +117,8 @@ def test_two_voyages_give_the_same_bytes(
     _, out = voyage
     again = tmp_path / "out"
     code = (
-        "import sys; from pathlib import Path; from lading.pipeline import Request, convert;"
+        "import sys; from pathlib import Path; from lading.pipeline import convert;"
+        "from lading.request import Request;"
         "convert(Request(Path(sys.argv[1]), Path(sys.argv[2])))"
     )
     subprocess.run([sys.executable, "-c", code, str(small_checkpoint), str(again)], check=True)
@@ -470,7 +472,8 @@ def test_killed_at_any_moment_no_half_artifact_is_left(
 ) -> None:
     out = tmp_path / "out"
     code = (
-        "import sys; from pathlib import Path; from lading.pipeline import Request, convert;"
+        "import sys; from pathlib import Path; from lading.pipeline import convert;"
+        "from lading.request import Request;"
         "convert(Request(Path(sys.argv[1]), Path(sys.argv[2])))"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(small_checkpoint), str(out)])

@@ -26,7 +26,7 @@ from lading.evidence import (
 )
 from lading.interface import Options, Output, Sizes
 from lading.own_module import OwnModule
-from lading.pipeline import Request
+from lading.request import Request
 from lading.target import Precision, Settings, artifact_target, deployment, targets
 from lading.verification import hazards
 from lading.verification.probes import files_in

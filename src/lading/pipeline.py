@@ -6,10 +6,9 @@ compare, and writes the bill; `verify` compares an artifact that already exists.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,21 +25,18 @@ from lading.evidence import (
     Bill,
     CaptureRecord,
     Comparison,
-    Hazard,
-    Picture,
-    Port,
     Provenance,
-    Reading,
     Recognition,
     Route,
     Task,
-    Walk,
     to_json,
 )
-from lading.interface import Interface, Options, wrap
+from lading.interface import Options, wrap
+from lading.matching import matched
 from lading.notices import Notices
 from lading.own_module import OwnModule
-from lading.target import Settings, artifact_target, noted, target
+from lading.request import Request, recorded
+from lading.target import artifact_target, noted, target
 from lading.verification import (
     between,
     dataset,
@@ -66,43 +62,6 @@ class Loaded:
     task: Task
     network: Any
     ledger: ledger.Ledger
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked of a conversion.
-
-    Attributes:
-        path: the checkpoint or model folder.
-        out: the folder to write.
-        to: names of targets.
-        name: of the artifacts, without suffix; empty for the family's and task's own.
-        options: of the inputs and outputs.
-        settings: of the files.
-        route: forces one; None tries ``export``, then ``trace``.
-        given: ``--set`` values by name.
-        fold: of a model folder.
-        data: the user's own pictures or arrays, as further probes.
-        config: of the network, YAML or JSON, for a family that takes one.
-        settle: pictures on which to measure what the tensors and the configuration leave open.
-        force: replace what lading wrote in `out` before.
-        model: the user's own network, in place of a family's.
-    """
-
-    path: Path
-    out: Path
-    to: tuple[str, ...] = ("coreml", "onnx")
-    name: str = ""
-    options: Options = field(default_factory=Options)
-    settings: Settings = field(default_factory=Settings)
-    route: Route | None = None
-    given: Mapping[str, str] = field(default_factory=dict)
-    fold: str | None = None
-    data: tuple[Path, ...] = ()
-    config: Path | None = None
-    settle: tuple[Path, ...] = ()
-    force: bool = False
-    model: OwnModule | None = None
 
 
 def _silent(stage: str, detail: str) -> None:
@@ -210,38 +169,11 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             artifacts=tuple(one.artifact for one in carried),
             comparisons=comparisons,
             sources=tuple(one.source for one in carried if one.source),
-            walks=tuple(
-                walk
-                for one in carried
-                for walk in divergence.explain(
-                    one.artifact,
-                    folder / one.artifact.path,
-                    interface,
-                    original.drawn,
-                    one.comparisons,
-                )
+            findings=_findings(
+                original,
+                [(one.artifact, folder / one.artifact.path, one.comparisons) for one in carried],
             ),
-            dangers=tuple(
-                danger
-                for one in carried
-                for danger in hazards.find(folder / one.artifact.path, one.artifact)
-            ),
-            read=tuple(
-                reading
-                for one in carried
-                for reading in readings.read(
-                    folder / one.artifact.path,
-                    one.artifact,
-                    original.drawn,
-                    original.outputs,
-                    original.steady(one.artifact.precision),
-                    one.comparisons,
-                )
-            ),
-            pictures=figures.segmentation(
-                original, [(one.artifact, folder / one.artifact.path) for one in carried]
-            ),
-            request=_request_record(request),
+            request=recorded(request),
             notices=notices,
         )
         progress("sign", str(request.out / storage.BILL))
@@ -295,7 +227,7 @@ def verify(
     chosen = options or noted(record)[1] or Options()
     interface = wrap(loaded.network, loaded.task, chosen)
     batched = record.inputs[0].shape[:1] == (-1,)
-    record, interface = _matched(record, interface)
+    record, interface = matched(record, interface)
     progress("trace", f"the weights of {artifact}")
     source = provenance.trace(artifact, loaded.checkpoint, ledger.carried(loaded.ledger))
     progress("reference", "the untouched original")
@@ -312,17 +244,7 @@ def verify(
         artifacts=(record,),
         comparisons=comparisons,
         sources=(source,),
-        walks=divergence.explain(record, artifact, interface, original.drawn, comparisons),
-        dangers=hazards.find(artifact, record),
-        read=readings.read(
-            artifact,
-            record,
-            original.drawn,
-            original.outputs,
-            original.steady(record.precision),
-            comparisons,
-        ),
-        pictures=figures.segmentation(original, [(record, artifact)]),
+        findings=_findings(original, [(record, artifact, comparisons)]),
         request={"artifact": str(artifact), "against": str(against)},
         notices=notices,
     )
@@ -360,7 +282,7 @@ def compare(
         loaded = load(sides[0], given=given, fold=fold, progress=progress)
         record = artifact_target(sides[1]).describe(sides[1])
         chosen = noted(record)[1] or Options()
-        _, interface = _matched(record, wrap(loaded.network, loaded.task, chosen))
+        _, interface = matched(record, wrap(loaded.network, loaded.task, chosen))
     progress("compare", f"{sides[0]} and {sides[1]}")
     return between.compare(sides[0], sides[1], interface, stop_at)
 
@@ -378,10 +300,7 @@ def _bill(
     artifacts: tuple[ArtifactRecord, ...],
     comparisons: tuple[Comparison, ...],
     sources: tuple[Provenance, ...] = (),
-    walks: tuple[Walk, ...] = (),
-    dangers: tuple[Hazard, ...] = (),
-    read: tuple[Reading, ...] = (),
-    pictures: tuple[Picture, ...] = (),
+    findings: Mapping[str, Any],
     request: Mapping[str, Any],
     notices: Sequence[str],
 ) -> Bill:
@@ -407,11 +326,28 @@ def _bill(
         notices=tuple(notices),
         environment=environment(),
         provenance=sources,
-        walks=walks,
-        hazards=dangers,
-        readings=read,
-        pictures=pictures,
+        **findings,
     )
+
+
+def _findings(
+    original: Original,
+    artifacts: Sequence[tuple[ArtifactRecord, Path, Sequence[Comparison]]],
+) -> dict[str, tuple[Any, ...]]:
+    """What else the bill tells of the artifacts: where they depart, how they round, what may go
+    wrong on a device, and pictures; by the bill's own names.
+    """
+    found: dict[str, list[Any]] = {"walks": [], "hazards": [], "readings": []}
+    for record, path, comparisons in artifacts:
+        found["walks"] += divergence.explain(
+            record, path, original.interface, original.drawn, comparisons
+        )
+        found["hazards"] += hazards.find(path, record)
+        found["readings"] += readings.read(
+            path, record, original.drawn, original.outputs, original.steady(record.precision)
+        )
+    drawn = figures.segmentation(original, [(record, path) for record, path, _ in artifacts])
+    return {**{name: tuple(many) for name, many in found.items()}, "pictures": drawn}
 
 
 def _capture_record(carried: Sequence[Carried], forced: Route | None) -> CaptureRecord:
@@ -446,64 +382,3 @@ def _name(loaded: Loaded) -> str:
     notes = loaded.task.notes
     raw = notes.get("name") or notes.get("dataset") or Path(loaded.checkpoint.record.path).stem
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in raw) or "model"
-
-
-def _request_record(request: Request) -> dict[str, Any]:
-    """The request as plain values, without what differs between two equal voyages."""
-    values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
-    values.pop("force")
-    model = values.pop("model")
-    settings = {k: v for k, v in to_json(request.settings).items() if k != "facts"}
-    values |= {
-        "path": str(request.path),
-        "out": str(request.out),
-        "data": [str(path) for path in request.data],
-        "config": str(request.config) if request.config else None,
-        "settle": [str(path) for path in request.settle],
-        "settings": settings,
-    }
-    if model:
-        inputs = [own_module.spelled(one) for one in model.inputs]
-        values |= {"model": model.told, "input": inputs}
-    plain: dict[str, Any] = to_json(values)
-    return plain
-
-
-def _matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecord, Interface]:
-    """Both with one set of ports: the file's names and dtypes, the interface's meanings.
-
-    Raises:
-        RequestError: the artifact does not take or give what the network does.
-    """
-    sides = ((record.inputs, interface.inputs), (record.outputs, interface.outputs))
-    for theirs, ours in sides:
-        if len(theirs) != len(ours) or not all(map(_alike, theirs, ours)):
-            raise RequestError(
-                f"{record.path} against this checkpoint",
-                found=_ports(theirs),
-                expected=_ports(ours),
-                remedy="say what the artifact gives and takes: --output, --bake, --input-image, "
-                "or check that it belongs to this checkpoint",
-            )
-    merged = [
-        tuple(
-            replace(port, name=their.name, dtype=their.dtype, kind=their.kind)
-            for their, port in zip(theirs, ours, strict=True)
-        )
-        for theirs, ours in sides
-    ]
-    return (
-        replace(record, inputs=merged[0], outputs=merged[1]),
-        replace(interface, inputs=merged[0], outputs=merged[1]),
-    )
-
-
-def _alike(their: Port, our: Port) -> bool:
-    """Whether the shapes can be the same; -1 is an axis that the file leaves open."""
-    return len(their.shape) == len(our.shape) and all(
-        a in (b, -1) for a, b in zip(their.shape, our.shape, strict=True)
-    )
-
-
-def _ports(ports: Sequence[Port]) -> str:
-    return "; ".join(f"{p.name} {p.dtype} {list(p.shape)}" for p in ports) or "nothing"

@@ -18,12 +18,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from lading import pipeline
 from lading.capture import capture
 from lading.checkpoint import Checkpoint
 from lading.errors import LadingError
 from lading.evidence import CheckpointRecord, Route, Task
 from lading.interface import Interface, Options
+from lading.matching import matched
 from lading.repair import repaired
 from lading.target import Settings, artifact_target, target
 from lading.verification import probes, provenance, verdict
@@ -125,7 +125,7 @@ def judge(subject: Subject, path: Path) -> Judgement:
     """What `lading verify` says of the artifact at `path` against the subject's checkpoint."""
     try:
         record = artifact_target(path).describe(path)
-        record, interface = pipeline._matched(record, subject.interface())
+        record, interface = matched(record, subject.interface())
         key = tuple((p.name, p.dtype) for p in (*interface.inputs, *interface.outputs))
         if key not in subject.originals:
             subject.originals[key] = Original(interface, probes.make(interface))

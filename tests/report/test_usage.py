@@ -32,7 +32,7 @@ from tests.report.test_page import text_of
 )
 def test_a_conversion_is_asked_for_again_as_it_was(options: list[str]) -> None:
     from lading.commands import convert
-    from lading.pipeline import Request, _request_record
+    from lading.request import Request, recorded
 
     def asked(words: list[str]) -> dict[str, Any]:
         arguments = cli.parser().parse_args(words)
@@ -47,7 +47,7 @@ def test_a_conversion_is_asked_for_again_as_it_was(options: list[str]) -> None:
             given=arguments.set,
             fold=arguments.fold,
         )
-        return _request_record(request)
+        return recorded(request)
 
     first = asked(["convert", "a dir/x.pth", "-o", "out", *options])
     install, command = usage.commands(replace(bills.full(), request=first))

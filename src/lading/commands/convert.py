@@ -48,10 +48,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 where every artifact is equal to the original, else 1."""
     from lading import pipeline
+    from lading.request import Request
 
     path = arguments.path
     out = arguments.out or Path(f"{path.name.split('.')[0] or 'model'}-lading")
-    request = pipeline.Request(
+    request = Request(
         path=path,
         out=out,
         to=tuple(arguments.to or ("coreml", "onnx")),
@@ -124,7 +125,7 @@ def _file_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         default="fp16",
         choices=("fp16", "fp32", "auto"),
-        help="of Core ML; auto: fp16, with fp32 where it must be",
+        help="of Core ML; auto: fp32 where needed",
     )
     system = group.add_mutually_exclusive_group()
     system.add_argument("--ios", metavar="N", help="15-18; default 16")

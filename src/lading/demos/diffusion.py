@@ -12,7 +12,8 @@ from lading import gallery, sampling, storage
 from lading.demo import DATA, Made
 from lading.errors import VerificationError
 from lading.evidence import Bill
-from lading.pipeline import Request, convert
+from lading.pipeline import convert
+from lading.request import Request
 from lading.sampling import GATES, Network
 from lading.trajectories import Parting, chart, part
 from lading.voyage import Progress

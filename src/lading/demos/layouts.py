@@ -14,7 +14,8 @@ from lading import gallery, storage
 from lading.classify import Answer, Classifier, classifier
 from lading.demo import DATA, Made
 from lading.evidence import Bill
-from lading.pipeline import Request, convert
+from lading.pipeline import convert
+from lading.request import Request
 from lading.runtime import runtimes_for
 from lading.voyage import Progress
 

@@ -13,7 +13,8 @@ from lading import gallery, pictures, storage
 from lading.demo import DATA, Made
 from lading.evidence import Bill
 from lading.interface import Options, wrap
-from lading.pipeline import Request, convert, load
+from lading.pipeline import convert, load
+from lading.request import Request
 from lading.runtime import Array, Session, runtimes_for
 from lading.runtimes.torch import Eager
 from lading.voyage import Progress
