@@ -17,7 +17,7 @@ from lading.evidence import ArtifactRecord, Comparison, Provenance, RepairRecord
 from lading.interface import Interface
 from lading.notices import Notices, gathered
 from lading.repair import repaired
-from lading.runtime import Session, runtime, runtimes_for
+from lading.runtime import Array, Session, runtime, runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target
 from lading.verification import compare, hazards, lifted, mixed, noise, probes, steadiness, verdict
@@ -40,6 +40,7 @@ class Original:
         self.outputs = compare.reference(self.session, drawn)
         self._steady: dict[str, list[bool]] = {}
         self._floors: list[dict[str, float]] = []
+        self._rounded: list[dict[str, Array]] = []
 
     def steady(self, precision: str) -> list[bool]:
         """Per probe; see `lading.verification.steadiness`. Computed once per precision."""
@@ -59,6 +60,14 @@ class Original:
                 for probe, outputs in zip(self.drawn, self.outputs, strict=True)
             ]
         return self._floors
+
+    def rounded(self) -> list[dict[str, Array]]:
+        """Per probe, the outputs with every result disturbed as fp16 rounds; see `noise`."""
+        if not self._rounded:
+            self._rounded = [
+                noise.disturbed(self.interface, probe, noise.HALF) for probe in self.drawn
+            ]
+        return self._rounded
 
     def graph(self, path: Path) -> lifted.Lifted:
         """An ML Program with its constants at the precision they came from; see `lifted`."""
@@ -233,4 +242,5 @@ def compared(
             # on a Mac the system decides how it sums
             None if one.name.startswith("coreml") else original.floors(),
             original.graph(path) if one.name == "mil" and artifact.precision == "fp16" else None,
+            original.rounded() if (one.precision or artifact.precision) == "fp16" else None,
         )

@@ -15,8 +15,9 @@ from lading.errors import InputError, ProgramError
 from lading.evidence import ArtifactRecord, Comparison
 from lading.interface import Interface, Options
 from lading.runtimes.torch import Eager
-from lading.verification.compare import compare, not_run, reference
+from lading.verification.compare import LEAST, compare, not_run, reference
 from lading.verification.probes import make
+from lading.verification.verdict import GATES
 from tests.toys import LABELS, interface
 
 Change = Callable[[dict[str, Any]], Any]
@@ -229,6 +230,48 @@ def test_swapped_labels_fail(output: Any, precision: str) -> None:
     one = judged(swap, Options(output=output), precision)
     assert one.verdict == "fail"
     assert by_name(one)[f"{output} label_agreement"].value < 0.9
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.008])  # the second leaves 42 dB, above psnr's gate
+def test_no_gate_gives_way_to_the_artifacts_own_error(noise: float) -> None:
+    def blur(outputs: dict[str, Any]) -> None:
+        values = outputs["logits"]
+        spread = np.random.default_rng(3).standard_normal(values.shape)
+        outputs["logits"] = (values + noise * np.abs(values).max() * spread).astype(np.float32)
+
+    one = judged(blur, precision="fp16")
+    numbers = by_name(one)
+    assert numbers["logits label_agreement"].gate == GATES["fp16"].agreement
+    assert numbers["logits psnr"].passed
+    assert (one.verdict == "pass") == (noise == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("moved", "gate"),
+    [
+        (0.0, GATES["fp16"].agreement),  # rounding moves nothing there
+        (0.001, None),  # a few per cent tie
+        (9.0, LEAST),  # everything ties: no map is called equal for it
+    ],
+)
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_ties_are_counted_on_the_original(activation: Any, moved: float, gate: Any) -> None:
+    regions = {"region_order": (1, 2, 3)} if activation == "sigmoid" else {}
+    toy = interface(activation=activation, **regions)
+    drawn = make(toy)
+    fake = Fake(toy)
+    outputs = reference(Eager(toy), drawn)
+    spread = np.random.default_rng(3)
+    rounded = [
+        {
+            name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
+            for name, value in one.items()
+        }
+        for one in outputs
+    ]
+    one = compare(record(toy, "fp16"), fake, fake, drawn, outputs, toy.task, rounded=rounded)
+    found = by_name(one)["logits label_agreement"].gate
+    assert found == gate if gate is not None else LEAST < found < GATES["fp16"].agreement
 
 
 def test_regions_are_compared_by_their_cut() -> None:

@@ -21,6 +21,12 @@ Outputs = Mapping[str, Array]
 #: A class with fewer positions than this on all probes together is shown and not gated; below this
 #: Dice it was lost or swapped. A rare class is too few positions for the agreement to notice.
 JUDGED, LOST = 50, 0.5
+#: Two classes tie where their margin is within this many root mean squares of what fp16 does to the
+#: original: twice of it moves either of them.
+TIED = 4.0
+#: No agreement below, whatever the original does: one label in twenty makes another map.
+LEAST = 0.95
+TIED_REASON = "classes tie there within what rounding to fp16 does to the original itself"
 FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
@@ -47,6 +53,7 @@ def compare(
     steady: Sequence[bool] | None = None,
     floors: Sequence[Mapping[str, float]] | None = None,
     graph: Lifted | None = None,
+    rounded: Sequence[Outputs] | None = None,
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -63,6 +70,8 @@ def compare(
             the gates of what is computed in fp32, in place of the fixed one.
         graph: the same artifact with every constant at the precision that it came from, in fp32
             (see `lifted`): judged like fp32, so that rounding hides nothing.
+        rounded: per probe, the original's outputs with every result disturbed as the artifact's
+            precision rounds (see `noise`): classes that lie within that may change places.
     """
     fitting = [i for i, probe in enumerate(probes) if fits(probe, artifact.inputs)]
     pairs = [(probes[i], expected[i]) for i in fitting]
@@ -98,7 +107,8 @@ def compare(
             probe_names = [names[i] for i in firm]
             limits = [sound[i].get(port.name, gates.psnr) for i in firm] if sound else None
             own = limits if precision == "fp32" else None
-            numbers += _measure(port, before, after, probe_names, gates, task, own)
+            shaken = [rounded[fitting[i]][port.name] for i in firm] if rounded else None
+            numbers += _measure(port, before, after, probe_names, gates, task, own, shaken)
             if lifted:
                 wide = [lifted[i][port.name] for i in firm]
                 exact = limits if graph and not graph.rounded else None
@@ -160,8 +170,11 @@ def _measure(
     gates: Gates,
     task: Task,
     limits: Sequence[float] | None = None,
+    rounded: Sequence[Array] | None = None,
 ) -> list[Metric]:
-    """The metrics of one output over all probes; `limits` are PSNR gates of its own per probe."""
+    """The metrics of one output over all probes; `limits` are PSNR gates of its own per probe,
+    `rounded` the original's own values as the precision would disturb them.
+    """
     label = f"{port.name} "
     numbers: list[Metric] = []
     if port.meaning != "labels":
@@ -174,51 +187,55 @@ def _measure(
         ]  # fmt: skip
         if port.class_axis is None:
             return numbers
-        if task.activation == "sigmoid":
-            cut = 0.5 if port.meaning == "probabilities" else 0.0
-            flat_w, flat_g = _flat([w > cut for w in wanted]), _flat([g > cut for g in got])
-        else:
-            flat_w = _flat([metrics.labels_of(w, port.class_axis) for w in wanted])
-            flat_g = _flat([metrics.labels_of(g, port.class_axis) for g in got])
-    else:
-        flat_w, flat_g = _flat(wanted), _flat(got)
-    tied = _tied(wanted, got, port, task) if port.meaning != "labels" else 0.0
+    flat_w, flat_g = _classes(port, wanted, task), _classes(port, got, task)
+    gate, reason = gates.agreement, gates.agreement_reason
+    if rounded is not None and port.meaning != "labels":
+        tied = _tied(port, wanted, rounded, task)
+        if 1.0 - tied < gate:
+            gate, reason = max(1.0 - tied, LEAST), TIED_REASON
     numbers.append(
-        Metric(label + "label_agreement", metrics.agreement(flat_w, flat_g),
-               min(gates.agreement, 1.0 - tied), "higher", gates.agreement_reason)
-    )  # fmt: skip
+        Metric(f"{label}label_agreement", metrics.agreement(flat_w, flat_g), gate, "higher", reason)
+    )
     if task.activation != "sigmoid" or port.meaning == "labels":
         for index, name in enumerate(task.labels):
             overlap = metrics.dice(flat_w, flat_g, index)
             if overlap is None:
                 continue
             seen = int((flat_w == index).sum())
-            gate = LOST if seen >= JUDGED else None
+            kept = LOST if seen >= JUDGED else None
             text = f"overlap of {name} with the reference's; rounding moves borders only"
-            numbers.append(Metric(f"{label}dice {name}", overlap, gate, "higher", text))
+            numbers.append(Metric(f"{label}dice {name}", overlap, kept, "higher", text))
     return numbers
 
 
-def _tied(wanted: Sequence[Array], got: Sequence[Array], port: Port, task: Task) -> float:
-    """Share of positions where the original's two best classes lie within four times the root mean
-    square of the error that PSNR judges: twice of it moves either of them, and either may win."""
-    near = total = 0
-    for scores, others in zip(wanted, got, strict=True):
+def _cut(port: Port) -> float:
+    """Above it, a region is present."""
+    return 0.5 if port.meaning == "probabilities" else 0.0
+
+
+def _classes(port: Port, values: Sequence[Array], task: Task) -> Array:
+    """The class at every position (or the presence of every region), over all probes."""
+    if port.meaning == "labels":
+        return _flat(values)
+    if task.activation == "sigmoid":
+        return _flat([one > _cut(port) for one in values])
+    return _flat([metrics.labels_of(one, port.class_axis or 0) for one in values])
+
+
+def _tied(port: Port, wanted: Sequence[Array], rounded: Sequence[Array], task: Task) -> float:
+    """Share of the positions where classes tie, measured on the original alone."""
+    near: list[Array] = []
+    for scores, others in zip(wanted, rounded, strict=True):
         wide = scores.astype(np.float64)
-        apart = float(np.sqrt(np.mean(np.square(wide - others.astype(np.float64)))))
-        reach = 4.0 * apart if np.isfinite(apart) else 0.0
+        moved = float(np.sqrt(np.mean(np.square(wide - others.astype(np.float64)))))
         if task.activation == "sigmoid":
-            cut = 0.5 if port.meaning == "probabilities" else 0.0
-            margin: Array = 2.0 * np.abs(wide - cut)
-        elif wide.shape[port.class_axis or 0] < 2:
-            continue
+            margin: Array = 2.0 * np.abs(wide - _cut(port))
         else:
-            best = np.sort(wide, axis=port.class_axis)
             axis = port.class_axis or 0
-            margin = np.asarray(best.take(-1, axis=axis) - best.take(-2, axis=axis))
-        near += int((margin <= reach).sum())
-        total += margin.size
-    return near / total if total else 0.0
+            steps = np.diff(np.sort(wide, axis=axis), axis=axis, prepend=-np.inf)
+            margin = np.asarray(steps.take(-1, axis=axis))
+        near.append(margin <= TIED * moved if np.isfinite(moved) else np.zeros_like(margin, bool))
+    return float(np.mean(_flat(near)))
 
 
 def _ratio(

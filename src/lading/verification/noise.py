@@ -24,6 +24,8 @@ from lading.verification.probes import Probe
 #: Relative disturbance of every result. fp32 rounds at 2^-24; a plain sum over the 65,536 elements
 #: of a plane, as some runtimes do it, is off by 2^-18 of its terms' size on the average.
 DISTURBANCE = 2.0**-18
+#: The same of fp16: one rounding is up to 2^-11.
+HALF = 2.0**-11
 #: dB below the measured distance: one sample of noise, and a runtime's sums err all one way. ONNX
 #: Runtime's plain instance norm over 65,536 elements was seen 4 dB below.
 MARGIN = 12.0
@@ -34,10 +36,11 @@ HIGHEST = 90.0
 
 
 class _Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Multiplies every floating-point result by 1 ± DISTURBANCE, element by element."""
+    """Multiplies every floating-point result by 1 ± `size`, element by element."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.size = size
         self.generator = torch.Generator().manual_seed(97)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -46,17 +49,17 @@ class _Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for one in result if isinstance(result, (tuple, list)) else (result,):
                 if isinstance(one, torch.Tensor) and one.dtype == torch.float32 and one.numel():
                     spread = torch.rand(one.shape, generator=self.generator)
-                    one.mul_(spread.mul_(2 * DISTURBANCE).add_(1 - DISTURBANCE))
+                    one.mul_(spread.mul_(2 * self.size).add_(1 - self.size))
         return result
 
 
-def disturbed(interface: Interface, probe: Probe) -> dict[str, Array]:
-    """The original's outputs for a probe with every result disturbed."""
+def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> dict[str, Array]:
+    """The original's outputs for a probe with every result disturbed by up to `size`, relative."""
     arguments = [torch.tensor(probe.inputs[port.name]) for port in interface.inputs]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), _Disturbed():
+        with torch.no_grad(), _Disturbed(size):
             values = interface.module(*arguments)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
