@@ -10,10 +10,43 @@ from typing import Any
 import numpy as np
 import torch
 
-from lading.capture import Captured, with_paths
+from lading.capture import CLOSED, Axes, Captured, with_paths
+from lading.errors import ConversionError
 from lading.evidence import Port
-from lading.interface import Interface
+from lading.interface import Interface, Options
 from lading.target import Settings
+
+
+def axes(options: Options) -> Axes:
+    """What may vary. Batch 1: Core ML's own batch prediction takes a list of inputs instead."""
+    return frozenset({"size"}) if options.sizes.listed or options.sizes.ranges else CLOSED
+
+
+def converted(captured: Captured, kind: str, expected: str, remedy: str, **how: Any) -> Any:
+    """The model that `coremltools.convert` makes of it, `how` being its further arguments.
+
+    Raises:
+        ConversionError: it cannot; `kind`, `expected` and `remedy` are words for that.
+    """
+    import coremltools as ct  # here: its import takes seconds and half a gigabyte
+
+    interface = captured.interface
+    graph, dialect = source(captured)
+    try:
+        return ct.convert(
+            graph,
+            inputs=[input_type(port) for port in interface.inputs],
+            classifier_config=classes(interface),
+            skip_model_load=True,
+            **how,
+        )
+    except Exception as error:  # the converter raises every kind; each is "it cannot"
+        raise ConversionError(
+            f"{kind} from the {dialect}",
+            found=reason(error),
+            expected=expected,
+            remedy=remedy,
+        ) from error
 
 
 def source(captured: Captured) -> tuple[Any, str]:

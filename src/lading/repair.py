@@ -11,6 +11,7 @@ Each repair lives in one file of `repairs/` and is found by being there, as ``RE
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -101,6 +102,39 @@ def whereabouts(module: nn.Module) -> Iterator[Callable[[], str]]:
         stack.callback(hooks.register_module_forward_pre_hook(entered).remove)
         stack.callback(hooks.register_module_forward_hook(left).remove)
         yield lambda: inside[-1] if inside else type(module).__name__
+
+
+class Watching(ABC):
+    """A repair that answers certain calls in another way, wherever they are made.
+
+    Its scope is where one is made while the module runs.
+    """
+
+    name: str
+    reason: str
+    fused = False
+    #: why it does not apply where no such call is made
+    idle: str
+
+    @abstractmethod
+    def watched(self, noted: Callable[[], Any]) -> AbstractContextManager[None]:
+        """Within it those calls are answered, and `noted` is told of each."""
+
+    def scope(self, case: Case) -> Scope:
+        """See `Repair`."""
+        found: dict[str, None] = {}
+        with ExitStack() as stack:
+            here = stack.enter_context(whereabouts(case.module))
+            stack.enter_context(self.watched(lambda: found.setdefault(here())))
+            stack.enter_context(torch.no_grad())
+            case.module(*case.inputs)
+        return Scope(tuple(found)) if found else Scope(declined=self.idle)
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[nn.Module]:
+        """See `Repair`."""
+        with self.watched(lambda: None):
+            yield module
 
 
 def repairs() -> dict[str, Repair]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils import checkpoint
 
-from lading.repair import Case, Scope, whereabouts
+from lading.repair import Watching
 
 _APPLY = torch.autograd.Function.__dict__["apply"]
 #: What torch's own checkpointing without re-entry does around a call; private, so looked for.
@@ -42,7 +41,7 @@ class _Context:
         self.materialize_grads = value
 
 
-class AutogradFunctions:
+class AutogradFunctions(Watching):
     """Calls the forward of a `torch.autograd.Function` in place of its ``apply``.
 
     Algebra. ``f.apply(x)`` is ``f.forward(context, x)``, and a record of how to go back. Where no
@@ -59,21 +58,34 @@ class AutogradFunctions:
         "a function with a backward of its own, such as gradient checkpointing, is closed to a "
         "graph; captured is its forward, all there is to it without gradients"
     )
-    fused = False
-
-    def scope(self, case: Case) -> Scope:
-        found: dict[str, None] = {}
-        with ExitStack() as stack:
-            here = stack.enter_context(whereabouts(case.module))
-            stack.enter_context(_watched(lambda: found.setdefault(here())))
-            stack.enter_context(torch.no_grad())
-            case.module(*case.inputs)
-        return Scope(tuple(found)) if found else Scope(declined="no autograd function is applied")
+    idle = "no autograd function is applied"
 
     @contextmanager
-    def applied(self, module: nn.Module) -> Iterator[nn.Module]:
-        with _watched(lambda: None):
-            yield module
+    def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
+        """Sends every ``apply`` to its forward, and tells `noted`."""
+
+        def apply(kind: Any, *arguments: Any, **named: Any) -> Any:
+            if not _ours(kind):
+                return _APPLY.__get__(None, kind)(*arguments, **named)
+            noted()
+            return _forward(kind, arguments, named)
+
+        def around(*_: Any, **__: Any) -> Iterator[None]:
+            noted()
+            yield
+
+        function: Any = torch.autograd.Function
+        module: Any = checkpoint
+        real = getattr(module, _AROUND, None)
+        function.apply = classmethod(apply)
+        if real is not None:
+            setattr(module, _AROUND, around)
+        try:
+            yield
+        finally:
+            function.apply = _APPLY
+            if real is not None:
+                setattr(module, _AROUND, real)
 
 
 def _ours(kind: type) -> bool:
@@ -90,34 +102,6 @@ def _forward(kind: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> An
         if kind.setup_context is not torch.autograd.Function.setup_context:
             return kind.forward(*arguments, **named)
         return kind.forward(_Context(len(arguments)), *arguments, **named)
-
-
-@contextmanager
-def _watched(noted: Callable[[], Any]) -> Iterator[None]:
-    """Sends every ``apply`` to its forward, and tells `noted`."""
-
-    def apply(kind: Any, *arguments: Any, **named: Any) -> Any:
-        if not _ours(kind):
-            return _APPLY.__get__(None, kind)(*arguments, **named)
-        noted()
-        return _forward(kind, arguments, named)
-
-    def around(*_: Any, **__: Any) -> Iterator[None]:
-        noted()
-        yield
-
-    function: Any = torch.autograd.Function
-    module: Any = checkpoint
-    real = getattr(module, _AROUND, None)
-    function.apply = classmethod(apply)
-    if real is not None:
-        setattr(module, _AROUND, around)
-    try:
-        yield
-    finally:
-        function.apply = _APPLY
-        if real is not None:
-            setattr(module, _AROUND, real)
 
 
 REPAIR = AutogradFunctions()

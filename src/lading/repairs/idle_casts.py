@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
 
-from lading.repair import Case, Scope, whereabouts
+from lading.repair import Watching
 
 _NAMED = {
     "float": torch.float32,
@@ -19,7 +18,7 @@ _NAMED = {
 }
 
 
-class IdleCasts:
+class IdleCasts(Watching):
     """While a graph is taken, a cast that changes nothing returns its value.
 
     Algebra. torch documents ``x.to(d)``, ``x.type(d)`` and ``x.float()`` to return x itself where
@@ -34,21 +33,35 @@ class IdleCasts:
         "casts to the type that a value has already, as networks with a half-precision switch "
         "make them, leave operations and assertions in a graph that stand for nothing"
     )
-    fused = False
-
-    def scope(self, case: Case) -> Scope:
-        found: dict[str, None] = {}
-        with ExitStack() as stack:
-            here = stack.enter_context(whereabouts(case.module))
-            stack.enter_context(_watched(lambda: found.setdefault(here())))
-            stack.enter_context(torch.no_grad())
-            case.module(*case.inputs)
-        return Scope(tuple(found)) if found else Scope(declined="every cast changes a type")
+    idle = "every cast changes a type"
 
     @contextmanager
-    def applied(self, module: nn.Module) -> Iterator[nn.Module]:
-        with _watched(lambda: None):
-            yield module
+    def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
+        """Returns the tensor itself from every idle cast by Python code, and tells `noted`."""
+        names = (*_NAMED, "to", "type", "type_as")
+        own = {name: torch.Tensor.__dict__.get(name) for name in names}
+
+        def method(name: str) -> Any:
+            real = getattr(torch.Tensor, name)
+
+            def cast(self: torch.Tensor, *arguments: Any, **named: Any) -> Any:
+                if _idle(self, name, arguments, named):
+                    noted()
+                    return self
+                return real(self, *arguments, **named)
+
+            return cast
+
+        for name in names:
+            setattr(torch.Tensor, name, method(name))
+        try:
+            yield
+        finally:
+            for name, before in own.items():
+                if before is None:
+                    delattr(torch.Tensor, name)
+                else:
+                    setattr(torch.Tensor, name, before)
 
 
 def _idle(tensor: torch.Tensor, name: str, arguments: tuple[Any, ...], named: Any) -> bool:
@@ -76,35 +89,6 @@ def _idle(tensor: torch.Tensor, name: str, arguments: tuple[Any, ...], named: An
 def _alike(tensor: torch.Tensor, dtype: torch.dtype, device: torch.device) -> bool:
     there = device.type == tensor.device.type and device.index in (None, tensor.device.index)
     return tensor.dtype == dtype and there
-
-
-@contextmanager
-def _watched(noted: Callable[[], Any]) -> Iterator[None]:
-    """Returns the tensor itself from every idle cast by Python code, and tells `noted`."""
-    names = (*_NAMED, "to", "type", "type_as")
-    own = {name: torch.Tensor.__dict__.get(name) for name in names}
-
-    def method(name: str) -> Any:
-        real = getattr(torch.Tensor, name)
-
-        def cast(self: torch.Tensor, *arguments: Any, **named: Any) -> Any:
-            if _idle(self, name, arguments, named):
-                noted()
-                return self
-            return real(self, *arguments, **named)
-
-        return cast
-
-    for name in names:
-        setattr(torch.Tensor, name, method(name))
-    try:
-        yield
-    finally:
-        for name, before in own.items():
-            if before is None:
-                delattr(torch.Tensor, name)
-            else:
-                setattr(torch.Tensor, name, before)
 
 
 REPAIR = IdleCasts()

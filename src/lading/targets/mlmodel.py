@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from lading import apple, neuralnetwork
-from lading.capture import CLOSED, Axes, Captured
+from lading.capture import Axes, Captured
 from lading.digests import of_path, size_of
-from lading.errors import ConversionError
 from lading.evidence import ArtifactRecord
 from lading.interface import Options
 from lading.target import Precision, Settings
@@ -44,30 +43,20 @@ class MLModel:
         return settings.precision
 
     def axes(self, options: Options) -> Axes:
-        # Batch 1: Core ML's own batch prediction takes a list of inputs instead.
-        return frozenset({"size"}) if options.sizes.listed or options.sizes.ranges else CLOSED
+        return apple.axes(options)
 
     def convert(self, captured: Captured, settings: Settings, path: Path) -> ArtifactRecord:
         import coremltools as ct  # here: its import takes seconds and half a gigabyte
 
         interface = captured.interface
-        graph, dialect = apple.source(captured)
-        try:
-            model = ct.convert(
-                graph,
-                convert_to="neuralnetwork",
-                inputs=[apple.input_type(port) for port in interface.inputs],
-                outputs=[ct.TensorType(port.name) for port in interface.outputs],
-                classifier_config=apple.classes(interface),
-                skip_model_load=True,
-            )
-        except Exception as error:  # the converter raises every kind; each is "it cannot"
-            raise ConversionError(
-                f"a Core ML neural network from the {dialect}",
-                found=apple.reason(error),
-                expected="a graph whose every operation is a layer of this format",
-                remedy="use an ML Program (--to coreml), or the other route (--route)",
-            ) from error
+        model = apple.converted(
+            captured,
+            "a Core ML neural network",
+            expected="a graph whose every operation is a layer of this format",
+            remedy="use an ML Program (--to coreml), or the other route (--route)",
+            convert_to="neuralnetwork",
+            outputs=[ct.TensorType(port.name) for port in interface.outputs],
+        )
         spec = model.get_spec()
         apple.describe(spec, interface.inputs, interface.outputs, settings)
         _type(spec, {port.name: port for port in (*interface.inputs, *interface.outputs)})

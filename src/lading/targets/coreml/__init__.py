@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from lading import apple, mil
-from lading.capture import CLOSED, Axes, Captured
+from lading.capture import Axes, Captured
 from lading.digests import of_path, size_of
-from lading.errors import ConversionError
 from lading.evidence import ArtifactRecord
 from lading.interface import Options
 from lading.mil.program import Constant, Op
@@ -39,37 +38,25 @@ class CoreML:
         return settings.precision
 
     def axes(self, options: Options) -> Axes:
-        # Batch 1: Core ML's own batch prediction takes a list of inputs instead.
-        return frozenset({"size"}) if options.sizes.listed or options.sizes.ranges else CLOSED
+        return apple.axes(options)
 
     def convert(self, captured: Captured, settings: Settings, path: Path) -> ArtifactRecord:
         import coremltools as ct  # here: its import takes seconds and half a gigabyte
 
         interface = captured.interface
-        graph, dialect = apple.source(captured)
         deployment = MACOS_TWIN.get(settings.deployment, settings.deployment)
-        try:
-            with forms.in_force():
-                model = ct.convert(
-                    graph,
-                    convert_to="mlprogram",
-                    inputs=[apple.input_type(port) for port in interface.inputs],
-                    outputs=[
-                        ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs
-                    ],
-                    classifier_config=apple.classes(interface),
-                    minimum_deployment_target=getattr(ct.target, deployment),
-                    compute_precision=precision.compute(settings.precision, settings.wide),
-                    pass_pipeline=passes.pipeline(),
-                    skip_model_load=True,
-                )
-        except Exception as error:  # the converter raises every kind; each is "it cannot"
-            raise ConversionError(
-                f"Core ML from the {dialect}",
-                found=apple.reason(error),
+        with forms.in_force():
+            model = apple.converted(
+                captured,
+                "Core ML",
                 expected="a graph whose every operation coremltools can say",
                 remedy="try the other route (--route), or report the operation",
-            ) from error
+                convert_to="mlprogram",
+                outputs=[ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs],
+                minimum_deployment_target=getattr(ct.target, deployment),
+                compute_precision=precision.compute(settings.precision, settings.wide),
+                pass_pipeline=passes.pipeline(),
+            )
         spec = model.get_spec()
         if interface.options.classifier:
             _name_probabilities(spec, interface.outputs[0].name)
