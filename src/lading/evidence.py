@@ -532,6 +532,47 @@ class Hazard:
 
 
 @dataclass(frozen=True)
+class Trajectory:
+    """One walk of a diffusion network from noise to a picture, artifact beside original.
+
+    Both start from the same noise and walk on their own values, so that an early difference is
+    carried along, as it will be in an app.
+
+    Attributes:
+        artifact: path of the file.
+        runtime: that called it.
+        sampler: ``"ddim"``; ``"ddpm step"`` or ``"ddim step"`` of a step that holds its schedule.
+        steps: moves of the walk.
+        seed: of the noise, for both.
+        told: what the network was told at each move.
+        psnr: after each move, of x against the original's x, in dB; fewer where the walk broke off.
+        parts: the move over which most dB are lost; None where none are.
+        gate: dB that the last x has to reach.
+        gate_reason: why that number.
+        verdict: ``"not run"`` where the runtime is absent or the artifact could not be compared.
+        reason: why it failed or was not run.
+    """
+
+    artifact: str
+    runtime: str
+    sampler: str
+    steps: int
+    seed: int
+    told: tuple[float, ...]
+    psnr: tuple[float, ...]
+    parts: int | None
+    gate: float
+    gate_reason: str
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the whole walk was taken and its end meets the gate. NaN meets none."""
+        return len(self.psnr) == self.steps > 0 and self.psnr[-1] >= self.gate
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture from the work itself. `png` is base64, so that the bill alone holds it."""
 
@@ -571,6 +612,7 @@ class Bill:
     pictures: tuple[Picture, ...] = ()
     datasets: tuple[DatasetRecord, ...] = ()
     settlings: tuple[Settling, ...] = ()
+    trajectories: tuple[Trajectory, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------ JSON

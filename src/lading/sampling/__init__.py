@@ -4,11 +4,12 @@
 sampler, `made` the walk and its pictures, `proof` an artifact's walk beside the original's.
 """
 
-from lading.sampling.made import Sampled, as_image, sample, save, sheet
-from lading.sampling.network import Network, open_network
+from lading.sampling.made import Sampled, sample, save, sheet
+from lading.sampling.network import open_network
 from lading.sampling.plan import STEPS, plan
-from lading.sampling.proof import GATES, beside, prove, save_chart
+from lading.sampling.proof import beside, prove, save_chart
 from lading.sampling.request import Request
+from lading.trajectories import GATES, Network, as_image
 
 __all__ = [
     "GATES",

@@ -18,9 +18,9 @@ from lading import gallery, storage
 from lading.diffusion.samplers import Step, walk
 from lading.errors import ProgramError
 from lading.runtime import Array
-from lading.sampling.network import Network
 from lading.sampling.plan import plan
 from lading.sampling.request import Request
+from lading.trajectories import Network, as_image, png
 
 SHEET, ARRAY, SUMMARY, UNFINISHED = "sheet.png", "samples.npy", "sampling.json", "unfinished.png"
 
@@ -121,15 +121,6 @@ def sample(
 
 
 # ----------------------------------------------------------------------------------------- pictures
-def as_image(values: Array) -> Image.Image:
-    """Values -1 to 1, [C, H, W], as grey levels or RGB; of [C, D, H, W] the middle slice."""
-    plane = values[:, values.shape[1] // 2] if values.ndim == 4 else values
-    pixels = np.rint((plane + 1.0) * 127.5).clip(0, 255).astype(np.uint8)
-    if pixels.shape[0] == 3:
-        return Image.fromarray(pixels.transpose(1, 2, 0))
-    return Image.fromarray(pixels[0])
-
-
 def sheet(sampled: Sampled, columns: int = 6) -> Image.Image:
     """A contact sheet, at most `columns` pictures to a row."""
     images = [as_image(one) for one in sampled.pictures]
@@ -183,9 +174,3 @@ def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...
 
 def _digest(values: Array) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-
-
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()

@@ -8,8 +8,8 @@ from lading import pictures
 from lading.diffusion import notes
 from lading.diffusion.samplers import DDIM, DDPM, Process, RePaint, Sampler, require_fits
 from lading.errors import RequestError
-from lading.sampling.network import Network
 from lading.sampling.request import Request
+from lading.trajectories import Network
 
 #: Samplers by name, and the steps that each takes where nobody says how many.
 STEPS = {"ddpm": 250, "ddim": 50, "repaint": 250}

@@ -10,15 +10,11 @@ from lading import storage
 from lading.diffusion.notes import NEEDED
 from lading.diffusion.samplers import Step
 from lading.errors import RequestError
-from lading.sampling.made import png
-from lading.sampling.network import Network, open_network
+from lading.sampling.network import open_network
 from lading.sampling.plan import plan
 from lading.sampling.request import Request
-from lading.trajectories import Parting, chart, part
+from lading.trajectories import GATES, Network, Parting, chart, part, png
 
-#: dB that the last picture of an artifact's walk has to reach beside the original's, over 25 steps
-#: of DDIM: fp32 rounds at 1e-7 and each step hands its error on, fp16 rounds at 5e-4.
-GATES = {"fp32": 60.0, "fp16": 35.0}
 CHART = "parting.png"
 
 

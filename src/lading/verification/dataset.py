@@ -119,7 +119,7 @@ def added(
     judged = (*bill.comparisons, *(one for one, _ in made), *comparisons)
     return replace(
         bill,
-        verdict=verdict.overall(judged, bill.provenance),
+        verdict=verdict.overall(judged, bill.provenance, bill.trajectories),
         comparisons=judged,
         datasets=(*bill.datasets, *records),
         pictures=(*bill.pictures, *charts.of_datasets(records)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lading.evidence import Comparison, Provenance, Verdict
+from lading.evidence import Comparison, Provenance, Trajectory, Verdict
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,21 @@ GATES: dict[str, Gates] = {
 }
 
 
-def overall(comparisons: Sequence[Comparison], sources: Sequence[Provenance] = ()) -> Verdict:
+def overall(
+    comparisons: Sequence[Comparison],
+    sources: Sequence[Provenance] = (),
+    trajectories: Sequence[Trajectory] = (),
+) -> Verdict:
     """One verdict for several comparisons.
 
-    ``fail`` if any failed, or an artifact's weights are not the checkpoint's; ``not run`` if an
-    artifact was compared in no runtime at all, or nothing was compared; else ``pass``.
+    ``fail`` if any failed, or an artifact's weights are not the checkpoint's, or a trajectory ends
+    too far from the original's; ``not run`` if an artifact was compared in no runtime at all, or
+    nothing was compared; else ``pass``.
 
     >>> overall([])
     'not run'
     """
-    if any(one.verdict == "fail" for one in comparisons):
+    if "fail" in [one.verdict for one in comparisons] + [one.verdict for one in trajectories]:
         return "fail"
     if any(one.finding != "made from this checkpoint" for one in sources):
         return "fail"
