@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lading.diffusion.noise import normal
 from lading.diffusion.samplers import (
     DDIM,
     DDPM,
@@ -253,6 +254,20 @@ def test_what_is_known_arrives_unchanged():
     x = last(walk(gaussian(schedule), process(schedule, dtype=np.float32), sampler, shape, 0))
     assert (x[..., :3] == known[..., :3]).all()
     assert (x[..., 3:] != known[..., 3:]).all()
+
+
+def test_the_known_part_has_noise_of_its_own():
+    """Else the two halves of a picture would be drawn of one noise, and fit for no reason."""
+    schedule = Schedule.of("linear", 1000, "20")
+    shape = (1, 1, 4, 4)
+    known = np.random.default_rng(0).uniform(-1, 1, shape)
+    sampler = RePaint(known, np.ones(shape), repeats=1)
+    for step in walk(gaussian(schedule), process(schedule), sampler, shape, 5, picture=2):
+        before = schedule.before[step.index]
+        drawn = normal(5, 2, 2 * step.number + 1, shape).astype(np.float64)
+        np.testing.assert_allclose(
+            step.x, np.sqrt(before) * known + np.sqrt(1 - before) * drawn, rtol=0, atol=1e-12
+        )
 
 
 def test_going_to_and_fro_brings_the_painted_part_to_what_the_known_part_implies():
