@@ -20,6 +20,7 @@ from lading.repair import repaired
 from lading.runtime import Array, Session, runtime, runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target
+from lading.trajectories import Course, Taken
 from lading.verification import compare, hazards, lifted, mixed, noise, probes, steadiness, verdict
 from lading.verification.origins import Origins
 
@@ -76,18 +77,22 @@ class Original:
 
 @dataclass(frozen=True)
 class Carried:
-    """One target's result: the file, what was compared, what was repaired, what failed before."""
+    """One target's result: the file, what was compared and walked, what was repaired, what failed
+    before."""
 
     artifact: ArtifactRecord
     comparisons: tuple[Comparison, ...]
     repairs: tuple[RepairRecord, ...]
     attempts: tuple[str, ...]
     source: Provenance | None = None
+    trajectories: tuple[Taken, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether it is equal, and made of the checkpoint's tensors."""
-        return verdict.overall(self.comparisons, (self.source,) if self.source else ()) == "pass"
+        """Whether it is equal, made of the checkpoint's tensors, and leads where that leads."""
+        sources = (self.source,) if self.source else ()
+        walked = [one.record for one in self.trajectories]
+        return verdict.overall(self.comparisons, sources, walked) == "pass"
 
 
 @dataclass
@@ -102,6 +107,8 @@ class Voyage:
     graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
     #: traces an artifact's constants; None where there is no checkpoint
     trace: Callable[[Path], Provenance] | None = None
+    #: of a diffusion network, the original's walk
+    course: Course | None = None
 
     def carry(self, kind: Target, name: str, folder: Path, forced: Route | None) -> Carried:
         """One target by the first route whose result is equal; the last result if none is.
@@ -120,14 +127,12 @@ class Voyage:
                 error = refused
                 continue
             source = self.trace(folder / made[0].path) if self.trace else None
-            last = Carried(*made, tuple(attempts), source)
+            with gathered(self.notices):
+                taken = walked(self.course, made[0], folder / made[0].path, made[1])
+            last = Carried(*made, tuple(attempts), source, taken)
             if last.passed:
                 break
-            state = verdict.overall(last.comparisons)
-            why = next((c.reason for c in last.comparisons if c.verdict == "fail"), state)
-            if source and state == "pass":
-                why = f"{source.finding}: {source.told}"
-            attempts.append(f"{kind.name} by {route}: {why}")
+            attempts.append(f"{kind.name} by {route}: {_why(last)}")
         if last is None:
             assert error is not None
             raise error
@@ -211,7 +216,32 @@ class Voyage:
             carried.repairs,
             carried.attempts,
             replace(carried.source, artifact=place) if carried.source else None,
+            tuple(
+                replace(one, record=replace(one.record, artifact=place))
+                for one in carried.trajectories
+            ),
         )
+
+
+def _why(carried: Carried) -> str:
+    """What it did not pass by: a comparison, then its weights, then its trajectory."""
+    state = verdict.overall(carried.comparisons)
+    if state != "pass":
+        return next((c.reason for c in carried.comparisons if c.verdict == "fail"), state)
+    source = carried.source
+    if source and verdict.overall(carried.comparisons, (source,)) != "pass":
+        return f"{source.finding}: {source.told}"
+    lost = (one.record for one in carried.trajectories if one.record.verdict == "fail")
+    return next(one.reason for one in lost)
+
+
+def walked(
+    course: Course | None, artifact: ArtifactRecord, path: Path, comparisons: Sequence[Comparison]
+) -> tuple[Taken, ...]:
+    """One trajectory per comparison of the artifact; none without a course."""
+    if course is None:
+        return ()
+    return course.beside(artifact, lambda runtime: runtime.load(path), comparisons)
 
 
 def compared(
