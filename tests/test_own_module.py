@@ -252,7 +252,8 @@ def test_it_is_carried_from_the_command_line(
     assert bill["verdict"] == "pass"
     assert (bill["family"], bill["task"]["kind"]) == ("module", "module")
     assert bill["ledger_summary"]["unexplained"] == 0
-    assert bill["request"]["model"] == "net.py:Net"
+    assert bill["request"]["model"] == f"{file}:Net"
+    assert bill["request"]["input"] == list(STRANGER)
     repairs = {one["name"] for one in bill["capture"]["repairs"]}
     assert {"autograd functions", "host-side guards", "idle casts"} <= repairs
     (package,) = out.glob("*.mlpackage")

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,14 @@ class OwnModule:
         inputs: its ports.
         told: where it comes from, e.g. ``"net.py:make"``.
         sha256: of the file of code; empty where there is none.
+        text: what ``--model`` was given, the file's path as it stood there; empty in Python.
     """
 
     make: Callable[[], Any]
     inputs: tuple[Port, ...]
     told: str
     sha256: str = ""
+    text: str = ""
 
     def build(self) -> nn.Module:
         """The module in eval mode.
@@ -138,7 +141,7 @@ def from_text(model: str, inputs: Sequence[str]) -> OwnModule:
         )
     ports = _distinct(tuple(port(text) for text in inputs))
     told = f"{path.name}:{name}"
-    return OwnModule(lambda: _run(path, name, told), ports, told, of_path(path))
+    return OwnModule(lambda: _run(path, name, told), ports, told, of_path(path), model)
 
 
 def from_python(
@@ -201,8 +204,12 @@ def spelled(one: Port) -> str:
 
     >>> spelled(port("t:float32[1]@0..1"))
     't:float32[1]@0..1'
+    >>> spelled(port("t:int32[1]@-0.00001..12345678"))
+    't:int32[1]@-0.00001..12345678'
     """
-    bounds = f"@{one.value_range[0]:g}..{one.value_range[1]:g}" if one.value_range else ""
+    # Digits alone: `port` knows no exponent.
+    low_high = [f"{Decimal(repr(bound)):f}".removesuffix(".0") for bound in one.value_range]
+    bounds = "@" + "..".join(low_high) if low_high else ""
     return f"{one.name}:{one.dtype}[{','.join(map(str, one.shape))}]{bounds}"
 
 

@@ -15,7 +15,17 @@ from typing import Any
 
 from lading import checkpoint as checkpoints
 from lading import family as family_module
-from lading import figures, golden, ledger, own_module, report, schema, settling, storage
+from lading import (
+    figures,
+    golden,
+    ledger,
+    own_module,
+    report,
+    schema,
+    settling,
+    storage,
+    trajectories,
+)
 from lading.checkpoint import Checkpoint
 from lading.environment import describe as environment
 from lading.errors import RequestError
@@ -33,9 +43,9 @@ from lading.evidence import (
 )
 from lading.interface import Options, wrap
 from lading.matching import matched
-from lading.notices import Notices
+from lading.notices import Notices, gathered
 from lading.own_module import OwnModule
-from lading.request import Request, recorded
+from lading.request import Request, recorded, recorded_verification
 from lading.target import artifact_target, noted, target
 from lading.verification import (
     between,
@@ -48,7 +58,7 @@ from lading.verification import (
     verdict,
 )
 from lading.version import __version__
-from lading.voyage import Carried, Original, Progress, Voyage, compared
+from lading.voyage import Carried, Original, Progress, Voyage, compared, walked
 
 FACTS_PREFIX = "lading."
 
@@ -151,14 +161,19 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
         progress=progress,
     )
     interface = wrap(loaded.network, loaded.task, request.options)
+    trajectories.require_walkable(interface, request.trajectory)
     settings = replace(request.settings, facts=_facts(loaded, request))
     name = request.name or _name(loaded)
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, request.data))
+    with gathered(notices):
+        course = trajectories.course(
+            interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
+        )
     tracer = partial(
         provenance.trace, checkpoint=loaded.checkpoint, required=ledger.carried(loaded.ledger)
     )
-    voyage = Voyage(interface, settings, original, progress, notices, trace=tracer)
+    voyage = Voyage(interface, settings, original, progress, notices, trace=tracer, course=course)
     with storage.aside(request.out) as folder:
         carried = [voyage.carry(one, name, folder, request.route) for one in wanted]
         comparisons = tuple(c for one in carried for c in one.comparisons)
@@ -169,6 +184,8 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             artifacts=tuple(one.artifact for one in carried),
             comparisons=comparisons,
             sources=tuple(one.source for one in carried if one.source),
+            course=course,
+            taken=tuple(walk for one in carried for walk in one.trajectories),
             findings=_findings(
                 original,
                 [(one.artifact, folder / one.artifact.path, one.comparisons) for one in carried],
@@ -198,6 +215,7 @@ def verify(
     over: dataset.Over | None = None,
     model: OwnModule | None = None,
     config: Path | None = None,
+    trajectory: int | None = None,
     progress: Progress = _silent,
 ) -> Bill:
     """Compares an artifact that already exists with the checkpoint, in every runtime for it.
@@ -213,6 +231,7 @@ def verify(
         over: a table of labelled samples to compare over as well.
         model: the user's own network, in place of a family's.
         config: of the network, for a family that takes one.
+        trajectory: moves of a diffusion network's walk; see `Request`.
         progress: told when a stage begins.
 
     Raises:
@@ -233,7 +252,10 @@ def verify(
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
     comparisons = tuple(compared(record, artifact, original, progress))
-    notices = []
+    notices: list[str] = []
+    course = trajectories.course(
+        interface, trajectory, original.drawn[0].inputs, notices.append, progress
+    )
     digest = record.details.get(FACTS_PREFIX + "checkpoint.sha256")
     if digest and digest != loaded.checkpoint.record.sha256:
         notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
@@ -244,8 +266,20 @@ def verify(
         artifacts=(record,),
         comparisons=comparisons,
         sources=(source,),
+        course=course,
+        taken=walked(course, record, artifact, comparisons),
         findings=_findings(original, [(record, artifact, comparisons)]),
-        request={"artifact": str(artifact), "against": str(against)},
+        request=recorded_verification(
+            artifact,
+            against,
+            given=given or {},
+            fold=fold,
+            data=data,
+            table=over.table if over else None,
+            model=model,
+            config=config,
+            trajectory=trajectory,
+        ),
         notices=notices,
     )
     if over is None:
@@ -300,15 +334,19 @@ def _bill(
     artifacts: tuple[ArtifactRecord, ...],
     comparisons: tuple[Comparison, ...],
     sources: tuple[Provenance, ...] = (),
+    course: trajectories.Course | None = None,
+    taken: tuple[trajectories.Taken, ...] = (),
     findings: Mapping[str, Any],
     request: Mapping[str, Any],
     notices: Sequence[str],
 ) -> Bill:
     """Everything that is known at the end of a voyage, in one record."""
+    walks = tuple(one.record for one in taken)
+    drawn = trajectories.pictures(course, taken) if course else ()
     return Bill(
         schema=SCHEMA,
         lading=__version__,
-        verdict=verdict.overall(comparisons, sources),
+        verdict=verdict.overall(comparisons, sources, walks),
         checkpoint=loaded.checkpoint.record,
         family=loaded.recognition.family,
         signs=loaded.recognition.signs,
@@ -326,7 +364,8 @@ def _bill(
         notices=tuple(notices),
         environment=environment(),
         provenance=sources,
-        **findings,
+        trajectories=walks,
+        **{**findings, "pictures": (*findings["pictures"], *drawn)},
     )
 
 

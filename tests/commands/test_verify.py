@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 
 from lading import cli, report
+from lading.report.repeat import repeat
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,13 @@ def test_bill_and_page_go_to_a_folder_of_their_own(
     assert {one.name.split("/")[1] for one in bill.pictures} == {
         "input", "original", "onnx-onnxruntime", "difference"
     }  # fmt: skip
-    assert verify(artifact, small_checkpoint, "--quiet") == 0  # its own earlier result gives way
+    # Its own earlier result gives way; and the bill says all that was asked.
+    Path("mine.png").write_bytes(b64decode(bill.pictures[0].png))
+    more = ["--set", "norm_eps=1e-05", "--data", "mine.png"]
+    assert verify(artifact, small_checkpoint, *more, "--quiet") == 0
+    _, command = repeat(report.read(folder)).commands
+    words = ["lading", "verify", str(artifact), "--against", str(small_checkpoint), *more]
+    assert command == shlex.join(words)
 
 
 def test_a_dash_writes_nothing(

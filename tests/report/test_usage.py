@@ -1,8 +1,7 @@
-"""What the page tells to run is run: the commands, and the Python beside each artifact."""
+"""What the page tells to run is run: the Python beside each artifact."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,60 +15,6 @@ from lading.evidence import Bill, Port
 from lading.report import usage
 from tests import bills
 from tests.report.test_page import text_of
-
-
-# ---------------------------------------------------------------------------------- the commands
-@pytest.mark.parametrize(
-    "options",
-    [
-        [],
-        ["--to", "onnx", "--opset", "19", "--dynamic", "batch,size"],
-        ["--bake", "zscore", "--output", "labels", "--precision", "fp32", "--macos", "13"],
-        ["--input-image", "rgb", "--scale", "0.1", "--bias=-1.5,0.25,3", "--ios", "17"],
-        ["--shapes", "256x256,512x384", "--name", "My net", "--route", "trace", "--fold", "2"],
-        ["--shapes", "64..512x64..256", "--set", "a=1,2", "--set", "b=it's", "--author", "$HOME"],
-    ],
-)
-def test_a_conversion_is_asked_for_again_as_it_was(options: list[str]) -> None:
-    from lading.commands import convert
-    from lading.request import Request, recorded
-
-    def asked(words: list[str]) -> dict[str, Any]:
-        arguments = cli.parser().parse_args(words)
-        request = Request(
-            path=arguments.path,
-            out=arguments.out,
-            to=tuple(arguments.to or ("coreml", "onnx")),
-            name=arguments.name,
-            options=convert._options(arguments),
-            settings=convert._settings(arguments),
-            route=arguments.route,
-            given=arguments.set,
-            fold=arguments.fold,
-        )
-        return recorded(request)
-
-    first = asked(["convert", "a dir/x.pth", "-o", "out", *options])
-    install, command = usage.commands(replace(bills.full(), request=first))
-    program, *words = shlex.split(command)
-    assert program == "lading"
-    assert asked(words) == first
-    assert install == "pip install lading==0.1.0 torch==2.13.0 coremltools==9.0 numpy==2.3.5"
-
-
-def test_a_verification_is_asked_for_again() -> None:
-    _, command = usage.commands(bills.bare())
-    assert command == "lading verify CAMUS.mlpackage --against checkpoint_best.pth"
-
-
-def test_a_bill_that_does_not_say_gets_no_command() -> None:
-    assert usage.commands(replace(bills.full(), request={})) == ()
-
-
-def test_a_strangers_path_is_one_word() -> None:
-    request = {**bills.full().request, "path": "a; rm -rf ~ `x` $(y)"}
-    _, command = usage.commands(replace(bills.full(), request=request))
-    assert shlex.split(command)[2] == "a; rm -rf ~ `x` $(y)"
 
 
 # ------------------------------------------------------------------------------------ the Python

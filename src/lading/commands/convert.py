@@ -17,12 +17,14 @@ from lading.command import (
     model_options,
     settle,
     settle_option,
+    trajectory_option,
     with_stages,
 )  # fmt: skip
 from lading.errors import RequestError
 
 if TYPE_CHECKING:
     from lading.interface import Options
+    from lading.request import Request
     from lading.target import Settings
 
 
@@ -48,13 +50,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 where every artifact is equal to the original, else 1."""
     from lading import pipeline
+
+    wanted = asked(arguments)
+    bill = with_stages(arguments, lambda stages: pipeline.convert(wanted, stages))
+    return finish(arguments, bill, wanted.out)
+
+
+def asked(arguments: argparse.Namespace) -> Request:
+    """What the options ask for.
+
+    Raises:
+        LadingError: they contradict one another, or a file that they name is not there.
+    """
     from lading.request import Request
 
     path = arguments.path
-    out = arguments.out or Path(f"{path.name.split('.')[0] or 'model'}-lading")
-    request = Request(
+    return Request(
         path=path,
-        out=out,
+        out=arguments.out or Path(f"{path.name.split('.')[0] or 'model'}-lading"),
         to=tuple(arguments.to or ("coreml", "onnx")),
         name=arguments.name,
         options=_options(arguments),
@@ -65,11 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
         data=data(arguments),
         config=arguments.config,
         settle=settle(arguments),
+        trajectory=arguments.trajectory,
         force=arguments.force,
         model=model(arguments),
     )
-    bill = with_stages(arguments, lambda stages: pipeline.convert(request, stages))
-    return finish(arguments, bill, out)
 
 
 def _interface_options(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +110,7 @@ def _diffusion_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--sampler", choices=("ddpm", "ddim"), help="of the step; default ddpm")
     group.add_argument("--eta", type=float, default=0.0, help="of ddim: 0 adds no noise, 1 as ddpm")
+    trajectory_option(group)
     group.add_argument("--timesteps", default="", choices=("int32", "float32"), help="their dtype")
 
 

@@ -24,6 +24,11 @@ _OBEYED = re.compile(
 _JOINTS = re.compile(r"([._,/])(?=\S)")
 
 
+def obeyed(character: str) -> bool:
+    """Whether a browser or a terminal would act on it rather than show it."""
+    return bool(_OBEYED.match(character))
+
+
 def visible(value: Any) -> Any:
     """Text with its control and direction characters spelt out; anything else as it is."""
     if hasattr(value, "__html__"):

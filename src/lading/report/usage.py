@@ -1,31 +1,14 @@
-"""How to do a voyage again, and how to use what it made: text that can be run as it stands."""
+"""How to use what a voyage made: text that can be run as it stands."""
 
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
-from lading.evidence import ArtifactRecord, Bill, Port, Task
+from lading.evidence import ArtifactRecord, Port, Task
 from lading.report.text import python_literal as quoted
 from lading.report.text import swift_literal
-
-#: `Request.options` and `Request.settings` as they are when nobody asked for anything else.
-_OPTIONS: dict[str, Any] = {
-    "output": "logits",
-    "bake": [],
-    "image": None,
-    "scale": 1.0,
-    "dynamic": [],
-}
-_SETTINGS = {"precision": "fp16", "opset": 18, "author": "", "license": "", "description": ""}
-#: Python packages of the environment that pip installs.
-_PACKAGES = (
-    "torch", "coremltools", "numpy", "onnx", "onnxscript", "onnxruntime", "safetensors"
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,86 +20,6 @@ class Snippet:
     code: str
 
 
-# ---------------------------------------------------------------------------------- do it again
-def commands(bill: Bill) -> tuple[str, ...]:
-    """The commands that repeat the voyage: the packages, then lading itself.
-
-    Empty where the bill does not say what was asked.
-    """
-    request = bill.request
-    if "to" in request:
-        done = _convert(request)
-    elif "against" in request:
-        done = _verify(request)
-    else:
-        return ()
-    versions = [
-        f"{name}=={bill.environment[name]}"
-        for name in _PACKAGES
-        if bill.environment.get(name, "not installed") != "not installed"
-    ]
-    install = shlex.join(["pip", "install", f"lading=={bill.lading}", *versions])
-    return install, shlex.join(done)
-
-
-def _convert(request: Mapping[str, Any]) -> list[str]:
-    words = ["lading", "convert", str(request["path"]), "-o", str(request.get("out", ""))]
-    for target in request["to"]:
-        words += ["--to", target]
-    for option in ("name", "route", "fold"):
-        if request.get(option):
-            words += [f"--{option}", str(request[option])]
-    words += _given(request)
-    options = {**_OPTIONS, **request.get("options", {})}
-    if options["output"] != "logits":
-        words += ["--output", options["output"]]
-    for step in options["bake"]:
-        words += ["--bake", step]
-    if options["image"]:
-        words += ["--input-image", options["image"]]
-    if options["scale"] != 1.0:
-        words += ["--scale", f"{options['scale']:.17g}"]
-    if any(options.get("bias", ())):
-        words.append("--bias=" + ",".join(f"{value:.17g}" for value in options["bias"]))
-    sizes = options.get("sizes", {})
-    if sizes.get("listed"):
-        words += ["--shapes", ",".join("x".join(map(str, one)) for one in sizes["listed"])]
-    if sizes.get("ranges"):
-        words += ["--shapes", "x".join(f"{low}..{high}" for low, high in sizes["ranges"])]
-    if options["dynamic"]:
-        words += ["--dynamic", ",".join(options["dynamic"])]
-    settings = {**_SETTINGS, **request.get("settings", {})}
-    for name, usual in _SETTINGS.items():
-        if settings[name] != usual:
-            words += [f"--{name}", str(settings[name])]
-    system = str(settings.get("deployment", "iOS16"))
-    for kind in ("iOS", "macOS"):
-        if system.startswith(kind) and system != "iOS16":
-            words += [f"--{kind.lower()}", system.removeprefix(kind)]
-    return words + _data(request)
-
-
-def _verify(request: Mapping[str, Any]) -> list[str]:
-    words = ["lading", "verify", str(request["artifact"]), "--against", str(request["against"])]
-    if request.get("fold"):
-        words += ["--fold", str(request["fold"])]
-    return words + _given(request) + _data(request)
-
-
-def _given(request: Mapping[str, Any]) -> list[str]:
-    pairs = request.get("given", {})
-    return [word for name, value in pairs.items() for word in ("--set", f"{name}={value}")]
-
-
-def _data(request: Mapping[str, Any]) -> list[str]:
-    """``--data`` takes a folder or one file: the folder that all files lie in."""
-    files = [PurePath(path) for path in request.get("data", ())]
-    if not files:
-        return []
-    return ["--data", str(files[0] if len(files) == 1 else files[0].parent)]
-
-
-# --------------------------------------------------------------------------------------- use it
 def snippets(artifact: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
     """Python for every artifact, and Swift for Core ML."""
     name = PurePath(artifact.path).name

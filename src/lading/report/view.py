@@ -23,6 +23,7 @@ from lading.evidence import (
     Walk,
 )
 from lading.report import charts, tree, usage
+from lading.report.repeat import Repeat, repeat
 from lading.wording import (
     FORMATS,
     RUNTIMES,
@@ -149,7 +150,7 @@ class View:
     readings: tuple[tuple[str, tuple[str, ...], tuple[tuple[Reading, tuple[str, ...]], ...]], ...]
     origins: tuple[Origin, ...]
     made: tuple[Made, ...]
-    commands: tuple[str, ...]
+    repeat: Repeat
 
 
 def look(bill: Bill) -> View:
@@ -180,7 +181,7 @@ def look(bill: Bill) -> View:
             )
             for one in bill.artifacts
         ),
-        commands=usage.commands(bill),
+        repeat=repeat(bill),
     )
 
 
