@@ -177,6 +177,7 @@ def convert(
     data: str | Path | None = None,
     config: str | Path | None = None,
     settle_with: str | Path | None = None,
+    trajectory: int | None = None,
     author: str = "",
     licence: str = "",
     description: str = "",
@@ -187,7 +188,8 @@ def convert(
 
     The options are those of ``lading convert``; `target` is a system such as ``"iOS16"`` or
     ``"macOS13"``. The bill's `verdict` says whether everything is equal; what is not lies in
-    ``rejected/``. `part` is the network, or one step of sampling around a diffusion network.
+    ``rejected/``. `part` is the network, or one step of sampling around a diffusion network;
+    `trajectory` is how many moves such a network is walked, 25 by default and 0 for none.
 
     A network that no family knows: `model` is its module, or what returns one, and `example` its
     inputs by name, as tensors or as texts such as ``"x:float32[1,3,64,64]"``; the checkpoint's
@@ -229,6 +231,7 @@ def convert(
         data=tuple(files_in(Path(data))) if data else (),
         config=Path(config) if config else None,
         settle=tuple(files_in(Path(settle_with))) if settle_with else (),
+        trajectory=trajectory,
         force=force,
         model=_own(model, example),
     )
@@ -245,6 +248,7 @@ def verify(
     config: str | Path | None = None,
     model: nn.Module | Callable[[], nn.Module] | None = None,
     example: Mapping[str, torch.Tensor] | Sequence[str] = (),
+    trajectory: int | None = None,
     progress: Progress | None = None,
 ) -> Bill:
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
@@ -260,6 +264,7 @@ def verify(
         data=tuple(files_in(Path(data))) if data else (),
         config=Path(config) if config else None,
         model=_own(model, example),
+        trajectory=trajectory,
         progress=progress or _silent,
     )
 

@@ -121,6 +121,15 @@ def model(arguments: argparse.Namespace) -> OwnModule | None:
     return None
 
 
+def trajectory_option(parser: argparse._ActionsContainer) -> None:
+    """``--trajectory``: how far a diffusion network is walked."""
+    parser.add_argument(
+        "--trajectory", type=int, metavar="N",
+        help="moves of a diffusion network's walk, from noise to a picture, in every runtime; "
+        "default 25, 0 for none",
+    )  # fmt: skip
+
+
 def data_option(parser: argparse.ArgumentParser) -> None:
     """``--data``: the user's own pictures."""
     parser.add_argument("--data", type=Path, metavar="DIR", help="your own pictures, as probes too")

@@ -245,6 +245,7 @@ def verify(
         dataset.require(over, loaded.task, str(against))
     chosen = options or noted(record)[1] or Options()
     interface = wrap(loaded.network, loaded.task, chosen)
+    trajectories.require_walkable(interface, trajectory)
     batched = record.inputs[0].shape[:1] == (-1,)
     record, interface = matched(record, interface)
     progress("trace", f"the weights of {artifact}")

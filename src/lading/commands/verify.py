@@ -17,6 +17,7 @@ from lading.command import (
     model,
     model_options,
     print_json,
+    trajectory_option,
     with_stages,
 )  # fmt: skip
 
@@ -36,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     checkpoint_options(parser)
     config_option(parser)
     model_options(parser)
+    trajectory_option(parser)
     parser.add_argument(
         "--data",
         type=Path,
@@ -138,6 +140,7 @@ def _verified(arguments: argparse.Namespace, data: tuple[Path, ...], over: Over 
             config=arguments.config,
             data=data,
             over=over,
+            trajectory=arguments.trajectory,
             progress=stages,
         ),
     )

@@ -144,6 +144,7 @@ def _read(request: Mapping[str, Any]) -> list[str]:
             f"The network was made in Python, by {request['made_by']}: the same call of "
             f"lading.{'convert' if 'to' in request else 'verify'} repeats it, and no command does."
         )
+    words += _option("trajectory", request.get("trajectory"))
     words += _option("model", request.get("model"))
     for one in request.get("input", ()):
         words += _option("input", one)

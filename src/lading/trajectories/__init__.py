@@ -5,7 +5,7 @@ samplers call; `ways`, `course` and `sheet` are the trajectory of a voyage, whic
 """
 
 from lading.trajectories.chart import chart
-from lading.trajectories.course import GATES, STEPS, Course, Taken, course
+from lading.trajectories.course import GATES, STEPS, Course, Taken, course, require_walkable
 from lading.trajectories.network import Network
 from lading.trajectories.parting import HIGHEST, Parting, Walked, part, parts
 from lading.trajectories.sheet import as_image, pictures, png
@@ -26,4 +26,5 @@ __all__ = [
     "parts",
     "pictures",
     "png",
+    "require_walkable",
 ]
