@@ -17,7 +17,8 @@ from lading import report
 from lading.errors import InputError
 from lading.evidence import Bill, Picture, to_json
 from lading.report import tree
-from lading.report.view import look, sentence
+from lading.report.head import sentence
+from lading.report.view import look
 from tests import bills
 
 GOLD = Path(__file__).parents[1] / "gold"

@@ -48,6 +48,7 @@ MODEL = ["--model=-nets/it's mine.py:make", "--input", "t:int32[1]@-0.25..123456
 SAMPLES: dict[str, dict[str, list[str]]] = {
     "convert": {
         "path": [],
+        "trajectory": ["--trajectory", "0"],
         "out": [],
         "to": ["--to", "onnx", "--to", "mlmodel"],
         "name": ["--name=-My net"],
@@ -81,6 +82,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
     },
     "verify": {
         "artifact": [],
+        "trajectory": ["--trajectory", "7"],
         "against": [],
         "set": ["--set", "a=1,2", "--set=-b=it's = so"],
         "fold": ["--fold", "2"],
