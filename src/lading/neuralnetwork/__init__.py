@@ -7,6 +7,8 @@ array of floats, and the compute unit decides what they are rounded to. The call
     model = lading.neuralnetwork.load("net.mlmodel")
     outputs = model.predict({"image": array})                        # as the CPU computes: float32
     outputs = model.predict({"image": array}, precision="float16")   # as GPU and Neural Engine do
+    taps = lading.neuralnetwork.Taps(take=["conv_out"])              # keeps intermediate values
+    outputs = model.predict({"image": array}, taps=taps)
 
 Importing this package is light: torch and coremltools are imported when a model is loaded.
 """
@@ -17,13 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lading.neuralnetwork.model import Model, load
+    from lading.neuralnetwork.taps import Taps
 
-__all__ = ["Model", "load"]
+#: What is public, and the module that has it.
+_HOMES = {"Model": "model", "Taps": "taps", "load": "model"}
+__all__ = ["Model", "Taps", "load"]
 
 
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in __all__:
-        return getattr(importlib.import_module("lading.neuralnetwork.model"), name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"lading.neuralnetwork.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ from lading.evidence import Port
 from lading.mil import features
 from lading.neuralnetwork import network
 from lading.neuralnetwork.network import Layer, Network
+from lading.neuralnetwork.taps import Taps
 
 #: ``"float32"``: as the CPU computes. ``"float16"``: weights, inputs and the result of every layer
 #: rounded to float16, as the GPU and the Neural Engine keep them; the sums inside a layer are not.
@@ -46,7 +47,11 @@ class Model:
         return tuple(feature.port() for feature in self.network.interface.outputs)
 
     def predict(
-        self, data: Mapping[str, Any], *, precision: Precision = "float32"
+        self,
+        data: Mapping[str, Any],
+        *,
+        precision: Precision = "float32",
+        taps: Taps | None = None,
     ) -> dict[str, Any]:
         """Run the network.
 
@@ -54,6 +59,7 @@ class Model:
             data: inputs by name: arrays (or what `numpy.asarray` takes) of the shapes that the
                 file allows, cast to the declared dtype; `PIL.Image` for image inputs.
             precision: of the arithmetic, see `Precision`.
+            taps: what to look at inside, see `lading.neuralnetwork.Taps`.
 
         Returns:
             outputs by name: arrays of the declared dtype, `PIL.Image` for image outputs, and for a
@@ -62,7 +68,7 @@ class Model:
         Raises:
             InputError: an input that the network does not take, or of a wrong shape or range.
             ProgramError: the network cannot be run as it says; names the layer.
-            RequestError: an unknown precision.
+            RequestError: an unknown precision, or taps of a value that there is not.
         """
         if precision not in PRECISIONS:
             raise RequestError(
@@ -84,11 +90,17 @@ class Model:
             values[feature.name] = self._entered(feature.name, taken, half)
         if precision not in self._layers:
             self._layers[precision] = [layer.half() for layer in self.network.layers]
+        if taps is not None:
+            taps.keep(values, list(values))
         with torch.inference_mode():
             for index, layer in enumerate(self._layers[precision]):
                 _run(layer, values, half)
+                if taps is not None:
+                    taps.keep(values, layer.outputs)
                 for name in self._last_uses.get(index, ()):
                     values.pop(name, None)
+        if taps is not None:
+            taps.require()
         return self._left(values)
 
     def _entered(self, name: str, taken: np.ndarray[Any, Any], half: bool) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """Any two of a checkpoint and artifacts beside each other: outputs, values, one value looked at.
 
 Neither side need be one that lading made. Where one is a checkpoint it is the reference; of two
-artifacts the first is.
+artifacts the first is. What sound fp32 arithmetic keeps of this network is measured on whichever
+side torch computes: the original, an ML Program or a NeuralNetwork. Of two ONNX files nobody can.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from lading.evidence import (
 )
 from lading.interface import Interface, Options
 from lading.target import artifact_target, noted, targets
-from lading.verification import divergence, metrics
+from lading.verification import divergence, metrics, noise, steadiness
 from lading.verification.alignment import align, owners
+from lading.verification.compare import FLOOR_REASON, NOTHING_GATED
 from lading.verification.constants import Array, constants
+from lading.verification.insides import artifact
 from lading.verification.origins import Origins
 from lading.verification.probes import Probe, make
-from lading.verification.sides import Made, Original, Side, artifact
+from lading.verification.sides import Made, Original, Side
 from lading.verification.verdict import GATES
 
 #: Numbers of a value that are spelled out.
@@ -95,9 +98,25 @@ def compare(first: Path, second: Path, interface: Interface | None, stop_at: str
     drawn = [
         p for p in make(theirs) if all(p.inputs[i.name].shape == i.shape for i in theirs.inputs)
     ]
-    watched = [_both(reference, other, probe, names) for probe in drawn]
-    comparison = _judged(first, second, record, theirs, reference, other, drawn, watched, precision)
-    made, arrays, theirs_made, theirs_arrays = watched[_worst(comparison, drawn)]
+    # the outputs only: inner values of every probe at once would fill the memory of a computer
+    given = [_outputs(reference, probe.inputs) for probe in drawn]
+    got = [_outputs(other, _called(names, probe)) for probe in drawn]
+    limits: list[list[float]] = []
+    if precision == "fp32" and reference.runtime != "onnxruntime":
+        limits = [_limits(reference, p.inputs, was) for p, was in zip(drawn, given, strict=True)]
+    elif precision == "fp32" and other.runtime != "onnxruntime":
+        limits = [_limits(other, _called(names, p), was) for p, was in zip(drawn, got, strict=True)]
+    firm = [
+        place
+        for place, probe in enumerate(drawn)
+        if _steady(reference, probe, given[place], precision)
+    ]
+    comparison = _judged(
+        first, second, reference, other, drawn, given, got, limits, firm, precision
+    )
+    worst = drawn[_worst(comparison, drawn)]
+    made, arrays = reference.run(worst.inputs)
+    theirs_made, theirs_arrays = other.run(_called(names, worst))
     known: dict[str, str] = {}
     if interface is not None:
         state = Origins(interface.module.state_dict())
@@ -107,7 +126,6 @@ def compare(first: Path, second: Path, interface: Interface | None, stop_at: str
     walk = divergence.told(
         second,
         other,
-        "declared",
         pairs,
         stations,
         theirs_made,
@@ -118,36 +136,44 @@ def compare(first: Path, second: Path, interface: Interface | None, stop_at: str
     values: tuple[Value, ...] = ()
     told = ""
     if stop_at:
-        values, told = _looked_at(stop_at, reference, other, watched[0], stations, pairs)
+        both = (made, arrays, theirs_made, theirs_arrays)
+        values, told = _looked_at(stop_at, reference, other, both, stations, pairs)
     return Between(comparison, walk, values, told)
 
 
 Watched = tuple[list[Made], dict[str, Array], list[Made], dict[str, Array]]
 
 
-def _both(reference: Side, other: Side, probe: Probe, names: Mapping[str, str]) -> Watched:
-    made, arrays = reference.run(probe.inputs)
-    fed = {names[name]: value for name, value in probe.inputs.items()}
-    return (made, arrays, *other.run(fed))
+def _called(names: Mapping[str, str], probe: Probe) -> dict[str, Array]:
+    """The probe's inputs by the other side's names."""
+    return {names[name]: value for name, value in probe.inputs.items()}
 
 
 def _judged(
     first: Path,
     second: Path,
-    record: ArtifactRecord,
-    theirs: Interface,
     reference: Side,
     other: Side,
     drawn: Sequence[Probe],
-    watched: Sequence[Watched],
+    given: Sequence[Sequence[Array]],
+    got: Sequence[Sequence[Array]],
+    limits: Sequence[Sequence[float]],
+    firm: Sequence[int],
     precision: str,
 ) -> Comparison:
-    """PSNR of every floating-point output on the worst probe, agreement of every other."""
+    """PSNR of every floating-point output on the worst probe, agreement of every other.
+
+    Args:
+        given: the reference's outputs per probe.
+        got: the other side's.
+        limits: PSNR gates per probe and output; none where nothing was measured.
+        firm: places of the probes at which the reference is steady.
+    """
     gates = GATES[precision]
     found: list[Metric] = []
     findings: list[Finding] = []
-    for ours, name in zip(reference.outputs, other.outputs, strict=True):
-        rows = [(one[1][ours], one[3][name]) for one in watched]
+    for number, name in enumerate(other.outputs):
+        rows = [(a[number], b[number]) for a, b in zip(given, got, strict=True)]
         wrong = next(
             (f"{list(b.shape)}, not {list(a.shape)}" for a, b in rows if a.shape != b.shape), ""
         )
@@ -155,28 +181,58 @@ def _judged(
             findings.append(Finding("another shape", name, f"output {name} has shape {wrong}"))
             continue
         if rows and rows[0][0].dtype.kind != "f":
-            shares = [metrics.agreement(a, b) for a, b in rows]
-            gate, reason, kind = gates.agreement, gates.agreement_reason, "label_agreement"
+            shares = [metrics.agreement(*rows[i]) for i in firm]
+            gate, text, kind = (
+                [gates.agreement] * len(firm),
+                gates.agreement_reason,
+                "label_agreement",
+            )
         else:
-            shares = [metrics.psnr(a, b) for a, b in rows]
-            gate, reason, kind = gates.psnr, gates.psnr_reason, "psnr"
-        place = min(
-            range(len(shares)), key=lambda i: (shares[i] == shares[i], shares[i]), default=-1
-        )
+            shares = [metrics.psnr(*rows[i]) for i in firm]
+            kind, text = "psnr", FLOOR_REASON
+            gate = [limits[i][number] for i in firm] if limits else [gates.psnr] * len(firm)
+            if not limits:
+                text = f"{gates.psnr_reason}; fixed, as nobody measured this network"
+        left = [share - limit for share, limit in zip(shares, gate, strict=True)]
+        place = min(range(len(left)), key=lambda i: (left[i] == left[i], left[i]), default=-1)
         if place >= 0:
-            text = f"{reason}; fixed, as nobody measured this network"
+            probe = drawn[firm[place]].name
             found.append(
-                Metric(f"{name} {kind}", shares[place], gate, "higher", text, drawn[place].name)
+                Metric(f"{name} {kind}", shares[place], gate[place], "higher", text, probe)
             )
     passed = bool(found) and not findings and all(one.passed for one in found)
+    nothing = NOTHING_GATED if drawn else "nothing was compared: no probe fits"
     reason = "" if passed else "; ".join(
         [f.text for f in findings]
         + [f"{m.name} {m.value:.4g} misses its gate {m.gate:g}" for m in found if not m.passed]
-    ) or "nothing was compared: no probe fits"  # fmt: skip
+    ) or nothing  # fmt: skip
     return Comparison(
-        str(second), other.runtime, str(first), len(watched), tuple(found), tuple(findings),
+        str(second), other.runtime, str(first), len(drawn), tuple(found), tuple(findings),
         "pass" if passed else "fail", reason,
     )  # fmt: skip
+
+
+def _limits(side: Side, inputs: Mapping[str, Array], outputs: Sequence[Array]) -> list[float]:
+    """Per output, the PSNR that sound fp32 arithmetic keeps of a side that torch computes."""
+    with noise.Disturbed(noise.DISTURBANCE):
+        again = _outputs(side, inputs)
+    return [noise.gate(a, b) for a, b in zip(outputs, again, strict=True)]
+
+
+def _steady(side: Side, probe: Probe, outputs: Sequence[Array], precision: str) -> bool:
+    """Whether a side keeps its gates when its input is rounded."""
+    gates, again = GATES[precision], _outputs(side, steadiness.disturbed(probe, precision))
+    return all(
+        metrics.psnr(a, b) >= gates.psnr
+        if a.dtype.kind == "f"
+        else metrics.agreement(a, b) >= gates.agreement
+        for a, b in zip(outputs, again, strict=True)
+    )
+
+
+def _outputs(side: Side, inputs: Mapping[str, Array]) -> list[Array]:
+    _, values = side.run(inputs)
+    return [values[name] for name in side.outputs]
 
 
 def _worst(comparison: Comparison, drawn: Sequence[Probe]) -> int:

@@ -52,7 +52,7 @@ def constants(path: Path) -> list[Held]:
     """
     if path.suffix.lower() == ".onnx":
         return list(_of_onnx(path))
-    if path.is_file() and not _is_program(path):
+    if is_network(path):
         return list(_of_network(path))
     return list(_of_program(path))
 
@@ -111,8 +111,14 @@ def _dequantized(node: Any, arrays: dict[str, Array]) -> Held:
 
 
 # ------------------------------------------------------------------------------------ ML Program
-def _is_program(path: Path) -> bool:
-    return _specification(path).WhichOneof("Type") in ("mlProgram", "pipeline")
+def is_network(path: Path) -> bool:
+    """Whether a Core ML path is one file that holds no ML Program: a NeuralNetwork, if anything.
+
+    Raises:
+        ProgramError: it cannot be read.
+    """
+    programs = ("mlProgram", "pipeline")
+    return path.is_file() and _specification(path).WhichOneof("Type") not in programs
 
 
 def _specification(path: Path) -> Any:

@@ -16,12 +16,14 @@ import numpy as np
 from lading.errors import LadingError
 from lading.evidence import ArtifactRecord, Comparison, Station, Walk
 from lading.interface import Interface
+from lading.runtime import runtimes
 from lading.verification.alignment import Pair, align, owners
 from lading.verification.constants import Array, constants
+from lading.verification.insides import artifact, wide
 from lading.verification.metrics import relative_l2
 from lading.verification.origins import Origins
 from lading.verification.probes import Probe, fits
-from lading.verification.sides import Made, Mil, Original, Side, artifact
+from lading.verification.sides import Made, Original, Side
 
 #: What rounding alone may leave between two values (relative L2).
 FLOOR = {"fp32": 1e-5, "fp16": 4e-3}
@@ -29,7 +31,13 @@ FLOOR = {"fp32": 1e-5, "fp16": 4e-3}
 JUMP = 8.0
 
 
-def walk(path: Path, interface: Interface, inputs: Mapping[str, Array], precision: str) -> Walk:
+def walk(
+    path: Path,
+    interface: Interface,
+    inputs: Mapping[str, Array],
+    precision: str,
+    reading: str = "declared",
+) -> Walk:
     """Follows the values of an artifact beside the original's.
 
     Args:
@@ -37,28 +45,28 @@ def walk(path: Path, interface: Interface, inputs: Mapping[str, Array], precisio
         interface: the untouched network, its ports named as the artifact's.
         inputs: one probe.
         precision: of the artifact, ``"fp32"`` or ``"fp16"``.
+        reading: of a Core ML file, see `insides.artifact`.
 
     Returns:
-        the stations in order, and the first that departs. A half-precision ML Program that is right
-        in fp32 arithmetic is walked as it rounds; one that is not, in fp32, so that rounding hides
-        nothing.
+        the stations in order, and the first that departs. A half-precision Core ML file that is
+        right in fp32 arithmetic is walked as it rounds; one that is not, in fp32, so that rounding
+        hides nothing.
     """
     original = Original(interface)
     made, values = original.run(inputs)
     other: Side
     try:
-        other, reading = artifact(path), "declared"
-        if isinstance(other, Mil) and precision == "fp16":
-            wide = Mil(path, "float32")
-            if _wrong(wide, inputs, values) > 0.25 * _wrong(other, inputs, values):
-                other, reading = wide, "float32"
+        other = artifact(path, reading)
+        plain = wide(other) if precision == "fp16" else None
+        if plain and _wrong(plain, inputs, values) > 0.25 * _wrong(other, inputs, values):
+            other = plain
         theirs, arrays = other.run(inputs)
     except LadingError as error:
         return Walk(str(path), "", "", 0, 0, (), told=f"not walked: {error}")
     state = Origins(interface.module.state_dict())
     pairs = align(made, values, theirs, arrays, owners(constants(path), state), precision)
     stations = tuple(station(pair, values[pair.ours.name], precision) for pair in pairs)
-    return told(path, other, reading, pairs, stations, theirs, arrays, precision)
+    return told(path, other, pairs, stations, theirs, arrays, precision)
 
 
 def explain(
@@ -83,6 +91,8 @@ def explain(
         return ()
     worst = [m.worst_probe for m in failed[0].metrics if not m.passed and m.worst_probe in fitting]
     probe = fitting[worst[0]] if worst else next(iter(fitting.values()))
+    if runtimes()[failed[0].runtime].precision == "fp16":  # less than the file's own decides
+        return (walk(path, interface, probe.inputs, "fp16", "float16"),)
     return (walk(path, interface, probe.inputs, record.precision),)
 
 
@@ -100,7 +110,6 @@ def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array
 def told(
     path: Path,
     side: Side,
-    reading: str,
     pairs: Sequence[Pair],
     stations: tuple[Station, ...],
     theirs: Sequence[Made],
@@ -123,7 +132,9 @@ def told(
     if first is not None:
         name = stations[first].value
         text = _sentence(stations, first, pairs[first], arrays) + _between(stations, first, theirs)
-    return Walk(str(path), side.runtime, reading, len(pairs), len(theirs), stations, name, text)
+    return Walk(
+        str(path), side.runtime, side.precision, len(pairs), len(theirs), stations, name, text
+    )
 
 
 def _lost(stations: Sequence[Station], theirs: Sequence[Made]) -> Made | None:

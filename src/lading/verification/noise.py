@@ -35,8 +35,8 @@ LOWEST = 60.0
 HIGHEST = 90.0
 
 
-class _Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Multiplies every floating-point result by 1 ± `size`, element by element."""
+class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Multiplies every floating-point result by 1 ± `size`, element by element, while it is on."""
 
     def __init__(self, size: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -59,7 +59,7 @@ def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> 
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), _Disturbed(size):
+        with torch.no_grad(), Disturbed(size):
             values = interface.module(*arguments)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
@@ -79,10 +79,21 @@ def gates(
         ports: the outputs that are judged.
     """
     again = disturbed(interface, probe)
-    found = {}
-    for port in ports:
-        if outputs[port.name].dtype.kind == "f":
-            ratio = metrics.psnr(outputs[port.name], again[port.name])
-            floor = ratio - MARGIN if ratio == ratio else LOWEST
-            found[port.name] = min(max(floor, LOWEST), HIGHEST)
-    return found
+    return {
+        port.name: gate(outputs[port.name], again[port.name])
+        for port in ports
+        if outputs[port.name].dtype.kind == "f"
+    }
+
+
+def gate(value: Array, again: Array) -> float:
+    """The least PSNR (dB) of a sound fp32 computation whose result moves from `value` to `again`.
+
+    >>> import numpy as np
+    >>> round(gate(np.array([1.0, 0.0]), np.array([1.0, 1e-4])), 2)
+    71.01
+    >>> gate(np.array([1.0]), np.array([1.0])), gate(np.array([1.0]), np.array([np.nan]))
+    (90.0, 60.0)
+    """
+    ratio = metrics.psnr(value, again)
+    return min(max(ratio - MARGIN, LOWEST), HIGHEST) if ratio == ratio else LOWEST

@@ -2,7 +2,7 @@
 
 The original is watched through torch's own dispatch, so that every value has its operation, the
 path of the module and the line of code that made it. An artifact is asked for its intermediate
-values by the runtime that computes it.
+values by the runtime that computes it; see `insides`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lading.errors import ProgramError, RequestError
 from lading.interface import Interface
-from lading.runtime import Array, as_numpy, as_picture
+from lading.runtime import Array
 
 #: Frames of these are not the original's own code.
 _MACHINERY = ("/torch/", "/lading/verification/", "<")
@@ -52,6 +50,8 @@ class Side(Protocol):
     title: str
     #: ``"torch"``, or the name of the runtime
     runtime: str
+    #: of an artifact the reading: ``"declared"``, ``"float32"``, ``"float16"``
+    precision: str
     #: names of the outputs, in order
     outputs: tuple[str, ...]
 
@@ -66,6 +66,7 @@ class Original:
     """The untouched network."""
 
     runtime = "torch"
+    precision = "float32"
 
     def __init__(self, interface: Interface, title: str = "original") -> None:
         self.interface, self.title = interface, title
@@ -147,127 +148,3 @@ def _source() -> str:
             return f"{'/'.join(Path(path).parts[-2:])}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
-
-
-# ------------------------------------------------------------------------------------------ ONNX
-class Onnx:
-    """An ONNX file in ONNX Runtime, nothing in it fused, every value an output."""
-
-    runtime = "onnxruntime"
-
-    def __init__(self, path: Path) -> None:
-        import onnx
-        import onnxruntime
-
-        self.title = str(path)
-        try:
-            model = onnx.load(str(path))
-        except Exception as error:  # protobuf's own kinds
-            raise _unreadable(path, error) from error
-        self.outputs = tuple(value.name for value in model.graph.output)
-        known = set(self.outputs)
-        self.nodes = [node for node in model.graph.node if node.op_type != "Constant"]
-        for node in self.nodes:
-            for name in node.output:
-                if name and name not in known:
-                    model.graph.output.append(onnx.ValueInfoProto(name=name))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        try:
-            self.session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own kinds live in a private module
-            raise _unreadable(path, error) from error
-        self.takes = tuple(one.name for one in self.session.get_inputs())
-
-    def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
-        names = [one.name for one in self.session.get_outputs()]
-        values = dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
-        made = []
-        for node in self.nodes:
-            path = next((p.value for p in node.metadata_props if p.key == "lading.module"), "")
-            for name in node.output:
-                if name in values and _is_real(values[name]):
-                    made.append(Made(name, node.op_type, path, reads=tuple(node.input)))
-        return made, {name: as_numpy(v) for name, v in values.items() if v is not None}
-
-
-# ---------------------------------------------------------------------------------------- Core ML
-class Mil:
-    """An ML Program in `lading.mil`, in one of its readings."""
-
-    runtime = "mil"
-
-    def __init__(self, path: Path, precision: str = "declared") -> None:
-        from lading import mil
-
-        self.title, self.precision = str(path), precision
-        self.model = mil.load(path)
-        if self.model.parts:
-            raise RequestError(
-                str(path),
-                found="a pipeline",
-                expected="one program",
-                remedy="look at its parts one by one: lading.mil.load(path).parts",
-            )
-        self.outputs = tuple(port.name for port in self.model.outputs)
-        self.takes = tuple(port.name for port in self.model.inputs)
-        self.images = {port.name for port in self.model.inputs if port.kind == "image"}
-        function = next(iter(self.model.program.functions.values()))
-        self.made = [
-            Made(value.name, op.type, reads=_reads(op))
-            for op in function.block.operations
-            if op.type != "const" and not op.type.startswith("constexpr_")
-            for value in op.outputs
-            if value.type.kind == "tensor" and value.type.dtype in ("float16", "float32")
-        ]
-
-    def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
-        from lading.mil import Taps
-
-        fed = {n: as_picture(v) if n in self.images else v for n, v in inputs.items()}
-        taps = Taps(take=[one.name for one in self.made])
-        precision: Any = self.precision
-        results = self.model.predict(fed, precision=precision, taps=taps)
-        values = {name: as_numpy(value) for name, value in taps.values.items()}
-        values.update({name: as_numpy(value) for name, value in results.items()})
-        made = [one for one in self.made if one.name in values and values[one.name].size > 1]
-        return made, values
-
-
-def _reads(op: Any) -> tuple[str, ...]:
-    return tuple(one for many in op.inputs.values() for one in many if isinstance(one, str))
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 1
-
-
-def _unreadable(path: Path, error: Exception) -> ProgramError:
-    return ProgramError(
-        str(path),
-        found=str(error).splitlines()[0][:200],
-        expected="an ONNX model that runs",
-        remedy="check the file with onnx.checker, or convert again",
-    )
-
-
-def artifact(path: Path, precision: str = "declared") -> Side:
-    """The side of an artifact.
-
-    Raises:
-        ProgramError: it cannot be read.
-        RequestError: its inner values cannot be asked for.
-    """
-    if path.suffix.lower() == ".onnx":
-        return Onnx(path)
-    if path.suffix.lower() in (".mlpackage", ".mlmodel"):
-        return Mil(path, precision)
-    raise RequestError(
-        str(path),
-        found=f"suffix {path.suffix!r}",
-        expected="an artifact: .mlpackage, .mlmodel or .onnx",
-        remedy="give an artifact",
-    )

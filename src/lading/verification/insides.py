@@ -1,0 +1,235 @@
+"""Artifacts from the inside: each format's `Side`, its values asked of what computes it.
+
+Every side also has its `graph`: all operations with what they read and give, whole numbers
+included, so that what an output is computed from can be followed backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lading.errors import ProgramError, RequestError
+from lading.runtime import Array, Predicting, as_numpy, noted_labels
+from lading.verification.constants import constants, is_network
+from lading.verification.sides import Made, Side
+
+#: Layers of a NeuralNetwork file that give whole numbers or truth, or copy what is stored: there is
+#: nothing to compare in them.
+_NO_ARITHMETIC = {
+    *("argMax", "argMin", "argSort", "getShape", "oneHot", "whereNonZero", "loadConstant"),
+    *("loadConstantND", "fillLike", "fillStatic", "fillDynamic", "rangeStatic", "rangeDynamic"),
+    *("equal", "notEqual", "lessThan", "lessEqual", "greaterThan", "greaterEqual"),
+    *("logicalAnd", "logicalOr", "logicalXor", "logicalNot"),
+}
+
+
+class Onnx:
+    """An ONNX file in ONNX Runtime, nothing in it fused, every value an output."""
+
+    runtime = "onnxruntime"
+    precision = "declared"
+
+    def __init__(self, path: Path) -> None:
+        import onnx
+        import onnxruntime
+
+        self.title = str(path)
+        try:
+            model = onnx.load(str(path))
+        except Exception as error:  # protobuf's own kinds
+            raise _unreadable(path, error) from error
+        self.outputs = tuple(value.name for value in model.graph.output)
+        nodes = [node for node in model.graph.node if node.op_type != "Constant"]
+        self.graph = [
+            Made(name, node.op_type, _path(node), reads=tuple(node.input))
+            for node in nodes
+            for name in node.output
+            if name
+        ]
+        known = set(self.outputs)
+        for one in self.graph:
+            if one.name not in known:
+                model.graph.output.append(onnx.ValueInfoProto(name=one.name))
+        self._dtypes = {
+            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+            for value in model.graph.input
+        }
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            self.session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own kinds live in a private module
+            raise _unreadable(path, error) from error
+
+    def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
+        names = [one.name for one in self.session.get_outputs()]
+        fed = {name: value.astype(self._dtypes[name]) for name, value in inputs.items()}
+        arrays = dict(zip(names, self.session.run(names, fed), strict=True))
+        values = {n: as_numpy(v) for n, v in arrays.items() if isinstance(v, np.ndarray)}
+        return _compared(self.graph, values), values
+
+
+class Mil:
+    """An ML Program in `lading.mil`, in one of its readings."""
+
+    runtime = "mil"
+
+    def __init__(self, path: Path, precision: str = "declared") -> None:
+        from lading import mil
+
+        self.title, self.precision = str(path), precision
+        self.model = mil.load(path)
+        if self.model.parts:
+            raise RequestError(
+                str(path),
+                found="a pipeline",
+                expected="one program",
+                remedy="look at its parts one by one: lading.mil.load(path).parts",
+            )
+        self.outputs = tuple(port.name for port in self.model.outputs if port.kind != "string")
+        self._images = {port.name for port in self.model.inputs if port.kind == "image"}
+        function = next(iter(self.model.program.functions.values()))
+        values = [
+            (value, Made(value.name, op.type, reads=_reads(op)))
+            for op in function.block.operations
+            if op.type != "const" and not op.type.startswith("constexpr_")
+            for value in op.outputs
+        ]
+        self.graph = [made for _, made in values]
+        self._real = [
+            made
+            for value, made in values
+            if value.type.kind == "tensor" and value.type.dtype in ("float16", "float32")
+        ]
+
+    def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
+        from lading.mil import Taps
+
+        taps = Taps(take={one.name for one in self._real})
+        precision: Any = self.precision
+        predict = partial(self.model.predict, precision=precision, taps=taps)
+        results = Predicting(predict, self._images, noted_labels(self.model.metadata)).run(inputs)
+        values = {name: as_numpy(value) for name, value in taps.values.items()}
+        values.update(results)
+        return _compared(self._real, values), values
+
+
+class Network:
+    """A NeuralNetwork `.mlmodel` in `lading.neuralnetwork`, in one of its two readings."""
+
+    runtime = "neuralnetwork"
+
+    def __init__(self, path: Path, precision: str = "float32") -> None:
+        from lading import neuralnetwork
+
+        self.title, self.precision = str(path), precision
+        if precision == "float16":
+            self.runtime = "neuralnetwork_fp16"
+        self.model = neuralnetwork.load(path)
+        self.outputs = tuple(port.name for port in self.model.outputs if port.kind != "string")
+        self._images = {port.name for port in self.model.inputs if port.kind == "image"}
+        layers = self.model.network.layers
+        held = _weights_of(path, {layer.name for layer in layers})
+        # what a layer reads from one that only loads a constant is that constant
+        loaded = {
+            name: held.get(layer.name, ())
+            for layer in layers
+            if layer.kind.name in ("loadConstant", "loadConstantND")
+            for name in layer.outputs
+        }
+        self.graph = []
+        for layer in layers:
+            stored = [
+                *held.get(layer.name, ()),
+                *(n for i in layer.inputs for n in loaded.get(i, ())),
+            ]
+            reads = (*layer.inputs, *stored)
+            self.graph += [Made(name, layer.kind.name, reads=reads) for name in layer.outputs]
+        self._real = [one for one in self.graph if one.op not in _NO_ARITHMETIC]
+
+    def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
+        from lading.neuralnetwork import Taps
+
+        taps = Taps(take={one.name for one in self._real})
+        precision: Any = self.precision
+        predict = partial(self.model.predict, precision=precision, taps=taps)
+        results = Predicting(predict, self._images, noted_labels(self.model.metadata)).run(inputs)
+        values = {**taps.values, **results}
+        return _compared(self._real, values), values
+
+
+def artifact(path: Path, precision: str = "declared") -> Side:
+    """The side of an artifact.
+
+    Args:
+        path: of the artifact.
+        precision: of a Core ML file's reading: ``"declared"``, ``"float32"``, and of a
+            NeuralNetwork ``"float16"`` (there ``"declared"`` is ``"float32"``).
+
+    Raises:
+        ProgramError: it cannot be read.
+        RequestError: its inner values cannot be asked for.
+    """
+    if path.suffix.lower() == ".onnx":
+        return Onnx(path)
+    if path.suffix.lower() == ".mlmodel" and is_network(path):
+        return Network(path, "float32" if precision == "declared" else precision)
+    if path.suffix.lower() in (".mlpackage", ".mlmodel"):
+        return Mil(path, precision)
+    raise RequestError(
+        str(path),
+        found=f"suffix {path.suffix!r}",
+        expected="an artifact: .mlpackage, .mlmodel or .onnx",
+        remedy="give an artifact",
+    )
+
+
+def wide(side: Side) -> Side | None:
+    """The same artifact computed in fp32 where the format has such a reading of half precision."""
+    if isinstance(side, Mil) and side.precision != "float32":
+        return Mil(Path(side.title), "float32")
+    if isinstance(side, Network) and side.precision == "float16":
+        return Network(Path(side.title))
+    return None
+
+
+def _compared(made: list[Made], values: Mapping[str, Array]) -> list[Made]:
+    """What there is to compare: floating-point values of more than one element."""
+    real = {n for n, v in values.items() if v.dtype.kind == "f" and v.size > 1}
+    return [one for one in made if one.name in real]
+
+
+def _path(node: Any) -> str:
+    return next((p.value for p in node.metadata_props if p.key == "lading.module"), "")
+
+
+def _reads(op: Any) -> tuple[str, ...]:
+    return tuple(one for many in op.inputs.values() for one in many if isinstance(one, str))
+
+
+def _weights_of(path: Path, layers: set[str]) -> dict[str, list[str]]:
+    """The weights of each layer, by the names that `constants` gives: the layer, then a field."""
+    found: dict[str, list[str]] = {}
+    for one in constants(path):
+        layer = one.name
+        while layer and layer not in layers:
+            layer = layer.rpartition(".")[0]
+        found.setdefault(layer, []).append(one.name)
+    return found
+
+
+def _unreadable(path: Path, error: Exception) -> ProgramError:
+    return ProgramError(
+        str(path),
+        found=str(error).splitlines()[0][:200],
+        expected="an ONNX model that runs",
+        remedy="check the file with onnx.checker, or convert again",
+    )
