@@ -16,6 +16,7 @@ from lading.evidence import (
     SCHEMA,
     ArtifactRecord,
     Bill,
+    Candidate,
     CaptureRecord,
     CheckpointRecord,
     Claim,
@@ -34,6 +35,7 @@ from lading.evidence import (
     Provenance,
     Reading,
     RepairRecord,
+    Settling,
     Sign,
     Station,
     Task,
@@ -187,6 +189,36 @@ def walk(artifact: str = "CAMUS.mlpackage") -> Walk:
     )  # fmt: skip
 
 
+def settlings() -> tuple[Settling, ...]:
+    """One question that the pictures answer, and one that they answer in part."""
+    order = "use_new_attention_order"
+    return (
+        Settling(
+            "attention",
+            (
+                Candidate({"num_heads": "4", order: "false"}, ("num_head_channels 16",),
+                          0.03127, 0.0, 0.0, 0.0, 64, True),
+                Candidate({"num_heads": "4", order: "true"}, (), 0.03409, 0.0902, 0.0411, 0.139,
+                          64, False),
+                Candidate({"num_heads": "1", order: ""}, (), 0.4, 11.79, 9.5, 14.08, 16, False),
+            ),
+            (0.9, 0.5, 0.1), 64, 0.999, {"num_heads": "4", order: "false"}, (),
+            "the best is better than every other with confidence",
+        ),
+        Settling(
+            "time",
+            (
+                Candidate({"noise_schedule": "linear", "diffusion_steps": "1000"}, (), 0.03127,
+                          0.0, 0.0, 0.0, 64, True),
+                Candidate({"noise_schedule": "linear", "diffusion_steps": "4000"}, (), 0.03128,
+                          0.00032, -0.0012, 0.0018, 64, True),
+            ),
+            (0.9, 0.5, 0.1), 64, 0.999, {"noise_schedule": "linear"}, ("diffusion_steps",),
+            "2 of 2 candidates cannot be told apart",
+        ),
+    )  # fmt: skip
+
+
 def full(**changes: Any) -> Bill:
     """The full-size voyage, passed, with something in every field."""
     one, lines = task(), ledger()
@@ -267,6 +299,7 @@ def full(**changes: Any) -> Bill:
             Picture("demo/torch", "PyTorch", "Label map: ventricle and myocardium.", png()),
             Picture("errors", "Probability errors", "A histogram.", png((20, 80, 200), 16)),
         ),
+        settlings=settlings(),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -298,6 +331,7 @@ def bare() -> Bill:
     return replace(
         one, verdict="not run", capture=None, comparisons=(one.comparisons[2],), walks=(),
         provenance=(), readings=(), hazards=(), pictures=(), conflicts=(), notices=(), signs=(),
+        settlings=(),
         request={"artifact": "CAMUS.mlpackage", "against": "checkpoint_best.pth"},
         artifacts=one.artifacts[:1],
     )  # fmt: skip
@@ -336,6 +370,10 @@ def hostile() -> Bill:
         walks=(replace(one.walks[0], artifact=text, stations=stations, told=text),),
         hazards=(Hazard(text, text, text, "javascript:document.title=1", text, (text,)),),
         notices=(text,),
+        settlings=(Settling(
+            text, (Candidate({text: text}, (text,), 1.0, 0.0, 0.0, 0.0, 1, True),), (0.5,), 1, 0.9,
+            {text: text}, (text,), text,
+        ),),
         environment={text: text},
         probes=(ProbeRecord(text, text, text, text),),
         pictures=(Picture(f"{text}/a", text, text, png()), Picture("b", "b", "b", '" onerror="x')),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from lading.evidence import (
     LedgerSummary,
     Metric,
     Recognition,
+    Settling,
 )
+from tests import bills
 from tests.toys import task
 
 GOLD = Path(__file__).parent / "gold"
@@ -247,3 +249,30 @@ def test_the_doctor() -> None:
         ["trouble", "numpy", "2.4", "too", "new"],
         ["ok", "a", "b"],
     ]
+
+
+# ----------------------------------------------------------------------------- what was settled
+def settlings(console: Console, many: Sequence[Settling]) -> None:
+    for one in many:
+        terminal.settling(console, one)
+
+
+def test_candidates_are_told_as_they_were() -> None:
+    """After a change that is meant: ``python -m tests.report.gold``."""
+    shown = drawn(settlings, bills.settlings())
+    assert shown == (GOLD / "settlings.txt").read_text(encoding="utf-8")
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_inspect_and_convert_tell_the_same_of_them() -> None:
+    shown = drawn(settlings, bills.settlings())
+    one = bills.full()
+    assert shown in drawn(terminal.bill, one, None)
+    assert "settled" not in drawn(terminal.bill, replace(one, settlings=()), None)
+    recognition = Recognition("f", "t", (), (), settlings=one.settlings)
+    assert shown in drawn(terminal.inspection, one.checkpoint, recognition, None, {}, {})
+
+
+def test_a_strangers_candidate_is_only_text() -> None:
+    (one,) = bills.hostile().settlings
+    assert "\x1b" not in drawn(terminal.settling, one)

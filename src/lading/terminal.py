@@ -29,7 +29,17 @@ from lading.evidence import (
 )
 from lading.reading import show
 from lading.report import PAGE
-from lading.wording import UNSTEADY, WORDS, gate, megabytes, number, worst
+from lading.wording import (
+    UNSTEADY,
+    WORDS,
+    above,
+    gate,
+    megabytes,
+    number,
+    outcome,
+    settled,
+    worst,
+)
 
 if TYPE_CHECKING:
     from lading.diff import Difference
@@ -158,6 +168,8 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
         f"  {summary.unexplained} unexplained; {summary.parameters:,} parameters",
         highlight=False,
     )
+    for each in one.settlings:
+        settling(console, each)
     console.print()
     comparisons(console, one.comparisons)
     datasets(console, one.datasets)
@@ -330,23 +342,22 @@ def settling(console: Console, record: Settling) -> None:
     """The candidates for what a checkpoint does not say, best first, and what that settles."""
     title = f"\nsettled by noise prediction: {record.kind}, on {record.pictures} pictures"
     console.print(words(title, style="bold"))
+    for told in settled(record):
+        console.print(words(f"  {told}"))
     table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
-    for name in ("candidate", "error", "above the best", "interval", "samples"):
-        table.add_column(name, justify="left" if name == "candidate" else "right")
+    for name in ("candidate", "error", "above", "interval", "samples", "outcome"):
+        left = name in ("candidate", "outcome")
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
     for one in record.candidates:
         values = ", ".join(f"{name} {value or 'none'}" for name, value in one.values.items())
         table.add_row(
             words(values, style="" if one.plausible else "dim"),
             f"{one.error:.4g}",
-            f"{one.difference:.1%}",
-            f"{one.low:.1%} to {one.high:.1%}",
+            *above(record, one),
             str(one.samples),
+            words(outcome(record, one), style="" if one.plausible else "dim"),
         )
     console.print(table)
-    sure = ", ".join(f"{name} {value}" for name, value in record.settled.items())
-    console.print(words(f"  measured: {sure or 'nothing'}; {record.told}"))
-    if record.undecided:
-        console.print(words(f"  undecided: {', '.join(record.undecided)}"))
 
 
 def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]) -> Tree:

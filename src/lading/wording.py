@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lading.evidence import Comparison, Metric, Port
+from lading.evidence import Candidate, Comparison, Metric, Port, Settling
 
 #: How `verification.compare` ends the name of a metric of a probe that is not gated.
 UNSTEADY = " (unsteady)"
@@ -72,6 +72,44 @@ def port(one: Port) -> str:
     """An input or output in a few words: ``image float32 1×1×256×256``."""
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
     return f"{one.name} {kind} {shape(one.shape)}"
+
+
+def share(value: float) -> str:
+    """A part of a whole in per cent, with the digits that its size needs.
+
+    >>> share(0.1234), share(0.999), share(0.00012), share(12.5)
+    ('12.3 %', '99.9 %', '0.012 %', '1250 %')
+    """
+    if not math.isfinite(value):
+        return f"{value:g}"
+    digits = 1 if 0.01 <= abs(value) < 10 else 3 if 0 < abs(value) < 0.01 else 0
+    text = f"{100 * value:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def above(record: Settling, one: Candidate) -> tuple[str, str]:
+    """How far a candidate's error lies above the best one's, and the interval of that."""
+    if one is record.candidates[0]:
+        return "the best", ""
+    return share(one.difference), f"{share(one.low)} to {share(one.high)}"
+
+
+def outcome(record: Settling, one: Candidate) -> str:
+    """What became of a candidate: ``measured``, ``undecided`` or ``worse``."""
+    if not one.plausible:
+        return "worse"
+    return "undecided" if record.undecided else "measured"
+
+
+def settled(record: Settling) -> tuple[str, ...]:
+    """The outcome of a settling in sentences: what is measured, what stays open, and why."""
+    told = []
+    if record.settled:
+        sure = ", ".join(f"{name} {value or 'none'}" for name, value in record.settled.items())
+        told.append(f"measured: {sure}")
+    if record.undecided:
+        told.append(f"undecided, so assumed still: {', '.join(record.undecided)}")
+    return (*told, record.told)
 
 
 def distance(metric: Metric) -> float:

@@ -8,12 +8,13 @@ from lading import diff, report, terminal
 from tests import bills
 from tests.report.test_page import BILLS, GOLD, text_of
 from tests.test_diff import retrained
-from tests.test_terminal import drawn
+from tests.test_terminal import drawn, settlings
 
 if __name__ == "__main__":
     found = diff.compare(bills.full(), retrained(), ("before", "after"))
     texts = {f"report-{name}": text_of(report.render(make())) for name, make in BILLS.items()}
     texts["diff"] = drawn(terminal.difference, found, Path("diff.html"))
     texts["diff-page"] = text_of(diff.render(found))
+    texts["settlings"] = drawn(settlings, bills.settlings())
     for name, text in texts.items():
         (GOLD / f"{name}.txt").write_text(text, encoding="utf-8")

@@ -185,6 +185,20 @@ def test_tables_have_headings_and_pictures_have_words() -> None:
     assert tables == sum(tag == "caption" for tag, _ in reader.elements) > 8
 
 
+def test_what_was_settled_is_told_in_words_before_its_table() -> None:
+    lines = text_of(report.render(bills.full())).splitlines()
+    at = lines.index("Settled by pictures", lines.index("Comparison") + 20)
+    answer = lines.index("measured: num_heads 4, use_new_attention_order false", at)
+    table = lines.index("Candidates for attention, best first")
+    assert at < answer < table
+    first, second = lines[table + 2 : table + 4]
+    assert first.endswith("| 64 | measured")
+    assert second.endswith("| 9 % | 4.1 % to 13.9 % | 64 | worse")
+    other = lines.index("Candidates for time, best first")
+    assert all(line.endswith("| undecided") for line in lines[other + 2 : other + 4])
+    assert "Settled by pictures" not in text_of(report.render(bills.bare()))
+
+
 # ---------------------------------------------------------------------------- without the stages
 def written(bill: Bill, folder: Path) -> Path:
     path = folder / "lading.json"

@@ -1,7 +1,7 @@
 """Where the points of a chart lie. Templates draw them; nothing here knows a colour.
 
-All charts run along the network: one station after the other from left to right, a logarithm
-upwards, the modules as bands below.
+The charts made here run along the network: one station after the other from left to right, a
+logarithm upwards, the modules as bands below. `trajectories` makes one along a walk.
 """
 
 from __future__ import annotations
@@ -54,6 +54,26 @@ class Dot:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A place along with its label."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One of several lines: its points, and its label with the height that this stands at. `number`
+    chooses colour and dashes."""
+
+    label: str
+    line: str
+    dots: tuple[Dot, ...]
+    foot: float
+    number: int
+
+
+@dataclass(frozen=True)
 class Chart:
     """All that a template needs to draw.
 
@@ -66,6 +86,8 @@ class Chart:
         ticks: upwards.
         bands: modules, along.
         limits: lines that mean something, with their labels.
+        series: several lines, in place of the one.
+        marks: along, in place of bands.
     """
 
     title: str
@@ -76,6 +98,8 @@ class Chart:
     ticks: tuple[Tick, ...]
     bands: tuple[Band, ...]
     limits: tuple[Tick, ...] = ()
+    series: tuple[Series, ...] = ()
+    marks: tuple[Mark, ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT

@@ -22,7 +22,7 @@ from lading.evidence import (
     Station,
     Walk,
 )
-from lading.report import charts, tree, usage
+from lading.report import charts, settled, tree, usage
 from lading.report.head import Fact, carried, numbers, sentence, title
 from lading.report.measured import Compared, compared, ordered, readings
 from lading.report.repeat import Repeat, repeat
@@ -87,6 +87,7 @@ class View:
     carried: tuple[Fact, ...]
     numbers: tuple[Fact, ...]
     parameters: tuple[HyperParameter, ...]
+    settled: tuple[settled.Settled, ...]
     ledger: tree.Node
     fates: tuple[tuple[str, int], ...]
     compared: tuple[Compared, ...]
@@ -108,6 +109,7 @@ def look(bill: Bill) -> View:
         carried=carried(bill),
         numbers=numbers(bill),
         parameters=bill.hyperparameters,
+        settled=tuple(settled.look(one) for one in bill.settlings),
         ledger=tree.grow(bill.ledger),
         fates=tuple(Counter(line.fate for line in bill.ledger).most_common()),
         compared=tuple(compared(bill, one) for one in ordered(bill.comparisons)),
