@@ -11,9 +11,9 @@ on.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -197,6 +197,13 @@ class Interface:
     outputs: tuple[Port, ...]
     options: Options
     task: Task
+
+    def arguments(self, inputs: Mapping[str, Any]) -> list[torch.Tensor]:
+        """Arrays by port name as the module takes them, in order: half precision, which an artifact
+        may ask for, is widened to the float32 that the original computes in.
+        """
+        values = [torch.tensor(inputs[port.name]) for port in self.inputs]
+        return [v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for v in values]
 
     def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
         """Inputs of the default shapes by name, or of `batch` samples where that is more than one:

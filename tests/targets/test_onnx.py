@@ -138,9 +138,10 @@ def test_metadata(tmp_path: Path, route: Any) -> None:
     said = dict(TARGET.describe(path).details)
     assert said.pop("opset").startswith("ai.onnx ")
     assert "ConvTranspose 1" in said.pop("operations")
+    assert said.pop("weights").endswith(" in fp32")
     assert said == {"author": "A. Author", "license": "CC0-1.0", "lading.version": "0.1"}
     convert(interface(), path, "trace", Settings())
-    assert set(TARGET.describe(path).details) == {"opset", "operations"}
+    assert set(TARGET.describe(path).details) == {"opset", "operations", "weights"}
 
 
 def test_nodes_keep_their_module_paths(tmp_path: Path) -> None:

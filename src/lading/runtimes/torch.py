@@ -22,7 +22,7 @@ class Eager:
         self.interface = interface
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        arguments = [torch.tensor(inputs[p.name]) for p in self.interface.inputs]
+        arguments = self.interface.arguments(inputs)
         with torch.inference_mode():
             values = self.interface.module(*arguments)
         values = values if isinstance(values, tuple) else (values,)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import io
+import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ from lading.target import Precision, Settings
 
 #: Where a node keeps the module path that made it.
 MODULE_KEY = "lading.module"
+#: ONNX's numbers of the floating-point types that a network is computed in.
+_FLOATS = {1: "fp32", 10: "fp16", 16: "bf16", 11: "fp64"}
+#: They copy, look up or change a type: nothing is rounded by them that is not told by another.
+_NO_ARITHMETIC = {"Constant", "Cast", "CastLike", "Identity", "Shape"}
 _AXIS_NAMES = {0: "batch", 2: "height", 3: "width", 4: "depth"}
 #: An axis without an upper bound.
 OPEN = 2**31 - 1
@@ -93,13 +99,14 @@ class ONNX:
                 remedy="check the file, or convert again",
             ) from error
         counts = Counter(node.op_type for node in model.graph.node)
+        precision, told = _precision(model)
         initial = {one.name for one in model.graph.initializer}
         return ArtifactRecord(
             format=self.name,
             path=str(path),
             bytes=size_of(path),
             sha256=of_path(path),
-            precision="fp32",
+            precision=precision,
             inputs=tuple(_port(v) for v in model.graph.input if v.name not in initial),
             outputs=tuple(_port(v) for v in model.graph.output),
             route="export",
@@ -108,6 +115,7 @@ class ONNX:
                     f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import
                 ),
                 "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
+                **told,
                 **{prop.key: prop.value for prop in model.metadata_props},
             },
         )
@@ -217,6 +225,52 @@ def _module_of(node: Any) -> str:
             scopes = ast.literal_eval(prop.value)
             return str(scopes[-2]) if len(scopes) > 1 else ""
     return ""
+
+
+def _precision(model: Any) -> tuple[Precision, dict[str, str]]:
+    """What the file computes in and stores: fp16 where any value or weight is half precision, and
+    how much of each, in words.
+
+    The types of the values between are inferred (`onnx.shape_inference`); one that nobody can
+    infer, of an operation that ONNX does not know, says nothing.
+    """
+    import onnx
+
+    stored: Counter[str] = Counter()
+    for tensor in _stored(model.graph):
+        name = _FLOATS.get(tensor.data_type)
+        if name:
+            stored[name] += math.prod(tensor.dims)
+    computed: Counter[str] = Counter()
+    try:
+        typed = onnx.shape_inference.infer_shapes(model).graph
+    except Exception:  # of many kinds, for a graph that is not sound: the runtime says so better
+        typed = model.graph
+    types = {v.name: v.type.tensor_type.elem_type for v in (*typed.value_info, *typed.output)}
+    for node in model.graph.node:
+        if node.op_type not in _NO_ARITHMETIC:
+            names = {_FLOATS.get(types.get(output, 0), "") for output in node.output}
+            computed.update(names - {""})
+    ends = {_FLOATS.get(v.type.tensor_type.elem_type, "") for v in (*typed.input, *typed.output)}
+    told: dict[str, str] = {}
+    if stored:
+        told["weights"] = ", ".join(f"{n:,} in {name}" for name, n in stored.most_common())
+    half = {"fp16", "bf16"} & {*stored, *computed, *ends}
+    if half and computed:
+        many = ", ".join(f"{n} operations in {name}" for name, n in computed.most_common())
+        told["precision"] = f"mixed: {many}" if len(computed) > 1 else many
+    return ("fp16" if half else "fp32"), told
+
+
+def _stored(graph: Any) -> Iterator[Any]:
+    """Every tensor that the file holds, those of branches and loops included."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                yield attribute.t
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _stored(inner)
 
 
 def _port(value: Any) -> Port:

@@ -55,7 +55,7 @@ class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> dict[str, Array]:
     """The original's outputs for a probe with every result disturbed by up to `size`, relative."""
-    arguments = [torch.tensor(probe.inputs[port.name]) for port in interface.inputs]
+    arguments = interface.arguments(probe.inputs)
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

@@ -74,7 +74,7 @@ class Original:
 
     def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
         watch = _Watch()
-        arguments = [torch.tensor(inputs[port.name]) for port in self.interface.inputs]
+        arguments = self.interface.arguments(inputs)
         handles = []
         for path, module in self.interface.module.named_modules(remove_duplicate=False):
             handles.append(module.register_forward_pre_hook(watch.entered(path)))
