@@ -7,12 +7,12 @@ changed when its digest has; what only one bill has is told as such.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from lading.evidence import Bill, Comparison, LedgerLine, Metric, Port, to_json
+from lading.evidence import Bill, LedgerLine, Metric, Port, to_json
 from lading.reading import show
 from lading.report import draw
 from lading.wording import FORMATS, RUNTIMES, megabytes, number, port, shape
@@ -144,7 +144,7 @@ def _ports(ports: Iterable[Port]) -> str:
 
 
 def _errors(a: Bill, b: Bill) -> Section:
-    ours, theirs = _metrics(a.comparisons), _metrics(b.comparisons)
+    ours, theirs = _metrics(a), _metrics(b)
     changes, same = [], 0
     for name in _union(ours, theirs):
         left, right = ours.get(name), theirs.get(name)
@@ -157,15 +157,22 @@ def _errors(a: Bill, b: Bill) -> Section:
     return Section("Error", tuple(changes), same, f"{same} numbers equal")
 
 
-def _metrics(comparisons: Sequence[Comparison]) -> dict[str, Metric]:
+def _metrics(bill: Bill) -> dict[str, Metric]:
+    """Every number of the comparisons, and where each trajectory ends."""
     found = {}
-    for one in comparisons:
+    for one in bill.comparisons:
         suffix = PurePath(one.artifact).suffix.removeprefix(".")
         where = RUNTIMES.get(one.runtime, one.runtime)
         data = f", {one.data}" if one.data else ""
         for metric in one.metrics:
             probe = f" at {metric.worst_probe}" if metric.name.endswith(")") else ""
             found[f"{suffix} in {where}{data}: {metric.name}{probe}"] = metric
+    for walk in bill.trajectories:
+        suffix = PurePath(walk.artifact).suffix.removeprefix(".")
+        where = RUNTIMES.get(walk.runtime, walk.runtime)
+        what = f"{suffix} in {where}: {walk.steps} moves of {walk.sampler}, psnr"
+        if walk.psnr:
+            found[what] = Metric(what, walk.psnr[-1], walk.gate, "higher", walk.gate_reason)
     return found
 
 

@@ -13,19 +13,39 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lading.evidence import Bill, Comparison, Hazard, Provenance, Reading, Walk
+from lading.evidence import Bill, Comparison, Hazard, Provenance, Reading, Trajectory, Walk
+from lading.wording import number
 
 MADE = "made from this checkpoint"
 
 
 def besides(console: Console, one: Bill) -> None:
     """All of it, where there is something to say."""
+    trajectories(console, one.trajectories)
     for source in one.provenance:
         provenance(console, source)
     for each in one.walks:
         walk(console, each)
     readings(console, one.readings)
     hazards(console, one.hazards)
+
+
+def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
+    """A line for each walk: where it ends, its gate, and where it parts from the original's."""
+    for one in sorted(many, key=lambda one: one.verdict == "not run"):
+        if one.verdict == "not run":
+            told = f"  trajectory {one.runtime}: not run, {one.reason}"
+            console.print(_text(told, "dim"), soft_wrap=True)
+            continue
+        if one.verdict == "fail":
+            console.print(_text(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
+            continue
+        end, parted = number("psnr", one.psnr[-1]), ""
+        if one.parts is not None:
+            parted = f"; loses most at move {one.parts}"
+        told = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
+        gate = f", gate ≥ {number('psnr', one.gate)}{parted}"
+        console.print(_text(told) + _text(gate, "dim"), soft_wrap=True)
 
 
 def provenance(console: Console, one: Provenance) -> None:

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lading.evidence import Bill, Comparison, Metric
+from lading.report.trajectories import name
 from lading.wording import FORMATS, RUNTIMES, gate, megabytes, number, worst
 
 MADE = "made from this checkpoint"
@@ -45,6 +46,10 @@ def sentence(bill: Bill) -> str:
         if reasons:
             return f"What was made does not give what the original gives. {told}."
         strange = [one for one in bill.provenance if one.finding != MADE]
+        lost = [one for one in bill.trajectories if one.verdict == "fail"]
+        if lost and not strange:
+            told = "; ".join(f"{name(one)}: {one.reason}" for one in lost)
+            return f"What was made leads elsewhere than the original. {told}."
         told = "; ".join(f"{PurePath(one.artifact).name}: {one.finding}." for one in strange)
         return f"What was made carries other weights than the checkpoint's. {told}"
     reason = next((c.reason for c in bill.comparisons if c.reason), "nothing was compared")

@@ -67,7 +67,7 @@ class Walks:
 
 def walks(bill: Bill, sheets: Sequence[Picture]) -> Walks | None:
     """All of it; None where the network is no diffusion network and nothing was walked."""
-    many = bill.trajectories
+    many = sorted(bill.trajectories, key=lambda o: ("fail", "pass", "not run").index(o.verdict))
     if not many and bill.task.kind != "diffusion":
         return None
     told = ""

@@ -26,6 +26,7 @@ from lading.report import charts, settled, tree, usage
 from lading.report.head import Fact, carried, numbers, sentence, title
 from lading.report.measured import Compared, compared, ordered, readings
 from lading.report.repeat import Repeat, repeat
+from lading.report.trajectories import GROUP, Walks, walks
 from lading.wording import FORMATS, WORDS
 
 #: Stations shown at once, worst first; and in the folded table of all.
@@ -92,6 +93,7 @@ class View:
     fates: tuple[tuple[str, int], ...]
     compared: tuple[Compared, ...]
     figures: tuple[Figure, ...]
+    trajectories: Walks | None
     walks: tuple[Walked, ...]
     readings: tuple[tuple[str, tuple[str, ...], tuple[tuple[Reading, tuple[str, ...]], ...]], ...]
     origins: tuple[Origin, ...]
@@ -113,7 +115,8 @@ def look(bill: Bill) -> View:
         ledger=tree.grow(bill.ledger),
         fates=tuple(Counter(line.fate for line in bill.ledger).most_common()),
         compared=tuple(compared(bill, one) for one in ordered(bill.comparisons)),
-        figures=_figures(bill.pictures),
+        figures=_figures([one for one in bill.pictures if not one.name.startswith(GROUP)]),
+        trajectories=walks(bill, _whole([o for o in bill.pictures if o.name.startswith(GROUP)])),
         walks=tuple(_walked(one) for one in bill.walks),
         readings=readings(bill.readings),
         origins=tuple(_origin(one) for one in bill.provenance),
@@ -159,10 +162,14 @@ def _origin(record: Provenance) -> Origin:
     )  # fmt: skip
 
 
+def _whole(pictures: Sequence[Picture]) -> list[Picture]:
+    """Those that are base64 and nothing else."""
+    return [one for one in pictures if one.png and _PNG.fullmatch(one.png)]
+
+
 def _figures(pictures: Sequence[Picture]) -> tuple[Figure, ...]:
     """Pictures whose names share what stands before the slash, together."""
     groups: dict[str, list[Picture]] = {}
-    for one in pictures:
-        if one.png and _PNG.fullmatch(one.png):
-            groups.setdefault(one.name.rpartition("/")[0], []).append(one)
+    for one in _whole(pictures):
+        groups.setdefault(one.name.rpartition("/")[0], []).append(one)
     return tuple(Figure(title, tuple(many)) for title, many in groups.items())

@@ -56,7 +56,7 @@ class Course:
         progress("trajectory", f"{len(way.told)} moves of {way.sampler} in {TORCH.title}")
         self.trail = list(way.walk(Eager(interface), interface.inputs))
         count = len(self.trail)
-        self.shown = tuple(sorted({math.ceil(count * part / 4) for part in (1, 2, 3, 4)}))
+        self.shown = tuple(sorted({math.ceil(count * part / 5) for part in (2, 3, 4, 5)}))
 
     @property
     def frames(self) -> tuple[Array, ...]:

@@ -17,8 +17,12 @@ from lading.trajectories.course import Course, Taken
 from lading.wording import FORMATS, RUNTIMES, number
 
 NAME = "trajectory/sheet"
-#: Cells are so many pixels wide or high, and differences are drawn so many times as large.
-CELL, TIMES = 160, 10.0
+#: Cells are about so many pixels wide or high.
+CELL = 192
+#: Colours of the sheet: noise in all of them would be most of the bill.
+COLOURS = 64
+#: Differences are drawn at most so many times as large.
+MOST = 10_000
 
 
 def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
@@ -36,8 +40,9 @@ def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
     ]
     last = columns[0][-1]
     apart = [np.abs(_drawable(one[-1]) - _drawable(last)) for one in columns]
-    rows.append([cell(as_image((TIMES * one[0]).clip(0, 2) - 1.0)) for one in apart])
-    captions.append(f"difference from the original's last picture, times {TIMES:g}")
+    times = _times(max(float(one.max()) for one in apart))
+    rows.append([cell(as_image((times * one[0]).clip(0, 2) - 1.0)) for one in apart])
+    captions.append(f"difference from the original's last picture, times {times:,}")
     titles = ["PyTorch (original)", *(said(one.record) for one in whole)]
     first = whole[0].record
     heading = f"One noise (seed {first.seed}), {first.steps} moves of {first.sampler}"
@@ -49,10 +54,22 @@ def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
     alt = (
         f"The original and {len(whole)} more walk{'s' * (len(whole) > 1)} from the same noise, "
         f"drawn after moves {', '.join(map(str, course.shown))} of {first.steps}, and below them "
-        f"how far the last picture is from the original's, times {TIMES:g}. {ends}."
+        f"how far the last picture is from the original's, times {times:,}. {ends}."
     )
-    page = gallery.sheet(titles, rows, captions, heading)
+    page = gallery.sheet(titles, rows, captions, heading).quantize(COLOURS)
     return (Picture(NAME, heading, alt, base64.b64encode(png(page)).decode("ascii")),)
+
+
+def _times(largest: float) -> int:
+    """The power of ten that brings the largest difference nearest to white, which is 2.
+
+    >>> _times(0.003), _times(0.0), _times(1.5)
+    (100, 10000, 1)
+    """
+    times = MOST
+    while times > 1 and times * largest > 2.0:
+        times //= 10
+    return times
 
 
 def said(record: Trajectory) -> str:
