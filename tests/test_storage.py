@@ -385,6 +385,84 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert caught.value.remedy == "choose another -o, or change its permissions"
 
 
+# ------------------------------------------------------------------------------------ require_own
+def vectors(folder: Path, *files: str) -> None:
+    """Golden vectors as far as ownership goes."""
+    folder.mkdir()
+    entries = {str(place): {"file": name} for place, name in enumerate(files)}
+    told = {"format": "lading golden vectors", "vectors": [{"name": "noise-0", "raw": entries}]}
+    (folder / "index.json").write_text(json.dumps(told))
+    for name in files:
+        (folder / name).write_text("1")
+
+
+def require_own(out: Path, *artifacts: str) -> str:
+    """What is refused, or nothing."""
+    try:
+        storage.require_own(out, artifacts, page="report.html", golden="golden")
+    except StorageError as error:
+        return error.found
+    return ""
+
+
+def test_an_earlier_result_is_ones_own(tmp_path: Path) -> None:
+    assert require_own(tmp_path / "none", "net.onnx") == ""
+    out = tmp_path / "out"
+    publish(out, "one", (ARTIFACT, f"{storage.REJECTED}/net.onnx"))
+    vectors(out / "golden", "a.bin", "b.bin")
+    (out / "report.html").write_text("<title>net: pass (bill of lading)</title>")
+    (out / "notes.txt").write_text("mine, and in nobody's way")
+    assert require_own(out, ARTIFACT, "net.onnx") == ""
+
+
+def test_what_is_anothers_is_refused_before_it_is_lost(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(out, "one", ("net.onnx",))
+    vectors(out / "golden", "a.bin")
+    (out / "golden" / "my notes.txt").write_text("mine")
+    assert require_own(out) == "what lading did not write: golden/my notes.txt"
+    (out / storage.REJECTED).mkdir()
+    (out / storage.REJECTED / "why.md").write_text("mine")
+    (out / "report.html").write_text("<title>my thesis</title>")
+    (out / ARTIFACT).mkdir()
+    with pytest.raises(StorageError) as caught:
+        storage.require_own(out, [ARTIFACT, "net.onnx"], page="report.html", golden="golden")
+    assert str(caught.value) == (
+        f"{out}\n"
+        "  found     what lading did not write: net.mlpackage, report.html, golden/my notes.txt "
+        "and 1 more\n"
+        "  expected  an earlier result of lading alone under these names\n"
+        "  remedy    move that elsewhere, or choose another -o: --force would lose it"
+    )
+
+
+@pytest.mark.parametrize(
+    "index",
+    ["", "[]", "{}", '{"format": "lading golden vectors"}', '{"format": "other", "vectors": []}',
+     '{"format": "lading golden vectors", "vectors": 3}', "[" * 100_000,
+     '{"format": "lading golden vectors", "vectors": [{"raw": {"x": {"file": ["a"]}}}]}'],
+)  # fmt: skip
+def test_a_folder_golden_without_lading_s_index_is_anothers(tmp_path: Path, index: str) -> None:
+    (tmp_path / "golden").mkdir()
+    (tmp_path / "golden" / "medal.png").write_text("mine")
+    (tmp_path / "golden" / "index.json").write_text(index)
+    assert "golden/medal.png" in require_own(tmp_path)
+
+
+def test_a_link_or_a_file_in_the_place_of_a_folder_is_anothers(tmp_path: Path) -> None:
+    (tmp_path / "golden").write_text("mine")
+    (tmp_path / storage.REJECTED).symlink_to(tmp_path)
+    assert require_own(tmp_path) == "what lading did not write: golden, rejected"
+
+
+def test_the_artifact_that_was_verified_is_the_users(tmp_path: Path) -> None:
+    """A verification's bill names what was there before it."""
+    (tmp_path / "net.onnx").write_text("mine")
+    told = {"artifacts": [{"path": "net.onnx"}], "request": {"against": "x.pth"}}
+    (tmp_path / storage.BILL).write_text(json.dumps(told))
+    assert require_own(tmp_path, "net.onnx") == "what lading did not write: net.onnx"
+
+
 # -------------------------------------------------------------------------------------- single file
 def test_one_file_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "out.png"

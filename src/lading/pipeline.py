@@ -55,6 +55,7 @@ from lading.verification import (
     probes,
     provenance,
     readings,
+    scores,
     verdict,
 )
 from lading.version import __version__
@@ -164,6 +165,9 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
     trajectories.require_walkable(interface, request.trajectory)
     settings = replace(request.settings, facts=_facts(loaded, request))
     name = request.name or _name(loaded)
+    storage.require_own(
+        request.out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
+    )
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, request.data))
     with gathered(notices):
@@ -362,7 +366,7 @@ def _bill(
         probes=tuple(probe.record() for probe in original.drawn),
         comparisons=comparisons,
         request=request,
-        notices=tuple(notices),
+        notices=(*notices, *scores.notices(comparisons)),
         environment=environment(),
         provenance=sources,
         trajectories=walks,

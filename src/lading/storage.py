@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from lading.errors import StorageError
 BILL = "lading.json"
 SCHEMA = "lading.schema.json"
 REJECTED = "rejected"
+#: How each page of a voyage ends its title.
+_TITLE = b"(bill of lading)</title>"
 
 
 def require_free(out: Path, *, force: bool) -> None:
@@ -50,6 +52,64 @@ def require_free(out: Path, *, force: bool) -> None:
             expected="a folder you may write to",
             remedy="choose another -o, or change its permissions",
         )
+
+
+def require_own(out: Path, names: Collection[str], *, page: str, golden: str) -> None:
+    """Passes only if all that a result would replace in `out` is an earlier result's.
+
+    An artifact is lading's where the earlier bill names it; a page by its title; golden vectors by
+    their index; what lies in `REJECTED` by the earlier bill again.
+
+    Args:
+        out: the folder, which may not be there.
+        names: of artifacts that may be written.
+        page: name of the page.
+        golden: name of the folder of golden vectors.
+
+    Raises:
+        StorageError: something there is another's, and would be lost.
+    """
+    earlier = _artifacts(out / BILL)
+    found = [name for name in names if name not in earlier and os.path.lexists(out / name)]
+    if (out / page).is_dir() or (
+        (out / page).is_file() and _TITLE not in (out / page).read_bytes()
+    ):
+        found.append(page)
+    found += _others(out, golden, _vectors(out / golden))
+    found += _others(out, REJECTED, {name.removeprefix(f"{REJECTED}/") for name in earlier})
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise StorageError(
+            str(out),
+            found=f"what lading did not write: {', '.join(found[:3])}{more}",
+            expected="an earlier result of lading alone under these names",
+            remedy="move that elsewhere, or choose another -o: --force would lose it",
+        )
+
+
+def _others(out: Path, name: str, own: Collection[str]) -> list[str]:
+    """What lies in a folder of a result beside what is lading's own."""
+    folder = out / name
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        return [name]
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [f"{name}/{entry.name}" for entry in entries if entry.name not in own]
+
+
+def _vectors(folder: Path) -> set[str]:
+    """The files of golden vectors, as their index names them; none where there is no index."""
+    try:
+        index = json.loads((folder / "index.json").read_bytes())
+        if index["format"] != "lading golden vectors":
+            return set()
+        groups = [
+            group for vector in index["vectors"] for group in vector.values()
+            if isinstance(group, dict)
+        ]  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return set()
+    entries = [one for group in groups for one in group.values() if isinstance(one, dict)]
+    return {"index.json", *(str(one["file"]) for one in entries if "file" in one)}
 
 
 @contextmanager
@@ -128,12 +188,22 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def _artifacts(bill: Path) -> list[str]:
-    """What an earlier bill names beside itself; nothing where it cannot be read."""
+    """The artifacts that an earlier conversion wrote beside its bill, and in `REJECTED`.
+
+    None where the bill cannot be read; a verification's names artifacts that were there before.
+    """
     try:
-        names = [str(one["path"]) for one in json.loads(bill.read_bytes())["artifacts"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        told = json.loads(bill.read_bytes())
+        if "against" in told.get("request", {}):
+            return []
+        names = [str(one["path"]) for one in told["artifacts"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
-    return [name for name in names if name not in ("", "..") and Path(name).name == name]
+    return [
+        name for name in names
+        if (plain := name.removeprefix(f"{REJECTED}/")) not in ("", ".", "..")
+        and Path(plain).name == plain
+    ]  # fmt: skip
 
 
 def _alive(left: Path) -> bool:

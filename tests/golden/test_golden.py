@@ -22,7 +22,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lading import cli, golden
+from lading import cli, golden, report, storage
 from lading.errors import InputError, RequestError
 from lading.evidence import ArtifactRecord, Port
 from lading.golden import make, steps
@@ -224,6 +224,21 @@ def test_regions_are_painted_in_their_order() -> None:
     scores[0, 0, 0, :3] = scores[0, 1, 0, 1:3] = scores[0, 2, 0, 2] = 1.0
     seen = steps.finish({"logits": scores}, one.outputs, task)
     assert seen["labels"].tolist() == [[[1, 2, 3, 0]]]
+
+
+# ------------------------------------------------------------------------------ a folder in the way
+def test_force_refuses_to_lose_a_users_own_golden_folder(
+    small_checkpoint: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["convert", str(small_checkpoint), "-o", str(tmp_path), "--force", "--quiet"]
+    (tmp_path / "golden").mkdir()
+    (tmp_path / "golden" / "retriever.jpg").write_text("mine")
+    assert cli.main(words) == 2
+    assert "what lading did not write: golden/retriever.jpg" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.rglob("*")] == ["golden", "retriever.jpg"]
+    # What lading wrote, it knows again.
+    made = [f"Dataset001_CAMUS{suffix}" for suffix in (".onnx", ".mlpackage")]
+    storage.require_own(out, made, page=report.PAGE, golden=golden.FOLDER)
 
 
 # --------------------------------------------------------------------------------------- replay

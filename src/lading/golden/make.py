@@ -73,7 +73,9 @@ def write(
         interface.inputs,
         interface.outputs,
         steps.before(interface.task, interface.inputs),
-        steps.afterwards(interface.task, interface.outputs),
+        steps.afterwards(
+            interface.task, interface.outputs, classifier=interface.options.classifier
+        ),
         {name: _tolerances(name, interface.outputs) for name in precisions},
         tuple(vectors),
         left_out,

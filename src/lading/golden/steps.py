@@ -101,9 +101,20 @@ def before(task: Task, ports: tuple[Port, ...]) -> str:
     return "; ".join(told)
 
 
-def afterwards(task: Task, ports: tuple[Port, ...]) -> str:
-    """From outputs to what a user sees, in words."""
+def afterwards(task: Task, ports: tuple[Port, ...], *, classifier: bool = False) -> str:
+    """From outputs to what a user sees, in words; `classifier`: of Core ML, with names of classes.
+
+    >>> scores = Port("p", "tensor", "float32", (1, 2), meaning="probabilities", class_axis=1)
+    >>> afterwards(Task("classification", (), (), ("a", "b")), (scores,), classifier=True)[:51]
+    'p of Core ML: the values of its dictionary for the '
+    """
     told = []
+    if classifier:
+        told = [
+            f"{port.name} of Core ML: the values of its dictionary for the names in task.labels, "
+            "in that order"
+            for port in ports
+        ] + ["classLabel of Core ML: the name in task.labels at the place that labels gives"]
     for port in ports:
         if port.class_axis is None or port.meaning == "labels":
             told.append(f"{port.name}: as it is")
