@@ -27,6 +27,8 @@ from lading.wording import RUNTIMES, number
 #: Where the chart ends upwards: float32 resolves no more.
 HIGHEST = 150.0
 STEP = 20
+#: A line of the legend is so high.
+LEGEND = 18
 #: Pictures of this group belong here.
 GROUP = "trajectory/"
 
@@ -155,13 +157,13 @@ def chart(taken: Sequence[Trajectory]) -> Chart | None:
             if moves * len(taken) <= DOTS or move == one.parts
         )  # fmt: skip
         label = f"{name(one)}: {number('psnr', one.psnr[-1])} at the end"
-        foot = HEIGHT - BOTTOM - 12.0 - 18.0 * (len(taken) - 1 - place)
+        foot = HEIGHT - BOTTOM + 42.0 + LEGEND * place
         line = " ".join(f"{x:g},{y:g}" for x, y in points)
         series.append(Series(label, line, dots, foot, place % 4 + 1))
     ends = "; ".join(_sentence(one) for one in taken)
     longest = max(taken, key=lambda one: len(one.psnr))
     return Chart(
-        title="Where the walks part",
+        title="Where the walks part, move by move",
         alt=f"Decibels of x beside the original's after each of {moves} moves. {ends}.",
         unit="dB, from the original",
         line="",
@@ -175,6 +177,7 @@ def chart(taken: Sequence[Trajectory]) -> Chart | None:
         marks=tuple(
             Mark(along(move), f"{move}: told {_at(longest, move)}") for move in _ticks(moves)
         ),
+        height=HEIGHT - BOTTOM + 36 + LEGEND * len(taken),
     )  # fmt: skip
 
 
