@@ -17,11 +17,22 @@ from lading.evidence import ArtifactRecord, Comparison, Provenance, RepairRecord
 from lading.interface import Interface
 from lading.notices import Notices, gathered
 from lading.repair import repaired
-from lading.runtime import Array, Session, runtime, runtimes_for
+from lading.runtime import Array, runtime, runtimes_for
 from lading.runtimes.torch import Eager
 from lading.target import Settings, Target
 from lading.trajectories import Course, Taken
-from lading.verification import compare, hazards, lifted, mixed, noise, probes, steadiness, verdict
+from lading.verification import (
+    compare,
+    hazards,
+    insides,
+    lifted,
+    mixed,
+    noise,
+    probes,
+    scores,
+    steadiness,
+    verdict,
+)
 from lading.verification.origins import Origins
 
 #: Told when a stage begins: its name, and what it works on.
@@ -42,6 +53,7 @@ class Original:
         self._steady: dict[str, list[bool]] = {}
         self._floors: list[dict[str, float]] = []
         self._rounded: list[dict[str, Array]] = []
+        self._bare: Original | None = None
 
     def steady(self, precision: str) -> list[bool]:
         """Per probe; see `lading.verification.steadiness`. Computed once per precision."""
@@ -69,6 +81,20 @@ class Original:
                 noise.disturbed(self.interface, probe, noise.HALF) for probe in self.drawn
             ]
         return self._rounded
+
+    def scores(self, precision: str) -> scores.Expected | None:
+        """The scores behind its labels, on every probe; None where it has none to show."""
+        bare = self._bare.interface if self._bare else scores.behind(self.interface)
+        if bare is None:
+            return None
+        self._bare = self._bare or Original(bare, self.drawn)
+        (port,) = bare.outputs
+        return scores.Expected(
+            port,
+            [one[port.name] for one in self._bare.outputs],
+            self._bare.steady(precision),
+            [one[port.name] for one in self._bare.floors()],
+        )
 
     def graph(self, path: Path) -> lifted.Lifted:
         """An ML Program with its constants at the precision they came from; see `lifted`."""
@@ -168,7 +194,7 @@ class Voyage:
         kept: tuple[str, ...] = ()
         while verdict.overall(comparisons) == "fail" and artifact.precision == "fp16":
             self.progress("search", "what must stay in fp32")
-            found = mixed.search(path, partial(self._meets, artifact))
+            found = mixed.search(path, partial(self._meets, artifact, path))
             told += found.trials
             if not found.kept or set(found.kept) <= set(kept):
                 break
@@ -181,7 +207,7 @@ class Voyage:
             artifact = replace(artifact, details=details)
         return artifact, comparisons
 
-    def _meets(self, artifact: ArtifactRecord, session: Session) -> bool:
+    def _meets(self, artifact: ArtifactRecord, path: Path, session: mixed.Mixed) -> bool:
         """Whether a session of the program meets its gates."""
         one = compare.compare(
             artifact,
@@ -192,6 +218,9 @@ class Voyage:
             self.original.interface.task,
             self.original.steady(artifact.precision),
         )
+        if one.verdict == "pass":
+            inside = insides.Mil(path, model=session.model)
+            one = _scored(one, artifact, self.original, artifact.precision, inside)
         return one.verdict == "pass"
 
     def _captured(self, route: Route, axes: Axes) -> _Graph:
@@ -261,16 +290,50 @@ def compared(
             yield compare.not_run(artifact, one, absent)
             continue
         progress("compare", f"{artifact.format} in {one.title}")
-        yield compare.compare(
+        precision = one.precision or artifact.precision
+        graph = original.graph(path) if one.name == "mil" and artifact.precision == "fp16" else None
+        judged = compare.compare(
             artifact,
             one,
             one.load(path),
             original.drawn,
             original.outputs,
             original.interface.task,
-            original.steady(one.precision or artifact.precision),
+            original.steady(precision),
             # on a Mac the system decides how it sums
             None if one.name.startswith("coreml") else original.floors(),
-            original.graph(path) if one.name == "mil" and artifact.precision == "fp16" else None,
-            original.rounded() if (one.precision or artifact.precision) == "fp16" else None,
+            graph,
+            original.rounded() if precision == "fp16" else None,
         )
+        if not any(port.meaning == "labels" for port in artifact.outputs):
+            yield judged
+            continue
+        try:
+            inside, unseen = (
+                insides.of_runtime(path, one.name),
+                "this runtime shows no inner values",
+            )
+        except LadingError as error:
+            inside, unseen = None, f"its inner values cannot be asked for: {error.found}"
+        wide = insides.Mil(path, "float32", graph.model) if graph and inside else None
+        rounded = graph.rounded if graph else 0
+        yield _scored(judged, artifact, original, precision, inside, wide, rounded, unseen)
+
+
+def _scored(
+    judged: Comparison,
+    artifact: ArtifactRecord,
+    original: Original,
+    precision: str,
+    inside: insides.Inside | None,
+    graph: insides.Inside | None = None,
+    rounded: int = 0,
+    unseen: str = "",
+) -> Comparison:
+    """The comparison of labels with that of the scores behind them; of other outputs as it is."""
+    if not any(port.meaning == "labels" for port in artifact.outputs):
+        return judged
+    expected = original.scores(precision)
+    return scores.added(
+        judged, artifact, original.drawn, expected, inside, graph, precision, rounded, unseen
+    )

@@ -181,7 +181,7 @@ def _measure(
         reason = FLOOR_REASON if limits else gates.psnr_reason
         limits = limits or [gates.psnr] * len(probes)
         numbers += [
-            _ratio(label + "psnr", wanted, got, probes, limits, reason),
+            ratio(label + "psnr", wanted, got, probes, limits, reason),
             _informing(label + "relative_l2", metrics.relative_l2, wanted, got, probes),
             _informing(label + "max_abs", metrics.max_abs, wanted, got, probes),
         ]  # fmt: skip
@@ -238,7 +238,7 @@ def _tied(port: Port, wanted: Sequence[Array], rounded: Sequence[Array], task: T
     return float(np.mean(_flat(near)))
 
 
-def _ratio(
+def ratio(
     name: str,
     wanted: Sequence[Array],
     got: Sequence[Array],
@@ -246,7 +246,16 @@ def _ratio(
     limits: Sequence[float],
     reason: str,
 ) -> Metric:
-    """PSNR at the probe where least is left above the gate of that probe."""
+    """PSNR at the probe where least is left above the gate of that probe.
+
+    Args:
+        name: of the metric.
+        wanted: the original's values, one array per probe.
+        got: the artifact's.
+        probes: names.
+        limits: the gates, in dB.
+        reason: why those.
+    """
     ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
     left = [ratio - limit for ratio, limit in zip(ratios, limits, strict=True)]
     worst = _worst(left, highest_is_worst=False)
@@ -266,7 +275,7 @@ def _of_the_graph(
         value = metrics.agreement(_flat(wanted), _flat(got))
         return Metric(f"{port.name} graph label_agreement", value, gates.agreement, "higher",
                       f"the graph in fp32; {gates.agreement_reason}")  # fmt: skip
-    return _ratio(f"{port.name} graph psnr", wanted, got, probes,
+    return ratio(f"{port.name} graph psnr", wanted, got, probes,
                   limits or [gates.psnr] * len(probes),
                   GRAPH_REASON if limits else ROUNDED_REASON)  # fmt: skip
 

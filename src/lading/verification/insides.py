@@ -6,16 +6,17 @@ included, so that what an output is computed from can be followed backwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from lading.errors import ProgramError, RequestError
 from lading.runtime import Array, Predicting, as_numpy, noted_labels
 from lading.verification.constants import constants, is_network
+from lading.verification.lifted import widened
 from lading.verification.sides import Made, Side
 
 #: Layers of a NeuralNetwork file that give whole numbers or truth, or copy what is stored: there is
@@ -28,6 +29,18 @@ _NO_ARITHMETIC = {
 }
 
 
+class Inside(Side, Protocol):
+    """An artifact as a side.
+
+    Attributes:
+        graph: every operation, in order.
+        take: names of the values to look at; None for all. Set it before the first run.
+    """
+
+    graph: list[Made]
+    take: frozenset[str] | None
+
+
 class Onnx:
     """An ONNX file in ONNX Runtime, nothing in it fused, every value an output."""
 
@@ -36,7 +49,6 @@ class Onnx:
 
     def __init__(self, path: Path) -> None:
         import onnx
-        import onnxruntime
 
         self.title = str(path)
         try:
@@ -51,42 +63,67 @@ class Onnx:
             for name in node.output
             if name
         ]
-        known = set(self.outputs)
-        for one in self.graph:
-            if one.name not in known:
-                model.graph.output.append(onnx.ValueInfoProto(name=one.name))
         self._dtypes = {
             value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
             for value in model.graph.input
         }
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        try:
-            self.session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own kinds live in a private module
-            raise _unreadable(path, error) from error
+        self.take: frozenset[str] | None = None
+        self._path, self._model, self._session = path, model, None
 
     def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
-        names = [one.name for one in self.session.get_outputs()]
+        session = self._opened()
+        names = [one.name for one in session.get_outputs()]
         fed = {name: value.astype(self._dtypes[name]) for name, value in inputs.items()}
-        arrays = dict(zip(names, self.session.run(names, fed), strict=True))
+        try:
+            arrays = dict(zip(names, session.run(names, fed), strict=True))
+        except Exception as error:  # onnxruntime's own kinds live in a private module
+            raise _unreadable(self._path, error) from error
         values = {n: as_numpy(v) for n, v in arrays.items() if isinstance(v, np.ndarray)}
         return _compared(self.graph, values), values
 
+    def _opened(self) -> Any:
+        """The session in which every value that is wanted is an output; made once."""
+        import onnx
+        import onnxruntime
+
+        if self._session is None:
+            known = set(self.outputs)
+            for one in self.graph:
+                if one.name not in known and (self.take is None or one.name in self.take):
+                    self._model.graph.output.append(onnx.ValueInfoProto(name=one.name))
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            try:
+                self._session = onnxruntime.InferenceSession(
+                    self._model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:  # onnxruntime's own kinds live in a private module
+                raise _unreadable(self._path, error) from error
+        return self._session
+
 
 class Mil:
-    """An ML Program in `lading.mil`, in one of its readings."""
+    """An ML Program in `lading.mil`, in one of its readings.
+
+    Args:
+        path: of the package.
+        precision: the reading, see `lading.mil.precision`.
+        model: the program with something changed, in the place of the file's own.
+    """
 
     runtime = "mil"
 
-    def __init__(self, path: Path, precision: str = "declared") -> None:
-        from lading import mil
+    def __init__(self, path: Path, precision: str = "declared", model: Any = None) -> None:
+        from lading.mil import package
+        from lading.mil.model import Model
 
         self.title, self.precision = str(path), precision
-        self.model = mil.load(path)
+        self.take: frozenset[str] | None = None
+        if model is None:
+            source = package.read(path)
+            model = Model(widened(source) if precision == "float32" else source)
+        self.model: Model = model
         if self.model.parts:
             raise RequestError(
                 str(path),
@@ -113,7 +150,7 @@ class Mil:
     def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
         from lading.mil import Taps
 
-        taps = Taps(take={one.name for one in self._real})
+        taps = Taps(take=_wanted(self._real, self.take))
         precision: Any = self.precision
         predict = partial(self.model.predict, precision=precision, taps=taps)
         results = Predicting(predict, self._images, noted_labels(self.model.metadata)).run(inputs)
@@ -131,6 +168,7 @@ class Network:
         from lading import neuralnetwork
 
         self.title, self.precision = str(path), precision
+        self.take: frozenset[str] | None = None
         if precision == "float16":
             self.runtime = "neuralnetwork_fp16"
         self.model = neuralnetwork.load(path)
@@ -158,7 +196,7 @@ class Network:
     def run(self, inputs: Mapping[str, Array]) -> tuple[list[Made], dict[str, Array]]:
         from lading.neuralnetwork import Taps
 
-        taps = Taps(take={one.name for one in self._real})
+        taps = Taps(take=_wanted(self._real, self.take))
         precision: Any = self.precision
         predict = partial(self.model.predict, precision=precision, taps=taps)
         results = Predicting(predict, self._images, noted_labels(self.model.metadata)).run(inputs)
@@ -166,7 +204,7 @@ class Network:
         return _compared(self._real, values), values
 
 
-def artifact(path: Path, precision: str = "declared") -> Side:
+def artifact(path: Path, precision: str = "declared") -> Inside:
     """The side of an artifact.
 
     Args:
@@ -192,6 +230,19 @@ def artifact(path: Path, precision: str = "declared") -> Side:
     )
 
 
+def of_runtime(path: Path, runtime: str) -> Inside | None:
+    """The artifact as a runtime computes it; None where that one shows no inner values.
+
+    Raises:
+        ProgramError: it cannot be read.
+        RequestError: its inner values cannot be asked for.
+    """
+    readings = {"neuralnetwork_fp16": "float16", "neuralnetwork": "float32"}
+    if runtime not in ("mil", "onnxruntime", *readings):
+        return None
+    return artifact(path, readings.get(runtime, "declared"))
+
+
 def wide(side: Side) -> Side | None:
     """The same artifact computed in fp32 where the format has such a reading of half precision."""
     if isinstance(side, Mil) and side.precision != "float32":
@@ -205,6 +256,10 @@ def _compared(made: list[Made], values: Mapping[str, Array]) -> list[Made]:
     """What there is to compare: floating-point values of more than one element."""
     real = {n for n, v in values.items() if v.dtype.kind == "f" and v.size > 1}
     return [one for one in made if one.name in real]
+
+
+def _wanted(made: Sequence[Made], take: frozenset[str] | None) -> set[str]:
+    return {one.name for one in made if take is None or one.name in take}
 
 
 def _path(node: Any) -> str:

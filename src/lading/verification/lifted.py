@@ -39,12 +39,40 @@ class Lifted(Predicting):
                 for name, one in source.program.functions.items()
             }
             program = dataclasses.replace(source.program, functions=functions)
-            source = dataclasses.replace(source, program=program)
+            source = widened(dataclasses.replace(source, program=program))
             self.rounded = lift.unknown
-        model = Model(source)
+        #: the program as it is run
+        self.model = model = Model(source)
         images = {port.name for port in model.inputs if port.kind == "image"}
         wide = partial(model.predict, precision="float32")
         super().__init__(wide, images, noted_labels(model.metadata))
+
+
+def widened(source: package.Package) -> package.Package:
+    """The package with fp32 declared wherever its program declares fp16, so that a value that is
+    looked at in the reading in fp32 is not rounded when it is handed out."""
+    if source.program is None:
+        return source
+    functions = {
+        name: dataclasses.replace(one, block=_declared_wide(one.block))
+        for name, one in source.program.functions.items()
+    }
+    program = dataclasses.replace(source.program, functions=functions)
+    return dataclasses.replace(source, program=program)
+
+
+def _declared_wide(block: Block) -> Block:
+    operations = []
+    for op in block.operations:
+        outputs = tuple(
+            Value(value.name, dataclasses.replace(value.type, dtype="float32"))
+            if value.type.kind == "tensor" and value.type.dtype == "float16"
+            else value
+            for value in op.outputs
+        )
+        blocks = tuple(map(_declared_wide, op.blocks))
+        operations.append(dataclasses.replace(op, outputs=outputs, blocks=blocks))
+    return dataclasses.replace(block, operations=tuple(operations))
 
 
 class _Lift:

@@ -20,7 +20,7 @@ import numpy as np
 from lading.mil import package
 from lading.mil.model import Model
 from lading.mil.program import Binding, Block, Constant, Op, Value, ValueType
-from lading.runtime import Predicting, Session, noted_labels
+from lading.runtime import Predicting, noted_labels
 
 #: What coremltools appends to the name of an operation that it turns to fp16.
 SUFFIX = "_cast_fp16"
@@ -52,7 +52,7 @@ def operations(path: Path) -> tuple[str, ...]:
     return tuple(op.name for op in function.block.operations if _half(op))
 
 
-def search(path: Path, passes: Callable[[Session], bool]) -> Search:
+def search(path: Path, passes: Callable[[Mixed], bool]) -> Search:
     """The search; 1-minimal unless it runs out of patience.
 
     Args:
@@ -116,7 +116,8 @@ class Mixed(Predicting):
             }
             program = dataclasses.replace(source.program, functions=functions)
             source = dataclasses.replace(source, program=program)
-        model = Model(source)
+        #: the program as it is run
+        self.model = model = Model(source)
         images = {port.name for port in model.inputs if port.kind == "image"}
         super().__init__(model.predict, images, noted_labels(model.metadata))
 
