@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lading import cli, diff, terminal
-from lading.evidence import Bill, to_json
+from lading.evidence import Bill, Trajectory, to_json
 from tests import bills
 from tests.report.test_page import parsed, text_of
 from tests.test_terminal import drawn
@@ -123,3 +123,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     told = json.loads(capsys.readouterr().out)
     assert told["equal"] is False
     assert cli.main(["diff", str(a), "nowhere"]) == 2
+
+
+def test_a_trajectory_that_ends_elsewhere_is_a_change_of_error() -> None:
+    def walked(end: float) -> Bill:
+        one = Trajectory("CAMUS.onnx", "onnxruntime", "ddim", 2, 0, (9.0, 0.0), (140.0, end), 2,
+                         60.0, "", "pass")  # fmt: skip
+        return replace(bills.full(), trajectories=(one,))
+
+    (change,) = sections(diff.compare(walked(130.0), walked(59.0)))["Error"]
+    assert change.what == "onnx in ONNX Runtime: 2 moves of ddim, psnr"
+    assert (change.a, change.b, change.note) == ("130.0 dB", "59.0 dB, missed", "worse")
+    (alone,) = sections(diff.compare(walked(130.0), bills.full()))["Error"]
+    assert alone.kind == "only in A"
+    assert diff.compare(walked(130.0), walked(130.0)).equal

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lading import terminal
+from lading import findings, terminal
 from lading.doctor import Check
 from lading.errors import ConversionError
 from lading.evidence import (
@@ -29,6 +29,7 @@ from lading.evidence import (
     Metric,
     Recognition,
     Settling,
+    Trajectory,
 )
 from tests import bills
 from tests.toys import task
@@ -276,3 +277,18 @@ def test_inspect_and_convert_tell_the_same_of_them() -> None:
 def test_a_strangers_candidate_is_only_text() -> None:
     (one,) = bills.hostile().settlings
     assert "\x1b" not in drawn(terminal.settling, one)
+
+
+def test_each_trajectory_is_a_line_with_its_gate() -> None:
+    walked = Trajectory("A.onnx", "onnxruntime", "ddim", 2, 0, (9.0, 0.0), (140.0, 132.44), 2,
+                        60.0, "", "pass")  # fmt: skip
+    equal = replace(walked, runtime="mil", psnr=(math.inf, math.inf), parts=None, gate=35.0)
+    lost = replace(walked, runtime="mil", verdict="fail", reason=f"it ends elsewhere {NASTY}")
+    absent = replace(walked, runtime="coreml", psnr=(), verdict="not run", reason="no Mac")
+    shown = drawn(findings.trajectories, [absent, walked, equal, lost]).splitlines()
+    assert shown == [
+        "  trajectory onnxruntime: 132.4 dB after 2 moves of ddim, gate ≥ 60.0 dB",
+        "  trajectory mil: equal after 2 moves of ddim, gate ≥ 35.0 dB",
+        "  trajectory mil: it ends elsewhere [bold]a[/bold] [/nothing] \ufffd[31mred\ufffd",
+        "  trajectory coreml: not run, no Mac",
+    ]

@@ -31,7 +31,7 @@ def besides(console: Console, one: Bill) -> None:
 
 
 def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
-    """A line for each walk: where it ends, its gate, and where it parts from the original's."""
+    """A line for each walk: where it ends, its gate; why, where it does not pass."""
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
         if one.verdict == "not run":
             told = f"  trajectory {one.runtime}: not run, {one.reason}"
@@ -40,12 +40,9 @@ def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
         if one.verdict == "fail":
             console.print(_text(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
             continue
-        end, parted = number("psnr", one.psnr[-1]), ""
-        if one.parts is not None:
-            parted = f"; loses most at move {one.parts}"
+        end, gate = number("psnr", one.psnr[-1]), number("psnr", one.gate)
         told = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
-        gate = f", gate ≥ {number('psnr', one.gate)}{parted}"
-        console.print(_text(told) + _text(gate, "dim"), soft_wrap=True)
+        console.print(_text(told) + _text(f", gate ≥ {gate}", "dim"), soft_wrap=True)
 
 
 def provenance(console: Console, one: Provenance) -> None:

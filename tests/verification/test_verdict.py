@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lading.evidence import Comparison
+from lading.evidence import Comparison, Trajectory, Verdict
 from lading.target import PRECISIONS
 from lading.verification.verdict import GATES, overall
 
@@ -53,3 +53,23 @@ def test_every_precision_has_gates_with_reasons() -> None:
         assert gates.agreement_reason
     assert GATES["fp32"].psnr > GATES["fp16"].psnr
     assert GATES["fp32"].agreement > GATES["fp16"].agreement
+
+
+@pytest.mark.parametrize(
+    ("walked", "expected"),
+    [
+        (["pass"], "pass"),
+        (["pass", "fail"], "fail"),
+        (["not run"], "pass"),  # where the comparison was run, and says more
+        (["not run", "fail"], "fail"),
+    ],
+)
+def test_a_trajectory_that_leads_elsewhere_fails_what_its_probes_pass(
+    walked: list[Verdict], expected: str
+) -> None:
+    walks = [
+        Trajectory("A", "some", "ddim", 1, 0, (0.0,), (), None, 60.0, "", one) for one in walked
+    ]
+    assert overall([told("A", "pass")], (), walks) == expected
+    assert overall([told("A", "fail")], (), walks) == "fail"
+    assert overall([], (), walks) == ("fail" if "fail" in walked else "not run")
