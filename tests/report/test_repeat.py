@@ -9,6 +9,7 @@ import argparse
 import os
 import shlex
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "opset": ["--opset", "20"],
         "route": ["--route", "trace"],
         "author": ["--author", "A \"B\" 'C' `D` \\"],
-        "license": ["--license", "a; rm -rf ~"],
+        "license": ["--license", "a; echo ~ `echo b` $(echo c)"],
         "description": ["--description", "line\nand\ttab \u202e"],
         "data": ["--data=-pictures"],
     },
@@ -130,8 +131,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shell(command: str) -> list[str]:
-    """The words that a shell makes of a line."""
-    done = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True)
+    """The words that a shell makes of a line.
+
+    The line may be quoted wrongly, which is what is tested: so the shell is one that finds no
+    program, writes no file, and has no home.
+    """
+    with tempfile.TemporaryDirectory() as nowhere:
+        done = subprocess.run(
+            ["/bin/bash", "--noprofile", "--norc", "--restricted", "-c",
+             f"printf '%s\\0' {command}"],
+            capture_output=True, cwd=nowhere, env={"PATH": "/nonexistent", "HOME": nowhere},
+            timeout=20,
+        )  # fmt: skip
     return [os.fsdecode(one) for one in done.stdout.split(b"\0")[:-1]]
 
 
@@ -297,5 +308,5 @@ def test_a_bill_that_does_not_say_gets_no_command(request_: Any) -> None:
 
 def test_a_strangers_path_is_one_word() -> None:
     bill: Bill = bills.full()
-    line = spelled({**bill.request, "path": "a; rm -rf ~ `x` $(y)"})
-    assert shlex.split(line)[2] == "a; rm -rf ~ `x` $(y)"
+    line = spelled({**bill.request, "path": "a; echo ~ `x` $(y)"})
+    assert shlex.split(line)[2] == "a; echo ~ `x` $(y)"
