@@ -175,7 +175,10 @@ def convert(request: Request, progress: Progress = _silent) -> Bill:
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
         )
     tracer = partial(
-        provenance.trace, checkpoint=loaded.checkpoint, required=ledger.carried(loaded.ledger)
+        provenance.trace,
+        checkpoint=loaded.checkpoint,
+        required=ledger.carried(loaded.ledger),
+        baked=provenance.baked(interface),
     )
     voyage = Voyage(interface, settings, original, progress, notices, trace=tracer, course=course)
     with storage.aside(request.out) as folder:
@@ -253,7 +256,9 @@ def verify(
     batched = record.inputs[0].shape[:1] == (-1,)
     record, interface = matched(record, interface)
     progress("trace", f"the weights of {artifact}")
-    source = provenance.trace(artifact, loaded.checkpoint, ledger.carried(loaded.ledger))
+    source = provenance.trace(
+        artifact, loaded.checkpoint, ledger.carried(loaded.ledger), provenance.baked(interface)
+    )
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
     comparisons = tuple(compared(record, artifact, original, progress))

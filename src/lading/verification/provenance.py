@@ -8,7 +8,7 @@ each tensor is carried by a constant, or missing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ import numpy as np
 
 from lading.checkpoint import Checkpoint
 from lading.evidence import Constant, Provenance
+from lading.interface import Interface
 from lading.verification.constants import Array, Held, constants
 from lading.verification.folding import Formulas, generated
 from lading.verification.origins import Origins
@@ -46,7 +47,10 @@ class _Look:
 
 
 def trace(
-    artifact: Path, checkpoint: Checkpoint, required: Collection[str] | None = None
+    artifact: Path,
+    checkpoint: Checkpoint,
+    required: Collection[str] | None = None,
+    baked: Mapping[str, Array] | None = None,
 ) -> Provenance:
     """Traces every constant of `artifact` to the tensors of `checkpoint`, and back.
 
@@ -55,17 +59,36 @@ def trace(
         checkpoint: what was read.
         required: names of the tensors that the network needs, from its ledger: one of them that no
             constant carries counts against the artifact. None where nobody knows.
+        baked: what was asked to be put into the artifact beside the network, float arrays by the
+            option that asks for it; see `baked`.
 
     Raises:
         ProgramError: the artifact cannot be read.
     """
-    return _Tracer(artifact, checkpoint, required).provenance(constants(artifact))
+    return _Tracer(artifact, checkpoint, required, baked or {}).provenance(constants(artifact))
+
+
+def baked(interface: Interface) -> dict[str, Array]:
+    """The values of the preprocessing that an interface puts before the network, by option.
+
+    A single number is no matter: nothing is traced by one.
+    """
+    found = {}
+    for step in getattr(interface.module, "prepare", ()):
+        for name, value in step.state_dict().items():
+            found[f"--{name}"] = np.asarray(value.numpy()).reshape(-1)
+    return {name: values for name, values in found.items() if values.size > 1}
 
 
 class _Tracer:
     def __init__(
-        self, artifact: Path, checkpoint: Checkpoint, required: Collection[str] | None
+        self,
+        artifact: Path,
+        checkpoint: Checkpoint,
+        required: Collection[str] | None,
+        baked: Mapping[str, Array],
     ) -> None:
+        self.baked = baked
         self.artifact, self.checkpoint = artifact, checkpoint
         self.required = None if required is None else set(required)
         self.origins = Origins(checkpoint.tensors, checkpoint.aliases)
@@ -96,6 +119,10 @@ class _Tracer:
         if names:
             self.carried.update(names)
             return self._look(one, "identical", names[:1], _cast(self.origins, names[0], values))
+        for option, asked in self.baked.items():
+            flat = values.reshape(-1)
+            if flat.dtype.kind == "f" and np.array_equal(flat, asked.astype(flat.dtype)):
+                return self._look(one, "generated", (), f"{option}, as it was asked for")
         told = generated(values)
         if told in ("a number", "whole numbers of the graph"):
             found = None if _short(values) else self.formulas.find(values)
@@ -151,6 +178,10 @@ class _Tracer:
             for name in self.origins.same_values(values):
                 told = f"the values of {name} in another order"
                 return self._look(one, "unknown", (name,), told, altered=True)
+        for option, asked in self.baked.items():
+            if values.size == asked.size and _apart(values.reshape(-1), asked) <= NEAR:
+                told = f"in the place of {option}, which is another"
+                return self._look(one, "unknown", (), told, altered=True)
         nearest = self._nearest(values, left)
         if nearest is None:
             return self._look(one, "unknown", (), "no tensor of its size is left to be it")
