@@ -72,8 +72,10 @@ def repeat(bill: Bill) -> Repeat:
         return Repeat(told=str(reason))
     except (TypeError, ValueError, KeyError, AttributeError):  # a stranger's bill says anything
         return Repeat(told=UNSAID)
+    # Without what stands after "+": the index of packages has no build of that name, and pip takes
+    # one for another.
     versions = [
-        f"{name}=={bill.environment[name]}"
+        f"{name}=={bill.environment[name].partition('+')[0]}"
         for name in _PACKAGES
         if bill.environment.get(name, "not installed") != "not installed"
     ]

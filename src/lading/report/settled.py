@@ -38,8 +38,9 @@ def look(record: Settling) -> Settled:
         record.kind,
         f"Each candidate is the same weights read another way. It is shown {record.pictures} "
         f"pictures in noise (share of the picture: {levels}) and says what the noise is; the right "
-        "reading errs least. Error is the mean squared error; the interval is of how far it lies "
-        f"above the best one's, and holds with {share(record.confidence)} for the whole table.",
+        "reading errs least. Error is the mean squared error. How far a candidate lies above the "
+        "best one is taken sample by sample, relative to the best one's error there, and averaged; "
+        f"the interval of that holds with {share(record.confidence)} for the whole table.",
         settled(record),
         tuple(
             Row(
