@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from lading.errors import InputError
 from lading.evidence import Port
-from lading.interface import ZSCORE_FLOOR
+from lading.processing import ZSCORE_FLOOR
 
 Array = npt.NDArray[Any]
 

@@ -19,7 +19,8 @@ from torch import nn
 
 from lading.errors import LadingError
 from lading.evidence import ArtifactRecord, Comparison, Metric, Port
-from lading.interface import Interface, Labels, Wrapped
+from lading.interface import Interface
+from lading.processing import Labels, Wrapped
 from lading.verification.compare import FLOOR_REASON, GRAPH_REASON, ROUNDED_REASON, ratio
 from lading.verification.constants import Array
 from lading.verification.insides import Inside
