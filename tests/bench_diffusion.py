@@ -70,7 +70,7 @@ def opened(folder: Path) -> dict[str, Network]:
     for precision, to in (("fp32", ("coreml", "onnx")), ("fp16", ("coreml",))):
         out = folder / precision
         settings = Settings(precision=precision)  # type: ignore[arg-type]
-        convert(Request(CHECKPOINT, out, to, "m", settings=settings, config=CONFIG))
+        convert(Request(CHECKPOINT, out, to, "m", settings=settings, config=CONFIG, trajectory=0))
         if "onnx" in to:
             networks["onnxruntime fp32"] = sampling.open_network(sampling.Request(out / "m.onnx"))
         package = sampling.open_network(sampling.Request(out / "m.mlpackage"))
