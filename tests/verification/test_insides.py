@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lading.capture import capture
+from lading.interface import Options
 from lading.target import Settings
 from lading.targets.coreml import TARGET as COREML
 from lading.targets.mlmodel import TARGET as MLMODEL
@@ -162,3 +163,33 @@ def test_a_damaged_network_beside_a_program(files: dict[str, Path], tmp_path: Pa
         found = between.compare(*pair, None)
         assert found.comparison.verdict == "fail"
         assert "conv" in found.walk.told.split(":")[0]
+
+
+def test_labels_can_be_looked_at_in_both(tmp_path: Path) -> None:
+    one = toys.interface(Options("labels"))
+    graph = capture(one, "export")
+    ONNX.convert(graph, Settings(), tmp_path / "net.onnx")
+    MLMODEL.convert(graph, Settings("fp32"), tmp_path / "net.mlmodel")
+    found = between.compare(tmp_path / "net.onnx", tmp_path / "net.mlmodel", None, "labels")
+    assert found.comparison.verdict == "pass"
+    assert [value.name for value in found.values] == ["labels", "labels"]
+    assert [value.shape for value in found.values] == [(1, 16, 16)] * 2
+    assert found.told.startswith("agreement ")
+    assert found.walk.first == ""
+
+
+def test_a_classifier_in_two_formats(tmp_path: Path) -> None:
+    """Its class is a text and its probabilities a dictionary: neither is an array."""
+    from tests.targets.test_classifiers import FACTS, interface
+
+    one = interface()
+    graph, settings = capture(one, "export"), Settings("fp32", facts=FACTS)
+    COREML.convert(graph, settings, tmp_path / "net.mlpackage")
+    MLMODEL.convert(graph, settings, tmp_path / "net.mlmodel")
+    for path in (tmp_path / "net.mlpackage", tmp_path / "net.mlmodel"):
+        beside = between.compare(Path("net.pth"), path, one)
+        assert beside.comparison.verdict == "pass", beside.comparison.reason
+        assert [m.name for m in beside.comparison.metrics] == ["probabilities psnr"]
+    found = between.compare(tmp_path / "net.mlpackage", tmp_path / "net.mlmodel", None)
+    assert found.comparison.verdict == "pass", found.comparison.reason
+    assert found.walk.first == ""

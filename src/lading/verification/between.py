@@ -261,6 +261,17 @@ def _looked_at(
         for one in known:
             if one.name == name:
                 return (_value(side, one, values[name]),), "the other side has no such value"
+    both = [
+        (side, values[name])
+        for side, values in ((reference, arrays), (other, their_arrays))
+        if name in values
+    ]
+    if both:  # whole numbers, as labels are: no arithmetic made them
+        if len(both) == 2 and both[0][1].shape == both[1][1].shape:
+            told = f"agreement {metrics.agreement(both[0][1], both[1][1]):.3%}"
+        else:
+            told = "the other side has no such value"
+        return tuple(_value(side, Made(name, "output"), array) for side, array in both), told
     near = [one.name for one in (*made, *theirs)]
     import difflib
 
