@@ -11,6 +11,7 @@ import pytest
 from lading import diff, report
 from tests import bills
 from tests.browser.conftest import Seen, printed
+from tests.report.test_trajectories import ABSENT, LOST, MIL, diffusion
 from tests.test_diff import retrained
 
 PAGES = {
@@ -45,6 +46,7 @@ SHORT = {
     "full": lambda: report.render(bills.short(bills.full())),
     "failed": lambda: report.render(bills.short(bills.failed())),
     "bare": lambda: report.render(bills.short(bills.bare())),
+    "diffusion": lambda: report.render(bills.short(diffusion(LOST, MIL, ABSENT))),
     "diff": PAGES["diff"],
 }
 
