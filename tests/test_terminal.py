@@ -31,6 +31,7 @@ from lading.evidence import (
     Settling,
     Trajectory,
 )
+from lading.wording import WORDS, number
 from tests import bills
 from tests.toys import task
 
@@ -108,7 +109,7 @@ def test_a_bill_as_it_is_printed(name: str, one: Bill) -> None:
 @pytest.mark.parametrize("verdict", ["pass", "fail", "not run"])
 def test_the_verdict_comes_first(verdict: Any) -> None:
     text = drawn(terminal.bill, bill(verdict=verdict), None)
-    assert text.splitlines()[0] == f"{verdict.upper()}  {terminal.WORDS[verdict]}"
+    assert text.splitlines()[0] == f"{verdict.upper()}  {WORDS[verdict]}"
 
 
 def test_a_terminal_gets_colour() -> None:
@@ -141,7 +142,7 @@ def test_numbers_have_their_gates_beside_them() -> None:
     ],
 )
 def test_numbers(name: str, value: float, text: str) -> None:
-    assert terminal.number(name, value) == text
+    assert number(name, value) == text
 
 
 def test_an_error_shows_its_four_parts_folded() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from lading import api, cli, terminal
 from lading.families.keyboard_layout import alphabet, network
+from lading.terminal import progress
 
 PLAN = network.BasicPlan(
     vocabulary=189, width=12, filters=(10, 8), kernels=(3, 3), padding=1, classes=9
@@ -146,7 +147,7 @@ def test_the_bar_tells_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) ->
     from rich.console import Console
 
     clock = [100.0]
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     said = io.StringIO()
     bar = terminal.Bar(Console(file=said, width=80))
     bar(100, 1000, 10)

@@ -1,0 +1,18 @@
+"""What a person reads in the terminal, drawn from records. 80 columns; no colour when piped.
+
+`voyage` is what `convert` and `verify` end with, `inspection` what `inspect` shows, `progress` what
+moves while they work, `other` the rest; `text` is what these share.
+"""
+
+from __future__ import annotations
+
+from lading.terminal.inspection import artifact, inspection, ledger_line, settling, tensor_tree
+from lading.terminal.other import difference, doctor, failure
+from lading.terminal.progress import Bar, Stages, bar
+from lading.terminal.text import STYLE, words
+from lading.terminal.voyage import bill, comparisons, datasets, replay
+
+__all__ = [
+    "STYLE", "Bar", "Stages", "artifact", "bar", "bill", "comparisons", "datasets", "difference",
+    "doctor", "failure", "inspection", "ledger_line", "replay", "settling", "tensor_tree", "words",
+]  # fmt: skip
