@@ -25,7 +25,7 @@ from lading.verification import (
     compare,
     hazards,
     insides,
-    lifted,
+    lifted_files,
     mixed,
     noise,
     probes,
@@ -96,9 +96,10 @@ class Original:
             [one[port.name] for one in self._bare.floors()],
         )
 
-    def graph(self, path: Path) -> lifted.Lifted:
-        """An ML Program with its constants at the precision they came from; see `lifted`."""
-        return lifted.Lifted(path, Origins(self.interface.module.state_dict()))
+    def graph(self, path: Path, runtime: str) -> lifted_files.Graph | None:
+        """An fp16 artifact with its constants at the precision they came from; see `lifted`."""
+        state = Origins(self.interface.module.state_dict())
+        return lifted_files.graph_of(path, runtime, state)
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ def compared(
             continue
         progress("compare", f"{artifact.format} in {one.title}")
         precision = one.precision or artifact.precision
-        graph = original.graph(path) if one.name == "mil" and artifact.precision == "fp16" else None
+        graph = original.graph(path, one.name) if artifact.precision == "fp16" else None
         judged = compare.compare(
             artifact,
             one,
@@ -315,7 +316,7 @@ def compared(
             )
         except LadingError as error:
             inside, unseen = None, f"its inner values cannot be asked for: {error.found}"
-        wide = insides.Mil(path, "float32", graph.model) if graph and inside else None
+        wide = insides.of_graph(path, one.name, graph.model) if graph and inside else None
         rounded = graph.rounded if graph else 0
         yield _scored(judged, artifact, original, precision, inside, wide, rounded, unseen)
 

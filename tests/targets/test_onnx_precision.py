@@ -127,6 +127,22 @@ def test_it_is_gated_as_fp16_and_passes(plain: Path, tmp_path: Path, ends: bool)
     psnr = next(m for m in comparison.metrics if m.name == "logits psnr")
     assert psnr.gate == 40.0
     assert "fp16" in psnr.reason
+    graph = next(m for m in comparison.metrics if m.name == "logits graph psnr")
+    assert graph.gate > 60.0
+    assert graph.value > 100.0
+
+
+def test_a_wrong_graph_that_rounding_hides_fails(plain: Path, tmp_path: Path) -> None:
+    """A slope of 0.02 for 0.01 leaves more than 40 dB, and is no rounding."""
+    path = halved(plain, tmp_path)
+    model = onnx.load(str(path))
+    node = [n for n in model.graph.node if n.op_type == "LeakyRelu"][1]
+    node.attribute[0].f = 0.02
+    onnx.save(model, str(path))
+    _, comparison = judged(path)
+    assert next(m for m in comparison.metrics if m.name == "logits psnr").passed
+    assert comparison.verdict == "fail"
+    assert "logits graph psnr" in comparison.reason
 
 
 def test_a_wrong_one_fails_and_its_operation_is_named(plain: Path, tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from lading.capture import capture
 from lading.interface import Options
+from lading.matching import matched
 from lading.target import Settings
 from lading.targets.coreml import TARGET as COREML
 from lading.targets.mlmodel import TARGET as MLMODEL
 from lading.targets.onnx import TARGET as ONNX
 from lading.verification import between, compare, divergence, probes
 from lading.verification.insides import artifact, wide
+from lading.voyage import Original, compared
 from tests import toys
 
 Change = Callable[[Any], None]
@@ -98,6 +100,26 @@ def test_the_damaged_layer_is_named(
     assert found.first == layer
     before = found.stations[: found.stations.index(here)]
     assert all(one.error < 1e-3 for one in before)
+
+
+def test_a_wrong_graph_that_rounding_hides_fails(files: dict[str, Path], tmp_path: Path) -> None:
+    """A slope of 0.02 for 0.01 in a file with fp16 weights."""
+    from coremltools.proto import Model_pb2
+
+    spec = Model_pb2.Model()
+    spec.ParseFromString(files["fp16"].read_bytes())
+    layer = [one for one in spec.neuralNetwork.layers if one.HasField("activation")][1]
+    layer.activation.leakyReLU.alpha = 0.02
+    (tmp_path / "net.mlmodel").write_bytes(spec.SerializeToString())
+    for path, verdict in ((files["fp16"], "pass"), (tmp_path / "net.mlmodel", "fail")):
+        record, one = matched(MLMODEL.describe(path), toys.interface())
+        original = Original(one, probes.make(one))
+        judged = {c.runtime: c for c in compared(record, path, original, lambda *_: None)}
+        plain = {m.name: m for m in judged["neuralnetwork"].metrics}
+        assert plain["logits psnr"].passed
+        assert plain["logits graph psnr"].gate == 90.0
+        assert judged["neuralnetwork"].verdict == verdict
+        assert all("graph" not in m.name for m in judged["neuralnetwork_fp16"].metrics)
 
 
 def test_overflow_in_the_fp16_reading_alone_is_walked_there(

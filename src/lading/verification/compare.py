@@ -12,7 +12,7 @@ from lading.errors import LadingError
 from lading.evidence import ArtifactRecord, Comparison, Finding, Metric, Port, Task
 from lading.runtime import Runtime, Session, noted_labels
 from lading.verification import degenerate, metrics
-from lading.verification.lifted import Lifted
+from lading.verification.lifted_files import Graph
 from lading.verification.probes import Probe, fits
 from lading.verification.verdict import GATES, Gates
 
@@ -52,7 +52,7 @@ def compare(
     task: Task,
     steady: Sequence[bool] | None = None,
     floors: Sequence[Mapping[str, float]] | None = None,
-    graph: Lifted | None = None,
+    graph: Graph | None = None,
     rounded: Sequence[Outputs] | None = None,
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
@@ -69,7 +69,7 @@ def compare(
         floors: per probe and output, the PSNR that a sound fp32 computation keeps (see `noise`):
             the gates of what is computed in fp32, in place of the fixed one.
         graph: the same artifact with every constant at the precision that it came from, in fp32
-            (see `lifted`): judged like fp32, so that rounding hides nothing.
+            (see `lifted` and `lifted_files`): judged like fp32, so that rounding hides nothing.
         rounded: per probe, the original's outputs with every result disturbed as the artifact's
             precision rounds (see `noise`): classes that lie within that may change places.
     """

@@ -47,12 +47,12 @@ class Onnx:
     runtime = "onnxruntime"
     precision = "declared"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model: Any = None) -> None:
         import onnx
 
         self.title = str(path)
         try:
-            model = onnx.load(str(path))
+            model = onnx.load(str(path)) if model is None else model
         except Exception as error:  # protobuf's own kinds
             raise _unreadable(path, error) from error
         self.outputs = tuple(value.name for value in model.graph.output)
@@ -164,14 +164,14 @@ class Network:
 
     runtime = "neuralnetwork"
 
-    def __init__(self, path: Path, precision: str = "float32") -> None:
+    def __init__(self, path: Path, precision: str = "float32", model: Any = None) -> None:
         from lading import neuralnetwork
 
         self.title, self.precision = str(path), precision
         self.take: frozenset[str] | None = None
         if precision == "float16":
             self.runtime = "neuralnetwork_fp16"
-        self.model = neuralnetwork.load(path)
+        self.model: neuralnetwork.Model = neuralnetwork.load(path) if model is None else model
         self.outputs = tuple(port.name for port in self.model.outputs if port.kind != "string")
         self._images = {port.name for port in self.model.inputs if port.kind == "image"}
         layers = self.model.network.layers
@@ -241,6 +241,15 @@ def of_runtime(path: Path, runtime: str) -> Inside | None:
     if runtime not in ("mil", "onnxruntime", *readings):
         return None
     return artifact(path, readings.get(runtime, "declared"))
+
+
+def of_graph(path: Path, runtime: str, model: Any) -> Inside:
+    """A lifted reading from the inside: `model` as `lifted_files` changed it."""
+    if runtime == "onnxruntime":
+        return Onnx(path, model)
+    if runtime == "neuralnetwork":
+        return Network(path, model=model)
+    return Mil(path, "float32", model)
 
 
 def wide(side: Side) -> Side | None:

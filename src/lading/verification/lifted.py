@@ -75,11 +75,58 @@ def _declared_wide(block: Block) -> Block:
     return dataclasses.replace(block, operations=tuple(operations))
 
 
-class _Lift:
-    def __init__(self, state: Origins, model: Model) -> None:
-        self.state, self.formulas, self.model = state, Formulas(state), model
-        #: constants that stay rounded, as nobody knows what they were
+class Sources:
+    """Where rounded constants come from.
+
+    Attributes:
+        unknown: how many stay rounded, as nobody knows what they were.
+    """
+
+    def __init__(self, state: Origins) -> None:
+        self.state, self.formulas = state, Formulas(state)
         self.unknown = 0
+
+    def origin(self, data: Array) -> Array:
+        """Where the values come from, in full precision; themselves where nobody knows."""
+        if data.size == 1:
+            return self.number(data)
+        names = self.state.whole(data)
+        if names:
+            return self.state.cast(names[0], "float32")
+        order = self.state.permuted(data)
+        if order is not None:
+            return self.state.cast(order[0], "float32").transpose(order[1])
+        rows = self.state.unrounded(data)
+        if rows is not None:
+            return rows
+        derived = self.formulas.find(data)
+        if derived is None and not generated(data):
+            self.unknown += 1
+        return data if derived is None else derived.values
+
+    def number(self, data: Array) -> Array:
+        """1.0014e-5 was 1e-5 before it was rounded, 0.3535 was 8^-1/2, 0.4502 a sigmoid."""
+        half = float(data.reshape(-1)[0])
+        if not np.isfinite(half) or half == int(half):
+            return data
+        written = float(np.format_float_scientific(data.reshape(-1)[0], unique=True))
+        few = len(f"{written:e}".split("e")[0].strip("-0").replace(".", "").strip("0")) <= 2
+        if few:
+            return np.asarray(written)
+        for _, known in roots(abs(half)):
+            if float(np.float16(known)) == abs(half):
+                return np.asarray(known if half > 0 else -known)
+        derived = self.formulas.find(data)
+        if derived is not None:
+            return derived.values
+        self.unknown += written != half
+        return np.asarray(written)
+
+
+class _Lift(Sources):
+    def __init__(self, state: Origins, model: Model) -> None:
+        super().__init__(state)
+        self.model = model
 
     def block(self, block: Block) -> Block:
         return dataclasses.replace(block, operations=tuple(map(self.op, block.operations)))
@@ -126,39 +173,3 @@ class _Lift:
         if best is None or best[0] > 0.5 * float(np.linalg.norm(best[1])):
             return None
         return best[1]
-
-    def origin(self, data: Array) -> Array:
-        """Where the values come from, in full precision; themselves where nobody knows."""
-        if data.size == 1:
-            return self.number(data)
-        names = self.state.whole(data)
-        if names:
-            return self.state.cast(names[0], "float32")
-        order = self.state.permuted(data)
-        if order is not None:
-            return self.state.cast(order[0], "float32").transpose(order[1])
-        rows = self.state.unrounded(data)
-        if rows is not None:
-            return rows
-        derived = self.formulas.find(data)
-        if derived is None and not generated(data):
-            self.unknown += 1
-        return data if derived is None else derived.values
-
-    def number(self, data: Array) -> Array:
-        """1.0014e-5 was 1e-5 before it was rounded, 0.3535 was 8^-1/2, 0.4502 a sigmoid."""
-        half = float(data.reshape(-1)[0])
-        if not np.isfinite(half) or half == int(half):
-            return data
-        written = float(np.format_float_scientific(data.reshape(-1)[0], unique=True))
-        few = len(f"{written:e}".split("e")[0].strip("-0").replace(".", "").strip("0")) <= 2
-        if few:
-            return np.asarray(written)
-        for _, known in roots(abs(half)):
-            if float(np.float16(known)) == abs(half):
-                return np.asarray(known if half > 0 else -known)
-        derived = self.formulas.find(data)
-        if derived is not None:
-            return derived.values
-        self.unknown += written != half
-        return np.asarray(written)
