@@ -125,8 +125,7 @@ def trajectory_option(parser: argparse._ActionsContainer) -> None:
     """``--trajectory``: how far a diffusion network is walked."""
     parser.add_argument(
         "--trajectory", type=int, metavar="N",
-        help="moves of a diffusion network's walk, from noise to a picture, in every runtime; "
-        "default 25, 0 for none",
+        help="prove it over N moves; default 25, 0: none",
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def _diffusion_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("of a diffusion network")
     group.add_argument(
         "--part", default="network", choices=("network", "step"),
-        help="step: x_t, t and noise in, x_t-1 out, the schedule inside",
+        help="step: x_t, t and noise in, x_t-1 out",
     )  # fmt: skip
     group.add_argument("--sampler", choices=("ddpm", "ddim"), help="of the step; default ddpm")
     group.add_argument("--eta", type=float, default=0.0, help="of ddim: 0 adds no noise, 1 as ddpm")
