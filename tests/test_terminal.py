@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lading import findings, terminal
+from lading import terminal
 from lading.doctor import Check
 from lading.errors import ConversionError
 from lading.evidence import (
@@ -31,6 +31,7 @@ from lading.evidence import (
     Settling,
     Trajectory,
 )
+from lading.terminal import findings
 from lading.wording import WORDS, number
 from tests import bills
 from tests.toys import task

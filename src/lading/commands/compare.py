@@ -20,8 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 where the two are equal, else 1."""
-    from lading import findings, pipeline
+    from lading import pipeline
     from lading.evidence import to_json
+    from lading.terminal import findings
 
     done = with_stages(
         arguments,

@@ -29,7 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """2 where the checkpoint cannot be accounted for."""
-    from lading import api, findings, terminal
+    from lading import api, terminal
+    from lading.terminal import findings
 
     own = model(arguments)
     shown = with_stages(

@@ -18,8 +18,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 where one of them is it, 1 where none is."""
-    from lading import checkpoint, findings
+    from lading import checkpoint
     from lading.evidence import to_json
+    from lading.terminal import findings
     from lading.verification import provenance
 
     found = [

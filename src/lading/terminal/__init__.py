@@ -1,7 +1,8 @@
 """What a person reads in the terminal, drawn from records. 80 columns; no colour when piped.
 
-`voyage` is what `convert` and `verify` end with, `inspection` what `inspect` shows, `progress` what
-moves while they work, `other` the rest; `text` is what these share.
+`voyage` is what `convert` and `verify` end with, `inspection` what `inspect` shows, `findings` what
+the verifier found besides, `progress` what moves while they work, `other` the rest; `text` is what
+these share.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from lading import findings
 from lading.evidence import (
     ArtifactRecord,
     Bill,
@@ -17,6 +16,7 @@ from lading.evidence import (
     DatasetRecord,
 )
 from lading.report import PAGE
+from lading.terminal import findings
 from lading.terminal.inspection import settling
 from lading.terminal.text import STYLE, interface, words
 from lading.wording import (

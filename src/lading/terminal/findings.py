@@ -1,7 +1,4 @@
-"""In the terminal: where an artifact comes from, where it departs, how it rounds, what may happen.
-
-Drawn from records, as everything in `terminal` is; a part of it with a room of its own.
-"""
+"""Where an artifact comes from, where it departs, how it rounds, what may happen."""
 
 from __future__ import annotations
 
@@ -101,17 +98,17 @@ def walk(console: Console, one: Walk, rows: int = 3) -> None:
 def readings(console: Console, many: Sequence[Reading]) -> None:
     """A line for each way of rounding: its worst signal-to-noise ratio, and what went wrong."""
     for one in many:
-        ratios = [m.value for m in one.metrics if m.name.endswith(("psnr", "label_agreement"))]
-        numbers = ", ".join(f"{value:.4g}" for value in ratios) or "nothing measured"
+        told = [m for m in one.metrics if m.name.endswith(("psnr", "label_agreement"))]
+        numbers = ", ".join(number(m.name, m.value) for m in told) or "nothing measured"
         lost = [
-            f"{sum(counts.values()):,} {what} at {len(counts)} values"
+            f"{sum(counts.values()):,} {what} at {len(counts)} value{'s' * (len(counts) > 1)}"
             for counts, what in ((one.overflows, "overflow"), (one.underflows, "underflow"))
             if counts
         ]
         if one.near_limit:
             lost.append(f"{len(one.near_limit)} values within a factor 4 of 65504")
-        told = "; ".join([f"{one.name} {numbers}", *lost])
-        console.print(_text(f"  reading    {told}", "dim"), soft_wrap=True)
+        line = "; ".join([f"{one.name} {numbers}", *lost])
+        console.print(_text(f"  reading    {line}", "dim"), soft_wrap=True)
 
 
 def hazards(console: Console, many: Sequence[Hazard]) -> None:
