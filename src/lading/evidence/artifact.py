@@ -1,0 +1,107 @@
+"""What an artifact takes and gives, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Route = Literal["export", "trace"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of a network or an artifact.
+
+    Attributes:
+        name: as the app spells it.
+        kind: ``"tensor"``, ``"image"`` for a Core ML pixel buffer, or of a Core ML classifier
+            ``"dictionary"`` (probabilities by class name) and ``"string"`` (the class).
+        dtype: numpy's name of the element type, e.g. ``"float32"``.
+        shape: the default shape.
+        ranges: per dimension ``(low, high)`` where sizes may vary; empty for a fixed shape.
+        enumerated: the allowed shapes where there is a list of them; empty otherwise.
+        multiples: per dimension, the number that every size must be a multiple of; empty if free.
+        meaning: what the numbers are, e.g. ``"logits"``, ``"probabilities"``, ``"labels"``,
+            ``"grey levels"``.
+        color: ``"grayscale"`` or ``"rgb"`` for images.
+        scale: for images, the network sees ``scale · value + bias``.
+        bias: for images, one number per channel.
+        value_range: ``(low, high)`` of values a user would feed or see; empty if unknown.
+        class_axis: the axis of classes in a score output, or None.
+    """
+
+    name: str
+    kind: Literal["tensor", "image", "dictionary", "string"]
+    dtype: str
+    shape: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...] = ()
+    enumerated: tuple[tuple[int, ...], ...] = ()
+    multiples: tuple[int, ...] = ()
+    meaning: str = ""
+    color: Literal["grayscale", "rgb"] | None = None
+    scale: float = 1.0
+    bias: tuple[float, ...] = ()
+    value_range: tuple[float, ...] = ()
+    class_axis: int | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is for: enough to feed it, to read its answer, and to wrap it.
+
+    Attributes:
+        kind: ``"segmentation"``, ``"diffusion"``, ``"classification"`` or ``"module"``.
+        inputs: what the bare network takes.
+        outputs: what the bare network gives.
+        labels: class names in the order of the class axis.
+        activation: from scores to probabilities: ``"softmax"``, ``"sigmoid"`` or ``""``.
+        region_order: for sigmoid regions, the label written where region i is present, in the
+            order of painting; empty otherwise.
+        normalisation: what the user's values go through before the network: ``"zscore"`` or ``""``.
+        notes: other facts a user of the artifact needs, as text.
+    """
+
+    kind: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    labels: tuple[str, ...] = ()
+    activation: str = ""
+    region_order: tuple[int, ...] = ()
+    normalisation: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RepairRecord:
+    """A change to how the module runs that leaves every weight and every output bit alone."""
+
+    name: str
+    where: tuple[str, ...]
+    reason: str
+    proof: str
+
+
+@dataclass(frozen=True)
+class CaptureRecord:
+    """How the graph was taken. `reason` says why this route; `attempts` what failed before it."""
+
+    route: Route
+    reason: str
+    repairs: tuple[RepairRecord, ...] = ()
+    attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """A converted file. `path` is relative to the bill."""
+
+    format: str
+    path: str
+    bytes: int
+    sha256: str
+    precision: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    route: Route
+    details: Mapping[str, str] = field(default_factory=dict)

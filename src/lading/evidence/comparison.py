@@ -1,0 +1,124 @@
+"""Metrics with their gates: an artifact beside the original, on probes and on tables."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["pass", "fail", "not run"]
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number, the gate it had to meet, and which way is better. No gate: it only informs."""
+
+    name: str
+    value: float
+    gate: float | None
+    better: Better
+    reason: str
+    worst_probe: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate is met. NaN meets no gate."""
+        if math.isnan(self.value):
+            return False
+        if self.gate is None:
+            return True
+        return self.value >= self.gate if self.better == "higher" else self.value <= self.gate
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """An input that was compared: where it comes from and the digest of its bytes."""
+
+    name: str
+    kind: str
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with an output even where everything agrees, e.g. a constant label map."""
+
+    name: str
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One artifact in one runtime against the reference, over all probes.
+
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`.
+    """
+
+    artifact: str
+    runtime: str
+    reference: str
+    probes: int
+    metrics: tuple[Metric, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    reason: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A sample whose class the artifact changed.
+
+    `margin` is the original's best probability less its second best.
+    """
+
+    row: int
+    sample: str
+    original: str
+    artifact: str
+    margin: float
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """One artifact in one runtime against the reference, over a user's table of labelled samples.
+
+    Attributes:
+        data: name of the table; the `Comparison` of the same artifact, runtime and `data` holds
+            the verdict.
+        sha256: of the table's bytes.
+        artifact: path of the file.
+        runtime: that ran it.
+        samples: rows compared.
+        labels: class names.
+        right_original: samples whose label the original gives.
+        right_artifact: samples whose label the artifact gives.
+        confusion: ``(label, class given by the artifact, samples)`` as indices; no zeros.
+        confusion_original: the same of the original.
+        edges: upper edges of the bins of `errors`; what lies above the last is in a further bin.
+        errors: samples per bin, by their largest difference of any probability.
+        gate: the largest difference that passes.
+        changed: samples whose class differs.
+        examples: of those, the ones with the largest margins.
+        notes: what else is worth knowing of the table, in words.
+    """
+
+    data: str
+    sha256: str
+    artifact: str
+    runtime: str
+    samples: int
+    labels: tuple[str, ...]
+    right_original: int
+    right_artifact: int
+    confusion: tuple[tuple[int, ...], ...]
+    confusion_original: tuple[tuple[int, ...], ...]
+    edges: tuple[float, ...]
+    errors: tuple[int, ...]
+    gate: float
+    changed: int
+    examples: tuple[Changed, ...] = ()
+    notes: tuple[str, ...] = ()
