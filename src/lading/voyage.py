@@ -218,6 +218,7 @@ class Voyage:
             self.original.outputs,
             self.original.interface.task,
             self.original.steady(artifact.precision),
+            rounded=self.original.rounded() if artifact.precision == "fp16" else None,
         )
         if one.verdict == "pass":
             inside = insides.Mil(path, model=session.model)
