@@ -295,8 +295,8 @@ def verify(
     if over is None:
         return bill
     progress("compare", f"every row of {over.table}")
-    scores = wrap(loaded.network, loaded.task, replace(chosen, output="logits", classifier=False))
-    return dataset.added(bill, over, record, artifact, scores, batched)
+    bare = wrap(loaded.network, loaded.task, replace(chosen, output="logits", classifier=False))
+    return dataset.added(bill, over, record, artifact, bare, batched)
 
 
 def compare(
