@@ -12,7 +12,7 @@ Each repair lives in one file of `repairs/` and is found by being there, as ``RE
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -102,6 +102,22 @@ def whereabouts(module: nn.Module) -> Iterator[Callable[[], str]]:
         stack.callback(hooks.register_module_forward_pre_hook(entered).remove)
         stack.callback(hooks.register_module_forward_hook(left).remove)
         yield lambda: inside[-1] if inside else type(module).__name__
+
+
+@contextmanager
+def in_place_of(methods: Mapping[str, Any]) -> Iterator[None]:
+    """Within it `torch.Tensor` has these attributes in place of its own or inherited ones."""
+    own = {name: torch.Tensor.__dict__.get(name) for name in methods}
+    for name, method in methods.items():
+        setattr(torch.Tensor, name, method)
+    try:
+        yield
+    finally:
+        for name, before in own.items():
+            if before is None:
+                delattr(torch.Tensor, name)
+            else:
+                setattr(torch.Tensor, name, before)
 
 
 class Watching(ABC):

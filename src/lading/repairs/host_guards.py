@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lading.repair import Case, Scope, whereabouts
+from lading.repair import Case, Scope, in_place_of, whereabouts
 
 _READERS = ("item", "tolist", "__bool__", "__int__", "__float__", "__index__")
 #: Functions and methods that compute from what they are given and keep nothing of it.
@@ -94,7 +94,6 @@ class HostGuards:
 @contextmanager
 def _watched(through: Callable[[Site, Callable[[], Any]], Any]) -> Iterator[None]:
     """Sends every reading of a tensor's value by Python code through `through`."""
-    own = {name: torch.Tensor.__dict__.get(name) for name in _READERS}
 
     def method(name: str) -> Any:
         real = getattr(torch.Tensor, name)
@@ -106,16 +105,8 @@ def _watched(through: Callable[[Site, Callable[[], Any]], Any]) -> Iterator[None
 
         return reader
 
-    for name in _READERS:
-        setattr(torch.Tensor, name, method(name))
-    try:
+    with in_place_of({name: method(name) for name in _READERS}):
         yield
-    finally:
-        for name, before in own.items():
-            if before is None:
-                delattr(torch.Tensor, name)
-            else:
-                setattr(torch.Tensor, name, before)
 
 
 @lru_cache(maxsize=256)

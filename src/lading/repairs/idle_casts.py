@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from lading.repair import Watching
+from lading.repair import Watching, in_place_of
 
 _NAMED = {
     "float": torch.float32,
@@ -39,7 +39,6 @@ class IdleCasts(Watching):
     def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
         """Returns the tensor itself from every idle cast by Python code, and tells `noted`."""
         names = (*_NAMED, "to", "type", "type_as")
-        own = {name: torch.Tensor.__dict__.get(name) for name in names}
 
         def method(name: str) -> Any:
             real = getattr(torch.Tensor, name)
@@ -52,16 +51,8 @@ class IdleCasts(Watching):
 
             return cast
 
-        for name in names:
-            setattr(torch.Tensor, name, method(name))
-        try:
+        with in_place_of({name: method(name) for name in names}):
             yield
-        finally:
-            for name, before in own.items():
-                if before is None:
-                    delattr(torch.Tensor, name)
-                else:
-                    setattr(torch.Tensor, name, before)
 
 
 def _idle(tensor: torch.Tensor, name: str, arguments: tuple[Any, ...], named: Any) -> bool:

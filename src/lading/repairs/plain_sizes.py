@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lading.repair import Case, Scope, whereabouts
+from lading.repair import Case, Scope, in_place_of, whereabouts
 
 _READERS = ("size", "numel", "nelement", "__len__")
 
@@ -74,7 +74,6 @@ def _readers_in(case: Case) -> tuple[str, ...]:
 @contextmanager
 def _watched(through: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
     """Sends every reading of a size by Python code through `through`."""
-    own = {name: torch.Tensor.__dict__.get(name) for name in (*_READERS, "shape")}
 
     def method(name: str) -> Any:
         real = getattr(torch.Tensor, name)
@@ -84,16 +83,8 @@ def _watched(through: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
     getter = base.shape.__get__
     replaced: dict[str, Any] = {name: method(name) for name in _READERS}
     replaced["shape"] = property(lambda self: through(lambda: getter(self)))
-    for name, one in replaced.items():
-        setattr(torch.Tensor, name, one)
-    try:
+    with in_place_of(replaced):
         yield
-    finally:
-        for name, before in own.items():
-            if before is None:
-                delattr(torch.Tensor, name)
-            else:
-                setattr(torch.Tensor, name, before)
 
 
 REPAIR = PlainSizes()
