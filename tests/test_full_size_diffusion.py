@@ -73,6 +73,17 @@ def worst(bill: dict[str, Any], runtime: str) -> float:
     return float(metric["value"])
 
 
+def walked(bill: dict[str, Any]) -> dict[str, float]:
+    """dB at the end of 25 moves, by runtime; the bill's verdict holds them to their gates."""
+    found = {
+        one["runtime"]: float(one["psnr"][-1])
+        for one in bill["trajectories"]
+        if one["verdict"] != "not run"
+    }
+    assert all(len(one["psnr"]) in (0, 25) for one in bill["trajectories"])
+    return found
+
+
 def operations(package: Path) -> Counter[str]:
     blocks = [function.block for function in mil.load(package).program.functions.values()]
     return Counter(op.type for block in blocks for op in block.walk())
@@ -100,6 +111,10 @@ def test_both_formats_in_half_precision(half: tuple[dict[str, Any], int, Path]) 
     print(f"; {worst(bill, 'mil'):.1f} dB in mil, {worst(bill, 'onnxruntime'):.1f} dB in ONNX")
     assert worst(bill, "mil") >= 45.0
     assert worst(bill, "onnxruntime") >= 90.0
+    ends = walked(bill)
+    print(f"after 25 moves: {ends['mil']:.1f} dB in mil, {ends['onnxruntime']:.1f} dB in ONNX")
+    assert ends["mil"] >= 35.0
+    assert ends["onnxruntime"] >= 60.0
     assert memory < 4e9
 
 
