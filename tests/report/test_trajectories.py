@@ -38,8 +38,8 @@ SHEET = Picture("trajectory/sheet", "One noise", "Two walks beside the original"
 def diffusion(*many: Trajectory, **changes: Any) -> Bill:
     one = bills.full()
     task = replace(one.task, kind="diffusion")
-    pictures = (*one.pictures, SHEET)
-    return replace(one, task=task, trajectories=many, pictures=pictures, **changes)
+    changes = {"pictures": (*one.pictures, SHEET), **changes}
+    return replace(one, task=task, trajectories=many, **changes)
 
 
 def test_decibels_are_heights_and_moves_are_places() -> None:
@@ -132,6 +132,14 @@ def test_other_networks_have_no_such_section() -> None:
     assert 'id="trajectory"' not in page
     assert 'href="#trajectory"' not in page
     assert look(bills.full()).trajectories is None
+
+
+def test_pictures_of_the_walk_alone_leave_no_empty_section_of_pictures() -> None:
+    page = report.render(diffusion(ONNX, pictures=(SHEET,)))
+    assert 'id="pictures"' not in page
+    assert "This voyage drew none." not in page
+    assert 'id="pictures"' in report.render(diffusion(ONNX))
+    assert "This voyage drew none." in report.render(replace(bills.full(), pictures=()))
 
 
 def test_a_diffusion_network_that_was_not_walked_says_so() -> None:
