@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lading.apply import Applied, apply, save, shares
@@ -54,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_picture_goes_through(made: dict[str, Path], name: str) -> None:
-    applied = apply(made[name], made[name].parent / "a.png")
+    applied = apply(made[name], [str(made[name].parent / "a.png")])
     x = PIXELS[None].astype(np.float32)
     fed = normalise(x) if name == "bare" else x
     expected = Eager(interface(KINDS[name])).run({"image": fed[None]})[applied.port.name]
@@ -71,7 +72,7 @@ def test_a_picture_goes_through(made: dict[str, Path], name: str) -> None:
 def test_an_array_of_the_exact_shape_is_fed_as_it_is(made: dict[str, Path], tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((1, 1, 16, 16))
     np.save(tmp_path / "a.npy", x)
-    applied = apply(made["bare"], tmp_path / "a.npy")
+    applied = apply(made["bare"], [str(tmp_path / "a.npy")])
     assert applied.notes == ("fed as it is",)
     expected = Eager(interface()).run({"image": x.astype(np.float32)})["logits"]
     np.testing.assert_allclose(applied.output, expected, rtol=1e-4, atol=1e-4)
@@ -79,20 +80,20 @@ def test_an_array_of_the_exact_shape_is_fed_as_it_is(made: dict[str, Path], tmp_
 
 def test_another_size_is_resampled_and_said(made: dict[str, Path], tmp_path: Path) -> None:
     Image.fromarray(PIXELS[:12, :10]).save(tmp_path / "a.png")
-    applied = apply(made["baked"], tmp_path / "a.png")
+    applied = apply(made["baked"], [str(tmp_path / "a.png")])
     assert applied.notes == ("resampled from 12x10 to 16x16, bilinear",)
 
 
 def test_wrong_requests(made: dict[str, Path]) -> None:
     picture = made["bare"].parent / "a.png"
     with pytest.raises(RequestError) as caught:
-        apply(made["bare"], picture, "mil")
+        apply(made["bare"], [str(picture)], "mil")
     assert caught.value.found == "an artifact of format onnx"
     assert caught.value.expected == "onnxruntime"
     with pytest.raises(InputError):
-        apply(made["bare"], picture.with_name("none.png"))
+        apply(made["bare"], [str(picture.with_name("none.png"))])
     with pytest.raises(RequestError):
-        apply(picture, picture)
+        apply(picture, [str(picture)])
 
 
 def test_core_ml_off_a_mac_is_not_there(
@@ -102,7 +103,7 @@ def test_core_ml_off_a_mac_is_not_there(
 
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     with pytest.raises(RuntimeUnavailableError):
-        apply(made["picture"], made["picture"].parent / "a.png", "coreml")
+        apply(made["picture"], [str(made["picture"].parent / "a.png")], "coreml")
 
 
 @pytest.mark.parametrize("noted", ["no json", "[]", '{"kind": 3}', '{"colour": "red"}'])
@@ -110,15 +111,57 @@ def test_notes_that_cannot_be_read(tmp_path: Path, noted: str) -> None:
     path = artifact(tmp_path, Options(), **{"lading.task": noted})
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     with pytest.raises(ProgramError) as caught:
-        apply(path, tmp_path / "a.png")
+        apply(path, [str(tmp_path / "a.png")])
     assert caught.value.found.startswith("notes of lading's that cannot be read: ")
 
 
 def test_an_artifact_of_somebody_else(tmp_path: Path) -> None:
     path = artifact(tmp_path, Options(), **{"lading.task": "", "lading.options": ""})
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
-    applied = apply(path, tmp_path / "a.png")
+    applied = apply(path, [str(tmp_path / "a.png")])
     assert (applied.labels, applied.label_map, shares(applied)) == ((), None, {})
+
+
+class Several(torch.nn.Module):
+    """Two inputs, two outputs, and something that is remembered."""
+
+    seen: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(2, dtype=torch.float16))
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self.seen.add_(x)
+        return self.seen * t, x - t
+
+
+def test_several_inputs_and_outputs_and_a_state(tmp_path: Path) -> None:
+    import coremltools as ct
+
+    pair = (torch.zeros(2), torch.zeros(1))
+    traced = torch.jit.trace(Several(), pair)  # type: ignore[no-untyped-call]
+    model = ct.convert(
+        traced,
+        inputs=[ct.TensorType("x", (2,), np.float16), ct.TensorType("t", (1,), np.float16)],
+        outputs=[ct.TensorType("held"), ct.TensorType("less")],
+        states=[ct.StateType(ct.TensorType(shape=(2,), dtype=np.float16), "seen")],
+        minimum_deployment_target=ct.target.iOS18, skip_model_load=True,
+    )  # fmt: skip
+    model.save(str(tmp_path / "net.mlpackage"))
+    for _ in range(2):  # each run from a fresh state
+        applied = apply(tmp_path / "net.mlpackage", ["x=1,2", "t=4"])
+        assert {name: one.tolist() for name, one in applied.outputs.items()} == {
+            "held": [4.0, 8.0], "less": [-3.0, -2.0]
+        }  # fmt: skip
+    save(applied, tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz") as kept:
+        assert {name: kept[name].tolist() for name in kept.files} == {
+            "held": [4.0, 8.0], "less": [-3.0, -2.0]
+        }  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        apply(tmp_path / "net.mlpackage", ["x=1,2"])
+    assert caught.value.remedy == "give 't' a value"
 
 
 def applied_with(output: Any, label_map: Any) -> Applied:
@@ -136,7 +179,7 @@ def test_what_came_out_is_saved(tmp_path: Path) -> None:
     assert shares(applied) == {"background": 0.25, "ventricle": 0.5, "muscle": 0.25}
     with pytest.raises(RequestError) as caught:
         save(applied, tmp_path / "a.gif")
-    assert caught.value.expected == ".npy, .png, .jpg or .bmp"
+    assert caught.value.expected == ".npy, .npz, .png, .jpg or .bmp"
     with pytest.raises(RequestError) as caught:
         save(applied_with(np.arange(4.0), None), tmp_path / "b.png")
     assert caught.value.remedy == "write the raw values: -o out.npy"

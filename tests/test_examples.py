@@ -187,7 +187,8 @@ def _place(name: str, words: list[str], request: pytest.FixtureRequest, folder: 
     """Puts every file that the example names where it looks for it."""
     there = "layout" if name == "classify" else "diffusion" if name == "sample" else "segmentation"
     results = {value for option, value in itertools.pairwise(words) if option == "-o"}
-    for word in words[1:]:
+    for said in words[1:]:
+        word = said.partition("=")[2] or said  # NAME=FILE
         top = Path(word).parts[0] if word else ""
         named = Path(word).suffix in (
             ".pth", ".pt", ".onnx", ".mlpackage", ".mlmodel", ".json", ".png", ".npy", ".csv"

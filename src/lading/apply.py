@@ -1,17 +1,19 @@
-"""Running one artifact on one picture or array: what `lading run` does."""
+"""Running one artifact on what a user gives it: what `lading run` does."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lading import pictures, storage
-from lading.errors import InputError, RequestError
+from lading.errors import RequestError
 from lading.evidence import Port, Task
+from lading.feeding import feed
 from lading.interface import Options
 from lading.runtime import Array, runtime_of
 from lading.target import artifact_target, noted
@@ -24,6 +26,7 @@ class Applied:
     Attributes:
         output: the first output's values.
         port: its port.
+        outputs: all of them, by name.
         labels: class names, where the artifact carries them.
         label_map: [H, W] where the output can be read as one, else None.
         notes: what was done to the input.
@@ -36,42 +39,39 @@ class Applied:
     label_map: Array | None
     notes: tuple[str, ...]
     runtime: str
+    outputs: Mapping[str, Array] = field(default_factory=dict)
 
 
-def apply(artifact: Path, source: Path, runtime_name: str | None = None) -> Applied:
-    """Feeds a picture or array to an artifact.
+def apply(artifact: Path, given: Sequence[str], runtime_name: str | None = None) -> Applied:
+    """Feeds an artifact once; a stateful one from a fresh state.
 
     Args:
-        artifact: an `.mlpackage` or `.onnx`.
-        source: a picture, or `.npy`; an array of the input's exact shape is fed as it is.
+        artifact: an `.mlpackage`, `.mlmodel` or `.onnx`.
+        given: see `lading.feeding.feed`.
         runtime_name: by default the first that runs the format here.
 
     Raises:
-        LadingError: the artifact, the input or the runtime is not fit.
+        LadingError: the artifact, an input or the runtime is not fit.
     """
     record = artifact_target(artifact).describe(artifact)
     chosen = runtime_of(record.format, record.path, runtime_name)
-    if len(record.inputs) != 1:
-        raise InputError(
-            str(artifact),
-            found=f"{len(record.inputs)} inputs",
-            expected="one picture-like input",
-            remedy="feed it from Python: lading.mil.load(path).predict({...})",
-        )
     task, told = noted(record)
-    options = told or Options()
-    port = record.inputs[0]
-    value, notes = _feed(source, port, task, options)
-    outputs = chosen.load(artifact).run({port.name: value})
-    first = record.outputs[0]
+    fed = feed(record.inputs, given, task, told or Options())
+    outputs = chosen.load(artifact).run({name: one.value for name, one in fed.items()})
+    first = next((port for port in record.outputs if port.name in outputs), record.outputs[0])
     output = outputs[first.name]
     label_map = _label_map(output, first.name, task)
     labels = task.labels if task else ()
-    return Applied(output, first, labels, label_map, tuple(notes), chosen.title)
+    several = len(fed) > 1
+    notes = tuple(
+        f"{name}: {note}" if several else note for name, one in fed.items() for note in one.notes
+    )
+    return Applied(output, first, labels, label_map, notes, chosen.title, outputs)
 
 
 def save(applied: Applied, out: Path) -> None:
-    """Writes the raw output as `.npy`, or the label map as a coloured picture.
+    """Writes the raw output as `.npy`, all of them as `.npz`, or the label map as a coloured
+    picture.
 
     Raises:
         RequestError: a picture was asked for and the output is none.
@@ -80,6 +80,9 @@ def save(applied: Applied, out: Path) -> None:
     buffer = io.BytesIO()
     if out.suffix.lower() == ".npy":
         np.save(buffer, applied.output)
+    elif out.suffix.lower() == ".npz":
+        arrays: dict[str, Any] = {_entry(n): value for n, value in applied.outputs.items()}
+        np.savez(buffer, **arrays)
     elif applied.label_map is not None:
         pictures.colour(applied.label_map).save(buffer, format=_format(out))
     else:
@@ -101,46 +104,21 @@ def shares(applied: Applied) -> dict[str, float]:
     return {name: float((applied.label_map == i).mean()) for i, name in enumerate(names)}
 
 
+def _entry(name: str) -> str:
+    """An output's name as a file's inside an archive."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+
+
 def _format(out: Path) -> str:
     known = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
     if out.suffix.lower() not in known:
         raise RequestError(
             f"-o {out}",
             found=f"suffix {out.suffix!r}",
-            expected=".npy, .png, .jpg or .bmp",
+            expected=".npy, .npz, .png, .jpg or .bmp",
             remedy="use -o out.png",
         )
     return known[out.suffix.lower()]
-
-
-def _feed(source: Path, port: Port, task: Task | None, options: Options) -> tuple[Array, list[str]]:
-    """The input in the port's shape, dtype and units, and what was done to it."""
-    shape = tuple(abs(n) for n in port.shape)
-    if source.suffix.lower() == ".npy":
-        exact = pictures.read_array(source)
-        if exact.shape == shape:
-            return np.ascontiguousarray(exact, dtype=port.dtype), ["fed as it is"]
-    if len(shape) != 4:
-        raise InputError(
-            str(source),
-            found="a picture",
-            expected=f"an array of shape {list(shape)}",
-            remedy="save one with numpy.save and give the .npy",
-        )
-    height, width = shape[2:]
-    plain = pictures.read(source, shape[1])
-    notes = []
-    if plain.shape[1:] != (height, width):
-        was = "x".join(map(str, plain.shape[1:]))
-        notes.append(f"resampled from {was} to {height}x{width}, bilinear")
-        plain = pictures.resample(plain, (height, width))
-    meant = port
-    if task and not options.bake and port.kind == "tensor" and not options.image:
-        meant = replace(
-            port, meaning=task.inputs[0].meaning, value_range=task.inputs[0].value_range
-        )
-        notes.append(f"normalised: {task.normalisation or 'rescaled'}")
-    return pictures.for_port(plain, meant), notes
 
 
 def _label_map(output: Array, name: str, task: Task | None) -> Array | None:

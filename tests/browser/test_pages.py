@@ -183,7 +183,7 @@ def test_landmarks(opened: Open) -> None:
     for role in ("banner", "main", "navigation", "contentinfo", "search"):
         assert page.get_by_role(role).count() == 1, role
     assert page.get_by_role("heading", level=1).inner_text() == "CAMUS"
-    assert page.get_by_role("heading", level=2).count() == 14
+    assert page.get_by_role("heading", level=2).count() == 15
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,4 +1,4 @@
-"""``lading run``: run an artifact on a picture or array, anywhere."""
+"""``lading run``: run an artifact on pictures, arrays or numbers, anywhere."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from lading.command import Command, console, print_json
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
-    parser.add_argument("--input", type=Path, required=True, metavar="FILE")
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="a .png label map or a .npy")
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="[NAME=]FILE",
+        help="a picture or .npy, or NAME=1,2,3; one for each input",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="FILE",
+        help="a .png label map, a .npy, or a .npz of all outputs",
+    )  # fmt: skip
     parser.add_argument("--runtime", metavar="NAME", help="onnxruntime, mil or coreml")
 
 
@@ -30,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "runtime": applied.runtime,
                 "output": applied.port.name,
                 "shape": list(applied.output.shape),
+                "outputs": {name: list(one.shape) for name, one in applied.outputs.items()},
                 "notes": list(applied.notes),
                 "shares": shares,
                 "written": str(arguments.out) if arguments.out else None,
@@ -38,6 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         shown = console()
         shown.print(f"{applied.port.name} {list(applied.output.shape)} in {applied.runtime}")
+        for name, value in applied.outputs.items():
+            if name != applied.port.name:
+                shown.print(f"{name} {list(value.shape)}", highlight=False)
         for note in applied.notes:
             shown.print(f"  input {note}", highlight=False)
         for name, share in shares.items():
@@ -48,10 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    "run an artifact on a picture or array, anywhere",
+    "run an artifact on pictures, arrays or numbers, anywhere",
     (
         "lading run Model.mlpackage --input echo.png -o labels.png",
-        "lading run Model.onnx --input x.npy -o y.npy",
+        "lading run Model.onnx --input image=x.npy -o y.npz",
     ),
     arguments,
     run,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lading import mil
 from lading.runtime import Arithmetic, Predicting, noted_labels
@@ -22,7 +25,12 @@ class Mil:
     def load(self, path: Path) -> Predicting:
         model = mil.load(path)
         images = {port.name for port in model.inputs if port.kind == "image"}
-        return Predicting(model.predict, images, noted_labels(model.metadata))
+        return Predicting(partial(_fresh, model), images, noted_labels(model.metadata))
+
+
+def _fresh(model: mil.Model, data: Mapping[str, Any]) -> dict[str, Any]:
+    """One prediction; of a stateful model from a state of zeros."""
+    return model.predict(data, state=model.make_state())
 
 
 RUNTIME = Mil()
