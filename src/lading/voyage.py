@@ -293,7 +293,7 @@ def compared(
             continue
         progress("compare", f"{artifact.format} in {one.title}")
         precision = one.precision or artifact.precision
-        graph = original.graph(path, one.name) if artifact.precision == "fp16" else None
+        graph, lost = _graph(original, artifact, path, one.name)
         judged = compare.compare(
             artifact,
             one,
@@ -307,6 +307,8 @@ def compared(
             graph,
             original.rounded() if precision == "fp16" else None,
         )
+        if lost:
+            judged = lifted_files.unjudged(judged, lost)
         if not any(port.meaning == "labels" for port in artifact.outputs):
             yield judged
             continue
@@ -320,6 +322,18 @@ def compared(
         wide = insides.of_graph(path, one.name, graph.model) if graph and inside else None
         rounded = graph.rounded if graph else 0
         yield _scored(judged, artifact, original, precision, inside, wide, rounded, unseen)
+
+
+def _graph(
+    original: Original, artifact: ArtifactRecord, path: Path, runtime: str
+) -> tuple[lifted_files.Graph | None, str]:
+    """The lifted reading of an fp16 artifact, or why there is none although there should be."""
+    if artifact.precision != "fp16":
+        return None, ""
+    try:
+        return original.graph(path, runtime), ""
+    except LadingError as error:  # what runs as it is may not run in float32
+        return None, error.found
 
 
 def _scored(

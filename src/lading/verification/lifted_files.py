@@ -6,7 +6,7 @@ float16: there every type is turned to float32, and the constants are put back l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +14,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from lading.errors import ProgramError
+from lading.evidence import Comparison
 from lading.runtime import Array, Predicting, as_numpy, noted_labels
 from lading.verification.lifted import Lifted, Sources
 from lading.verification.origins import Origins
 
 #: ONNX's numbers of float32 and float16.
 _FULL, _HALF = 1, 10
+
+
+#: How a bill says that the rounded artifact alone was judged; the reason follows.
+UNJUDGED = "the graph alone, without its rounding, could not be judged"
 
 
 class Graph(Protocol):
@@ -51,6 +56,27 @@ def graph_of(path: Path, runtime: str, state: Origins) -> Graph | None:
         "onnxruntime": LiftedOnnx,
     }
     return kinds[runtime](path, state) if runtime in kinds else None
+
+
+def unjudged(comparison: Comparison, why: str) -> Comparison:
+    """The comparison, its ratios saying that what rounding hides was not looked for."""
+    said = tuple(
+        replace(m, reason=f"{m.reason}; {UNJUDGED}: {why}") if m.name.endswith(" psnr") else m
+        for m in comparison.metrics
+    )
+    return replace(comparison, metrics=said)
+
+
+def notices(comparisons: Sequence[Comparison]) -> list[str]:
+    """What a bill says of comparisons in which the graph was not judged."""
+    return sorted(
+        {
+            f"{one.artifact} in {one.runtime}: {UNJUDGED}{metric.reason.partition(UNJUDGED)[2]}"
+            for one in comparisons
+            for metric in one.metrics
+            if UNJUDGED in metric.reason
+        }
+    )
 
 
 class LiftedNetwork(Predicting):
