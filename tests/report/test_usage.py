@@ -46,7 +46,7 @@ def test_the_python_runs_and_sees_what_lading_sees(
                 continue
             names: dict[str, Any] = {}
             exec(compile(snippet.code, artifact.path, "exec"), names)
-            expected = apply.apply(Path(artifact.path), Path("picture.png")).label_map
+            expected = apply.apply(Path(artifact.path), ["picture.png"]).label_map
             assert names["labels"].shape == (32, 32)
             # The picture is resampled here in float and there as 8-bit grey levels.
             assert np.mean(names["labels"] == expected) > 0.98
