@@ -25,12 +25,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from lading import mil, pipeline
+from lading.coreml import mil
 from lading.interface import Options, wrap
-from lading.request import Request
-from lading.runtime import runtimes
+from lading.interface.settings import Settings
+from lading.job import pipeline
+from lading.job.request import Request
+from lading.runtimes import runtimes
 from lading.runtimes.torch import Eager
-from lading.target import Settings
 from tests import bench_diffusion
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lading import sampling
-from lading.demos.diffusion import CHECKPOINT, CONFIG
-from lading.diffusion.samplers import DDIM, DDPM, RePaint, Sampler, walk
-from lading.pipeline import Request, convert
-from lading.sampling import Network
-from lading.target import Settings
+from lading.cli.demos.diffusion import CHECKPOINT, CONFIG
+from lading.interface.settings import Settings
+from lading.job import sampling
+from lading.job.pipeline import Request, convert
+from lading.job.sampling import Network
+from lading.task.diffusion.samplers import DDIM, DDPM, RePaint, Sampler, walk
 
 #: Fewer steps than one would sample with: the ratios are the same, the wait is not.
 STEPS = 10

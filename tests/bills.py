@@ -12,7 +12,7 @@ import zlib
 from dataclasses import replace
 from typing import Any
 
-from lading.evidence import (
+from lading.record import (
     SCHEMA,
     ArtifactRecord,
     Bill,

@@ -23,7 +23,7 @@ from coremltools.converters.mil.mil import Builder as mb, types
 from coremltools.converters.mil.mil.ops.tests.testing_utils import run_compare_builder
 from coremltools.converters.mil.testing_reqs import BackendConfig
 from coremltools.converters.mil.testing_utils import get_core_ml_prediction
-from lading.mil import registry
+from lading.coreml.mil import registry
 
 FP16 = BackendConfig(backend="mlprogram", precision="fp16", opset_version=ct.target.iOS15)
 FP32 = BackendConfig(backend="mlprogram", precision="fp32", opset_version=ct.target.iOS15)

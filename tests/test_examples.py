@@ -21,10 +21,11 @@ import pytest
 import torch
 from PIL import Image
 
-from lading import cli, command
-from lading.evidence import to_json
+from lading import cli
+from lading.cli import commands as command
+from lading.record import to_json
 from tests import bills
-from tests.test_diff import retrained
+from tests.page.test_diff import retrained
 
 SCREEN = (50, 80)
 #: What an example ends with where that is not 0: bills that differ.
@@ -87,7 +88,7 @@ def segmentation(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from lading.families.keyboard_layout.network import BasicCNN, BasicPlan
+    from lading.network.families.keyboard_layout.network import BasicCNN, BasicPlan
 
     torch.manual_seed(0)
     module = BasicCNN(BasicPlan(189, 8, (8, 8), (3, 3), 1, 9))
@@ -102,7 +103,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from lading.families.guided_diffusion.network import Config, UNet
+    from lading.network.families.guided_diffusion.network import Config, UNet
 
     torch.manual_seed(0)
     shape = Config(in_channels=1, out_channels=1, model_channels=32, num_res_blocks=1,

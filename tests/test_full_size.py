@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from lading import pipeline
+from lading.job import pipeline
 from tests.conftest import CAMUS, genuine_unet
 
 pytestmark = pytest.mark.full

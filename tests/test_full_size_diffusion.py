@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from lading import mil
-from lading.families.guided_diffusion.network import Config, UNet
-from lading.verification import metrics
+from lading.coreml import mil
+from lading.network.families.guided_diffusion.network import Config, UNet
+from lading.proof import metrics
 
 pytestmark = pytest.mark.large
 

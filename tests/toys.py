@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lading.evidence import Port, Task
 from lading.interface import Interface, Options, wrap
+from lading.record import Port, Task
 
 LABELS = ("background", "ventricle", "muscle")
 

@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from lading.diffusion.samplers import DDIM, Process, walk
-from lading.diffusion.schedule import Schedule
+from lading.task.diffusion.samplers import DDIM, Process, walk
+from lading.task.diffusion.schedule import Schedule
 from recipes.camus_diffusion.data import phantoms
 from recipes.camus_diffusion.network import SIZE, UNet
 from recipes.camus_diffusion.train import STEPS

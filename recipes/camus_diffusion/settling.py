@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lading.diffusion.schedule import betas
-from lading.families.guided_diffusion.network import Config, UNet
+from lading.network.families.guided_diffusion.network import Config, UNet
+from lading.task.diffusion.schedule import betas
 
 SIZE, TILE = 8, 4
 STEPS, BATCH, RATE, AVERAGE = 500, 16, 3e-3, 0.98

@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lading.version import __version__
+from lading.base.version import __version__
 
 if TYPE_CHECKING:
     from lading.api import convert, inspect, verify

@@ -11,9 +11,20 @@ import torch
 from torch import nn
 
 from lading import checkpoint as checkpoints
-from lading import family, ledger, own_module, pipeline
+from lading.base.progress import Progress, silent
+from lading.checkpoint import ledger
 from lading.errors import LadingError
-from lading.evidence import (
+from lading.formats import artifact_target, targets
+from lading.interface import Options, Output, Sizes
+from lading.interface.settings import Precision, Settings, deployment
+from lading.job import pipeline
+from lading.job.request import Request
+from lading.network import families as family
+from lading.network import own_module
+from lading.network.own_module import OwnModule
+from lading.proof import hazards
+from lading.proof.probes import files_in
+from lading.record import (
     ArtifactRecord,
     Bill,
     CheckpointRecord,
@@ -24,13 +35,6 @@ from lading.evidence import (
     Route,
     to_json,
 )
-from lading.interface import Options, Output, Sizes
-from lading.own_module import OwnModule
-from lading.request import Request
-from lading.target import Precision, Settings, artifact_target, deployment, targets
-from lading.verification import hazards
-from lading.verification.probes import files_in
-from lading.voyage import Progress
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def inspect(
         path: of it.
         settings: hyper-parameters, as for ``--set``.
         fold: of a model folder.
-        model: your own network, in place of a family's; see `lading.own_module`.
+        model: your own network, in place of a family's; see `lading.network.own_module`.
         config: of the network, YAML or JSON, for a family that takes one.
         settle_with: a folder of pictures on which to measure what else leaves open.
         progress: told when a stage begins.
@@ -110,7 +114,7 @@ def inspect(
         fold=fold,
         config=Path(config) if config else None,
         settle=tuple(files_in(Path(settle_with))) if settle_with else (),
-        progress=progress or _silent,
+        progress=progress or silent,
     )
     summary: LedgerSummary | None = None
     lines: tuple[LedgerLine, ...] = ()
@@ -235,7 +239,7 @@ def convert(
         force=force,
         model=_own(model, example),
     )
-    return pipeline.convert(request, progress or _silent)
+    return pipeline.convert(request, progress or silent)
 
 
 def verify(
@@ -265,7 +269,7 @@ def verify(
         config=Path(config) if config else None,
         model=_own(model, example),
         trajectory=trajectory,
-        progress=progress or _silent,
+        progress=progress or silent,
     )
 
 
@@ -274,10 +278,6 @@ def _own(
     example: Mapping[str, torch.Tensor] | Sequence[str],
 ) -> OwnModule | None:
     return None if model is None else own_module.from_python(model, example)
-
-
-def _silent(stage: str, detail: str) -> None:
-    return None
 
 
 __all__ = ["ArtifactInspection", "Inspection", "LadingError", "convert", "inspect", "verify"]

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from lading import diff, report
+from lading import page as report
+from lading.page import diff
 from tests import bills
 from tests.browser.conftest import Seen, printed
-from tests.report.test_trajectories import ABSENT, LOST, MIL, diffusion
-from tests.test_diff import retrained
+from tests.page.test_diff import retrained
+from tests.page.test_trajectories import ABSENT, LOST, MIL, diffusion
 
 PAGES = {
     "full": lambda: report.render(bills.full()),

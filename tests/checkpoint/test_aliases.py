@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lading.checkpoint import find_aliases
-from lading.evidence import Claim
+from lading.record import Claim
 
 
 def weights(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -26,8 +26,8 @@ from torch import nn
 
 from lading.checkpoint import Named, Placeholder, nonfinite, read
 from lading.checkpoint.source import Source
+from lading.checkpoint.tensors import same_bytes
 from lading.errors import CheckpointError, RequestError
-from lading.tensors import same_bytes
 
 DTYPES = [
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16),

@@ -108,7 +108,7 @@ class ModelProxy:
         if self._model is None:
             import lading.mil
 
-            self._model = lading.mil.load(self._path, self._function_name)
+            self._model = lading.coreml.load(self._path, self._function_name)
         return self._model
 
     def predict(self, data: Mapping[str, Any], state: Any = None) -> Outputs:

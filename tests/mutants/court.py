@@ -18,16 +18,19 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from lading.capture import capture
 from lading.checkpoint import Checkpoint
+from lading.conversion.capture import capture
+from lading.conversion.repairs import repaired
 from lading.errors import LadingError
-from lading.evidence import CheckpointRecord, Route, Task
+from lading.formats import artifact_target, target
 from lading.interface import Interface, Options
-from lading.matching import matched
-from lading.repair import repaired
-from lading.target import Settings, artifact_target, target
-from lading.verification import probes, provenance, verdict
-from lading.voyage import Original, compared
+from lading.interface.matching import matched
+from lading.interface.settings import Settings
+from lading.proof import probes, verdict
+from lading.proof.judge import compared
+from lading.proof.original import Original
+from lading.proof.weights import provenance
+from lading.record import CheckpointRecord, Route, Task
 
 Form = Literal["onnx", "fp16", "fp32"]
 FORMS: tuple[Form, ...] = ("onnx", "fp16", "fp32")

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from lading.mil.description import proto
+from lading.coreml.mil.description import proto
 
 Edit = Callable[[Any], bool]
 ONNX: dict[str, Edit] = {}

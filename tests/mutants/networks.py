@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lading.evidence import Port, Task
-from lading.families.guided_diffusion.network import Config
-from lading.families.guided_diffusion.network import UNet as Diffusion
-from lading.families.keyboard_layout import network as layout
-from lading.families.nnunet.network import Plan, Style, UNet
+from lading.network.families.guided_diffusion.network import Config
+from lading.network.families.guided_diffusion.network import UNet as Diffusion
+from lading.network.families.keyboard_layout import network as layout
+from lading.network.families.nnunet.network import Plan, Style, UNet
+from lading.record import Port, Task
 from tests import toys
 from tests.mutants.court import Subject
 

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from lading.verification.noise import HIGHEST
+from lading.proof.noise import HIGHEST
 from tests.mutants import edited, networks, wrong
 from tests.mutants.court import FORMS, Form, Judgement, Subject, carry, judge
 

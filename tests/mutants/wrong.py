@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lading.families.guided_diffusion.network import Attention
-from lading.families.guided_diffusion.network import UNet as Diffusion
+from lading.network.families.guided_diffusion.network import Attention
+from lading.network.families.guided_diffusion.network import UNet as Diffusion
 from tests.mutants.networks import Enlarged, Two
 
 Wrong = Callable[[Any], nn.Module | None]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lading import pipeline
-from lading.demo import DATA
-from lading.diffusion.schedule import Schedule
+from lading.cli.demos import DATA
+from lading.job import pipeline
+from lading.task.diffusion.schedule import Schedule
 from recipes.camus_diffusion import evaluate, network, train
 from recipes.camus_diffusion.data import phantoms, scaled
 

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading import pipeline
-from lading.families.keyboard_layout import alphabet
-from lading.verification.table import Table
+from lading.job import pipeline
+from lading.network.families.keyboard_layout import alphabet
+from lading.proof.table.rows import Table
 from recipes.keyboard_layout import (
     evaluate,
     export_validation,

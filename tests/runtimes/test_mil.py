@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lading.capture import capture
+from lading.conversion.capture import capture
 from lading.errors import InputError, ProgramError
+from lading.formats.coreml import TARGET
 from lading.interface import Options
+from lading.interface.settings import Settings
 from lading.runtimes.mil import RUNTIME
 from lading.runtimes.torch import Eager
-from lading.target import Settings
-from lading.targets.coreml import TARGET
 from tests.toys import interface, noise
 
 PICTURE = Options(image="rgb", bake=("zscore",))

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lading.capture import capture
+from lading.conversion.capture import capture
 from lading.errors import InputError, ProgramError
-from lading.evidence import ArtifactRecord, Comparison
+from lading.formats.mlmodel import TARGET
 from lading.interface import Options
-from lading.runtime import Runtime
+from lading.interface.settings import Settings
+from lading.proof import compare, probes
+from lading.proof.verdict import GATES
+from lading.record import ArtifactRecord, Comparison
+from lading.runtimes import Runtime
 from lading.runtimes.neuralnetwork import RUNTIME as FULL
 from lading.runtimes.neuralnetwork_fp16 import RUNTIME as HALF
 from lading.runtimes.torch import Eager
-from lading.target import Settings
-from lading.targets.mlmodel import TARGET
-from lading.verification import compare, probes
-from lading.verification.verdict import GATES
 from tests.toys import interface, noise
 
 PICTURE = Options(image="rgb", scale=1 / 255)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lading.capture import capture
+from lading.conversion.capture import capture
 from lading.errors import InputError, ProgramError, RuntimeUnavailableError
+from lading.formats.onnx import TARGET
+from lading.interface.settings import Settings
 from lading.runtimes import onnxruntime
 from lading.runtimes.onnxruntime import RUNTIME
 from lading.runtimes.torch import Eager
-from lading.target import Settings
-from lading.targets.onnx import TARGET
 from tests.toys import interface, noise
 
 

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
-from lading.evidence import Claim, Conflict
-from lading.tensors import digest, dtype_name, same_bytes
+from lading.checkpoint.tensors import digest, dtype_name, same_bytes
+from lading.record import Claim, Conflict
 
 #: Elements below which equal values say nothing.
 MIN_ELEMENTS = 16

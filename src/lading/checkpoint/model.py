@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from lading.evidence import CheckpointRecord, Conflict
+from lading.record import CheckpointRecord, Conflict
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lading.checkpoint import (
-    folder,
-    safetensors_file,
-    sniff,
-    tidy,
-    torch_legacy,
-    torch_zip,
-)
+from lading.checkpoint import folder, safetensors_file, sniff, tidy, torch_legacy, torch_zip
 from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.model import Checkpoint
 from lading.checkpoint.source import Source, unreadable
 from lading.errors import RequestError
-from lading.evidence import CheckpointRecord
+from lading.record import CheckpointRecord
 
 _READERS: dict[sniff.Container, Any] = {
     "torch zip": torch_zip.read,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from lading.runtime import Arithmetic, Predicting, noted_labels, require
+from lading.runtimes import Arithmetic, Predicting, noted_labels, require
 
 
 class CoreMLRuntime:
-    """See `lading.runtime.Runtime`."""
+    """See `lading.runtimes.Runtime`."""
 
     name = "coreml"
     title = "Core ML (this Mac)"

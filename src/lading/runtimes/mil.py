@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lading import mil
-from lading.runtime import Arithmetic, Predicting, noted_labels
+from lading.coreml import mil
+from lading.runtimes import Arithmetic, Predicting, noted_labels
 
 
 class Mil:
-    """See `lading.runtime.Runtime`."""
+    """See `lading.runtimes.Runtime`."""
 
     name = "mil"
     title = "lading.mil (declared precision)"

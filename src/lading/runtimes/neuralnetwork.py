@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lading import neuralnetwork
-from lading.runtime import Arithmetic, Predicting, noted_labels
+from lading.coreml import neuralnetwork
+from lading.runtimes import Arithmetic, Predicting, noted_labels
 
 
 class NeuralNetwork:
-    """See `lading.runtime.Runtime`."""
+    """See `lading.runtimes.Runtime`."""
 
     name = "neuralnetwork"
     title = "lading.neuralnetwork (fp32, as the CPU)"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from lading import neuralnetwork
-from lading.runtime import Arithmetic, Predicting, noted_labels
+from lading.coreml import neuralnetwork
+from lading.runtimes import Arithmetic, Predicting, noted_labels
 
 
 class NeuralNetworkHalf:
-    """See `lading.runtime.Runtime`."""
+    """See `lading.runtimes.Runtime`."""
 
     name = "neuralnetwork_fp16"
     title = "lading.neuralnetwork (fp16, as GPU and Neural Engine)"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lading.errors import InputError, ProgramError
-from lading.runtime import Arithmetic, Array, as_numpy, require
+from lading.runtimes import Arithmetic, Array, as_numpy, require
 
 
 class _Session:
@@ -33,7 +33,7 @@ class _Session:
 
 
 class OnnxRuntime:
-    """See `lading.runtime.Runtime`."""
+    """See `lading.runtimes.Runtime`."""
 
     name = "onnxruntime"
     title = "ONNX Runtime (CPU)"

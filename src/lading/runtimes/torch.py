@@ -12,11 +12,11 @@ import torch
 
 from lading.errors import RequestError
 from lading.interface import Interface
-from lading.runtime import Arithmetic, Array
+from lading.runtimes import Arithmetic, Array
 
 
 class Eager:
-    """The module behind the names of its ports. Inputs and outputs as `lading.runtime.Session`."""
+    """The module behind the names of its ports. Inputs and outputs as `lading.runtimes.Session`."""
 
     def __init__(self, interface: Interface) -> None:
         self.interface = interface
@@ -31,7 +31,7 @@ class Eager:
 
 
 class Torch:
-    """See `lading.runtime.Runtime`."""
+    """See `lading.runtimes.Runtime`."""
 
     name = "torch"
     title = "PyTorch (the untouched original)"

@@ -1,0 +1,1 @@
+"""What every room stands on: storage, digests, notices, shelves, drawing."""

@@ -1,0 +1,150 @@
+"""Where an artifact comes from, where it departs, how it rounds, what may happen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lading.record import Bill, Comparison, Hazard, Provenance, Reading, Trajectory, Walk
+from lading.record.wording import number
+
+MADE = "made from this checkpoint"
+
+
+def besides(console: Console, one: Bill) -> None:
+    """All of it, where there is something to say."""
+    trajectories(console, one.trajectories)
+    for source in one.provenance:
+        provenance(console, source)
+    for each in one.walks:
+        walk(console, each)
+    readings(console, one.readings)
+    hazards(console, one.hazards)
+
+
+def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
+    """A line for each walk: where it ends, its gate; why, where it does not pass."""
+    for one in sorted(many, key=lambda one: one.verdict == "not run"):
+        if one.verdict == "not run":
+            told = f"  trajectory {one.runtime}: not run, {one.reason}"
+            console.print(_text(told, "dim"), soft_wrap=True)
+            continue
+        if one.verdict == "fail":
+            console.print(_text(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
+            continue
+        end, gate = number("psnr", one.psnr[-1]), number("psnr", one.gate)
+        told = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
+        console.print(_text(told) + _text(f", gate ≥ {gate}", "dim"), soft_wrap=True)
+
+
+def provenance(console: Console, one: Provenance) -> None:
+    """One line for what was made from the checkpoint, and the evidence where it was not."""
+    style = "green" if one.finding == MADE else "bold red"
+    fates = Counter(constant.fate for constant in one.constants)
+    counts = ", ".join(f"{number} {fate}" for fate, number in fates.most_common())
+    console.print(_text(f"  weights    {one.finding}", style) + _text(f"  {counts}", "dim"))
+    if one.finding != MADE:
+        console.print(_text(f"    {one.told}", "red"), soft_wrap=True)
+
+
+def owner(
+    console: Console, artifact: str, found: Sequence[Provenance], made: Provenance | None
+) -> None:
+    """Which checkpoint it was, and what was found of each."""
+    if made:
+        console.print(_text(f"{artifact} was made from {made.checkpoint}", "bold green"))
+    else:
+        console.print(_text(f"{artifact} was made from none of these", "bold red"))
+    for one in found:
+        style = "green" if one.finding == MADE else "yellow"
+        console.print(_text(f"  {one.checkpoint}: {one.finding}", style), soft_wrap=True)
+        console.print(_text(f"    {one.told}", "dim"), soft_wrap=True)
+
+
+def walk(console: Console, one: Walk, rows: int = 3) -> None:
+    """The first value that departs, between its neighbours."""
+    console.print(
+        _text(
+            f"  walk       {one.runtime}, {one.precision}: {one.aligned} of {one.values} values "
+        ),
+        _text("aligned with the original's", "dim"),
+    )
+    console.print(_text(f"    {one.told}", "red" if one.first else "dim"), soft_wrap=True)
+    names = [station.value for station in one.stations]
+    if one.first not in names:
+        return
+    at = names.index(one.first)
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for heading in ("", "value", "op", "module", "error", "range"):
+        table.add_column(heading, overflow="fold")
+    for station in one.stations[max(0, at - rows) : at + rows + 1]:
+        mark = "→" if station.value == one.first else ""
+        table.add_row(
+            mark,
+            _text(station.value),
+            _text(station.op),
+            _text(station.module),
+            f"{station.error:.2g}",
+            f"{station.low:.3g} to {station.high:.3g}",
+        )
+    console.print(table)
+
+
+def readings(console: Console, many: Sequence[Reading]) -> None:
+    """A line for each way of rounding: its worst signal-to-noise ratio, and what went wrong."""
+    for one in many:
+        told = [m for m in one.metrics if m.name.endswith(("psnr", "label_agreement"))]
+        numbers = ", ".join(number(m.name, m.value) for m in told) or "nothing measured"
+        lost = [
+            f"{sum(counts.values()):,} {what} at {len(counts)} value{'s' * (len(counts) > 1)}"
+            for counts, what in ((one.overflows, "overflow"), (one.underflows, "underflow"))
+            if counts
+        ]
+        if one.near_limit:
+            lost.append(f"{len(one.near_limit)} values within a factor 4 of 65504")
+        line = "; ".join([f"{one.name} {numbers}", *lost])
+        console.print(_text(f"  reading    {line}", "dim"), soft_wrap=True)
+
+
+def hazards(console: Console, many: Sequence[Hazard]) -> None:
+    """What is known to go wrong on devices though the graph is right."""
+    for one in many:
+        where = f" ({len(one.where)}: {one.where[0]})" if one.where else ""
+        console.print(_text(f"  hazard     {one.name}{where}", "yellow"), soft_wrap=True)
+        console.print(_text(f"    {one.symptom}; {one.versions}", "dim"), soft_wrap=True)
+        console.print(_text(f"    {one.remedy}; {one.issue}", "dim"), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """`text` as it is: names come from strangers' files and neither markup nor control acts."""
+    return Text("".join(c if c.isprintable() else "\ufffd" for c in text), style=style)
+
+
+def between(
+    console: Console,
+    comparison: Comparison,
+    one: Walk,
+    values: Sequence[Mapping[str, Any]],
+    told: str,
+) -> None:
+    """Two sides: the verdict, the outputs, the walk, and the value that was asked for."""
+    style = "bold green" if comparison.verdict == "pass" else "bold red"
+    console.print(_text(comparison.verdict.upper(), style) + _text(f"  {comparison.reason}"))
+    for metric in comparison.metrics:
+        gate = f"gate {metric.gate:g}" if metric.gate is not None else "not gated"
+        line = f"  {metric.name} {metric.value:.4g} at {metric.worst_probe}, {gate}"
+        console.print(_text(line))
+    walk(console, one)
+    for value in values:
+        shape = "×".join(map(str, value["shape"]))
+        console.print(_text(f"  {value['side']}: {value['op']} {value['name']} {shape}", "bold"))
+        span = f"{value['low']:.6g} to {value['high']:.6g}, mean {value['mean']:.6g}"
+        numbers = ", ".join(f"{float(number):.6g}" for number in value["first"])
+        console.print(_text(f"    {span}; first {numbers}"))
+    if told:
+        console.print(_text(f"  {told}"))

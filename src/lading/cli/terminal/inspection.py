@@ -1,0 +1,144 @@
+"""A checkpoint or an artifact, looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from lading.cli.terminal.text import words
+from lading.record import (
+    ArtifactRecord,
+    CheckpointRecord,
+    LedgerLine,
+    LedgerSummary,
+    Recognition,
+    Settling,
+)
+from lading.record.values import show
+from lading.record.wording import above, megabytes, outcome, port, settled
+
+
+def inspection(
+    console: Console,
+    record: CheckpointRecord,
+    recognition: Recognition,
+    summary: LedgerSummary | None,
+    shapes: Mapping[str, tuple[int, ...]],
+    aliases: Mapping[str, str],
+    refused: str = "",
+) -> None:
+    """A checkpoint: what it is, its hyper-parameters with evidence, its tensors as a tree."""
+    console.print(
+        words(recognition.title, style="bold") + words(f"  {record.path}"), soft_wrap=True
+    )
+    console.print(words(f"  {record.container}, {megabytes(record.bytes)}"))
+    console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
+    for step in record.steps:
+        console.print(words(f"  {step}"))
+    if summary:
+        console.print(
+            f"  {summary.names} names, {summary.tensors} tensors, "
+            f"{summary.parameters:,} parameters; {summary.unexplained} unexplained",
+            highlight=False,
+        )
+    console.print()
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    longest = max((len(one.name) for one in recognition.hyperparameters), default=15)
+    for heading, width in (
+        ("hyper-parameter", longest),
+        ("value", 20),
+        ("evidence", 9),
+        ("source", max(12, console.width - longest - 20 - 9 - 8)),
+    ):
+        table.add_column(heading, width=width, overflow="fold")
+    for one in recognition.hyperparameters:
+        style = "yellow" if one.evidence == "assumed" else ""
+        source = f"or {', '.join(one.alternatives)}; " if one.alternatives else ""
+        place = words(source + one.source)
+        place.truncate(max(12, console.width - longest - 20 - 9 - 8), overflow="ellipsis")
+        table.add_row(words(one.name), words(show(one.value)), words(one.evidence, style), place)
+    console.print(table)
+    for conflict in recognition.conflicts:
+        state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"
+        console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
+        for claim in conflict.claims:
+            console.print(words(f"  {claim.evidence}: {show(claim.value)} ({claim.source})"))
+    for table_ in recognition.settlings:
+        settling(console, table_)
+    console.print()
+    console.print(tensor_tree(shapes, aliases))
+    if refused:
+        console.print(
+            words("\nit cannot be converted as it is: ", style="bold red") + words(refused)
+        )
+
+
+def settling(console: Console, record: Settling) -> None:
+    """The candidates for what a checkpoint does not say, best first, and what that settles."""
+    title = f"\nsettled by noise prediction: {record.kind}, on {record.pictures} pictures"
+    console.print(words(title, style="bold"))
+    for told in settled(record):
+        console.print(words(f"  {told}"))
+    table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
+    for name in ("candidate", "error", "above", "interval", "samples", "outcome"):
+        left = name in ("candidate", "outcome")
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    for one in record.candidates:
+        values = ", ".join(f"{name} {value or 'none'}" for name, value in one.values.items())
+        table.add_row(
+            words(values, style="" if one.plausible else "dim"),
+            f"{one.error:.4g}",
+            *above(record, one),
+            str(one.samples),
+            words(outcome(record, one), style="" if one.plausible else "dim"),
+        )
+    console.print(table)
+
+
+def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]) -> Tree:
+    """Tensor names as a tree; second names are only counted, under what they repeat."""
+    tree = Tree(f"{len(shapes)} names over {len(shapes) - len(aliases)} tensors")
+    branches: dict[str, Tree] = {"": tree}
+    for name, shape in shapes.items():
+        if name in aliases:
+            continue
+        *path, leaf = name.split(".")
+        at = ""
+        for part in path:
+            parent, at = at, f"{at}.{part}" if at else part
+            if at not in branches:
+                branches[at] = branches[parent].add(words(part))
+        size = words("×".join(map(str, shape)) or "scalar", style="dim")
+        branches[at].add(words(f"{leaf} ") + size)
+    if aliases:
+        tree.add(f"[dim]and {len(aliases)} second names of these[/dim]")
+    return tree
+
+
+def artifact(console: Console, record: ArtifactRecord) -> None:
+    """A converted file: ports, precision, metadata."""
+    console.print(words(record.path, style="bold"), soft_wrap=True)
+    console.print(
+        f"  {record.format} {record.precision}, {megabytes(record.bytes)}", highlight=False
+    )
+    console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
+    for kind, ports in (("takes", record.inputs), ("gives", record.outputs)):
+        for one in ports:
+            console.print(words(f"  {kind} {port(one)}"))
+    for key, value in record.details.items():
+        line = words(f"  {key}: {value}", style="dim")
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)
+
+
+def ledger_line(line: LedgerLine) -> str:
+    """A ledger line as text.
+
+    >>> ledger_line(LedgerLine("a.weight", (2, 3), "float32", "loaded", "", ""))
+    'a.weight  2×3 float32  loaded'
+    """
+    text = f"{line.name}  {'×'.join(map(str, line.shape))} {line.dtype}  {line.fate}"
+    return f"{text}: {line.reason}" if line.reason else text

@@ -1,0 +1,68 @@
+"""Errors, differences between two voyages, and what the doctor found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from lading.cli.terminal.text import STYLE, words
+from lading.errors import LadingError
+
+if TYPE_CHECKING:
+    from lading.job.doctor import Check
+    from lading.page.diff import Difference
+
+DOCTOR_STYLE = {"ok": "green", "absent": "yellow", "trouble": "bold red"}
+
+
+def failure(console: Console, error: LadingError) -> None:
+    """An error: subject, found, expected, remedy."""
+    console.print(
+        words("lading: ", style="bold red") + words(error.subject, style="bold"), soft_wrap=True
+    )
+    for name in ("found", "expected", "remedy"):
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(width=10)
+        grid.add_column(overflow="fold")
+        grid.add_row(words(f"  {name}", style="dim"), words(str(getattr(error, name))))
+        console.print(grid)
+
+
+def difference(console: Console, one: Difference, page: Path | None, rows: int = 12) -> None:
+    """What changed between two voyages: the sections that differ, then what is the same."""
+    console.print(words("SAME" if one.equal else "CHANGED", style="bold"))
+    for label, name, verdict in zip("AB", (one.a, one.b), one.verdicts, strict=True):
+        console.print(
+            words(f"  {label}  {name}  ") + words(verdict, STYLE[verdict]), soft_wrap=True
+        )
+    if page:
+        console.print(words(f"  {page}", style="bold"), soft_wrap=True)
+    for section in one.sections:
+        console.print()
+        head = f"{len(section.changes)} changed" if section.changes else "no change"
+        console.print(words(f"{section.title}: {head}") + words(f"; {section.told}", "dim"))
+        if not section.changes:
+            continue
+        table = Table(box=None, padding=(0, 1), header_style="dim")
+        for name in ("what", "A", "B", "how"):
+            table.add_column(name, overflow="fold")
+        for change in section.changes[:rows]:
+            how = change.note or change.kind
+            table.add_row(words(change.what), words(change.a), words(change.b), words(how))
+        console.print(table)
+        if len(section.changes) > rows:
+            console.print(words(f"  and {len(section.changes) - rows} more: --json or -o", "dim"))
+
+
+def doctor(console: Console, checks: Sequence[Check]) -> None:
+    """One line per thing looked at."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for check in checks:
+        table.add_row(
+            words(check.state, DOCTOR_STYLE[check.state]), words(check.name), words(check.text)
+        )
+    console.print(table)

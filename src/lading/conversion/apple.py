@@ -1,0 +1,164 @@
+"""coremltools, as every target of Apple's formats calls it and signs what it made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
+from lading.errors import ConversionError
+from lading.interface import Interface, Options
+from lading.interface.settings import Settings
+from lading.record import Port
+
+
+def axes(options: Options) -> Axes:
+    """What may vary. Batch 1: Core ML's own batch prediction takes a list of inputs instead."""
+    return frozenset({"size"}) if options.sizes.listed or options.sizes.ranges else CLOSED
+
+
+def converted(captured: Captured, kind: str, expected: str, remedy: str, **how: Any) -> Any:
+    """The model that `coremltools.convert` makes of it, `how` being its further arguments.
+
+    Raises:
+        ConversionError: it cannot; `kind`, `expected` and `remedy` are words for that.
+    """
+    import coremltools as ct  # here: its import takes seconds and half a gigabyte
+
+    interface = captured.interface
+    graph, dialect = source(captured)
+    try:
+        return ct.convert(
+            graph,
+            inputs=[input_type(port) for port in interface.inputs],
+            classifier_config=classes(interface),
+            skip_model_load=True,
+            **how,
+        )
+    except Exception as error:  # the converter raises every kind; each is "it cannot"
+        raise ConversionError(
+            f"{kind} from the {dialect}",
+            found=reason(error),
+            expected=expected,
+            remedy=remedy,
+        ) from error
+
+
+def source(captured: Captured) -> tuple[Any, str]:
+    """The graph as `coremltools.convert` takes it, and what to call it."""
+    if captured.exported is None:
+        return captured.traced, "traced graph"
+    return sayable(with_paths(captured.exported.run_decompositions({}))), "exported program"
+
+
+def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Spells `alias` as `alias_copy`: the same values, and a name that the converter knows.
+
+    Upstream: apple/coremltools issue 2517, "Unsupported fx node alias" (a slice over a whole axis
+    becomes one); mended after 9.0 by pull request 2659. Checked with coremltools 9.0 and torch
+    2.13. `test_an_alias_converts_by_export` passes without this once it can go.
+    """
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.alias.default:
+            node.target = torch.ops.aten.alias_copy.default
+    return program
+
+
+def input_type(port: Port) -> Any:
+    """An input as `coremltools.convert` takes it."""
+    import coremltools as ct
+
+    shape: Any = port.shape
+    if port.enumerated:
+        shape = ct.EnumeratedShapes(
+            [list(one) for one in port.enumerated], default=list(port.shape)
+        )
+    elif port.ranges:
+        axes = zip(port.ranges, port.shape, strict=True)
+        shape = ct.Shape(
+            [low if low == high else ct.RangeDim(low, high, d) for (low, high), d in axes]
+        )
+    if port.kind == "image":
+        layout = {"grayscale": ct.colorlayout.GRAYSCALE, "rgb": ct.colorlayout.RGB}
+        # Scale and bias are operations of the graph, the same in both formats, not of the image.
+        return ct.ImageType(port.name, shape=shape, color_layout=layout[port.color or "grayscale"])
+    return ct.TensorType(port.name, shape=shape, dtype=np.dtype(port.dtype))
+
+
+def describe(
+    spec: Any, inputs: Sequence[Port], outputs: Sequence[Port], settings: Settings
+) -> None:
+    """Author, licence, descriptions and facts, into the file's metadata."""
+    metadata = spec.description.metadata
+    metadata.author = settings.author
+    metadata.license = settings.license
+    metadata.shortDescription = settings.description
+    metadata.versionString = settings.facts.get("lading.version", "")
+    metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    for key, value in settings.facts.items():
+        metadata.userDefined[key] = value
+    texts = {port.name: _sentence(port) for port in (*inputs, *outputs)}
+    for feature in (*spec.description.input, *spec.description.output):
+        feature.shortDescription = texts.get(feature.name, "")
+
+
+def _sentence(port: Port) -> str:
+    """One line for Xcode's model viewer."""
+    shape = " x ".join(map(str, port.shape))
+    low_high = f", {port.value_range[0]:g} to {port.value_range[1]:g}" if port.value_range else ""
+    return f"{port.meaning or 'values'}{low_high}; {shape}"
+
+
+def reason(error: Exception) -> str:
+    """The first telling line of coremltools' message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(r"\s+", " ", lines[0]) if lines else "no message"
+    return f"{type(error).__name__}: {text}"[:300]
+
+
+# ----------------------------------------------------------------------------------- classifiers
+#: What an app reads: the most probable class, and the probability of each under the output's name.
+CLASS_LABEL = "classLabel"
+
+
+def classes(interface: Interface) -> Any:
+    """coremltools' configuration of a classifier, or None where none was asked for."""
+    import coremltools as ct
+
+    if not interface.options.classifier:
+        return None
+    return ct.ClassifierConfig(
+        list(interface.task.labels),
+        predicted_feature_name=CLASS_LABEL,
+        predicted_probabilities_output=interface.outputs[0].name,
+    )
+
+
+def outputs(interface: Interface) -> tuple[Port, ...]:
+    """The output ports as the file has them: a classifier's probabilities are a dictionary.
+
+    Its class is no port: runtimes hand on the probabilities in the order of the labels, and check
+    that the class is the most probable one.
+    """
+    if not interface.options.classifier:
+        return interface.outputs
+    return tuple(replace(port, kind="dictionary") for port in interface.outputs)
+
+
+def read_outputs(ports: Sequence[Port], labels: int) -> tuple[Port, ...]:
+    """`outputs` of a file that was read: `ports` as `Model.outputs` gives them."""
+    return tuple(
+        replace(
+            port, dtype="float32", shape=(1, labels or -1), meaning="probabilities",
+            value_range=(0.0, 1.0), class_axis=1,
+        )
+        if port.kind == "dictionary"
+        else port
+        for port in ports
+        if port.kind != "string"
+    )  # fmt: skip

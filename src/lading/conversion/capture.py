@@ -1,0 +1,132 @@
+"""From a module to a graph: `torch.export` first, `torch.jit.trace` as the second opinion.
+
+Every value keeps the module path that made it. In an exported graph the path stands where torch
+writes the stack trace: that field is what coremltools carries along, and a module path says more
+to a reader than file names of somebody's computer.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lading.errors import CaptureError
+from lading.interface import Interface
+from lading.network.through import takes_any_number
+from lading.record import Port, Route
+
+#: Axes that stay open in the graph: any of "batch", "size".
+Axes = frozenset[str]
+CLOSED: Axes = frozenset()
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A graph taken from a module.
+
+    Attributes:
+        route: how it was taken.
+        interface: what it was taken from.
+        axes: which axes were left open.
+        exported: the exported program (route ``"export"``), else None.
+        traced: the traced module (route ``"trace"``), else None.
+    """
+
+    route: Route
+    interface: Interface
+    axes: Axes = CLOSED
+    exported: torch.export.ExportedProgram | None = None
+    traced: torch.jit.ScriptModule | None = None
+
+
+def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured:
+    """Takes the graph of `interface.module` in inference mode; the module is left as it was.
+
+    Args:
+        interface: the wrapped network.
+        route: ``"export"`` or ``"trace"``.
+        axes: which axes stay open. Only the export route needs to be told: a trace follows
+            whatever sizes arrive.
+
+    Raises:
+        CaptureError: the route cannot take this module; the message carries torch's own reason.
+    """
+    example = interface.example(2 if "batch" in axes else 1)
+    arguments = tuple(example.values())
+    try:
+        with torch.no_grad():
+            if route == "trace":
+                # No re-check: it would run the same code twice and compare it with itself; the
+                # converted file is compared with the original instead.
+                traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+                    interface.module, arguments, check_trace=False
+                )
+                return Captured(route, interface, axes, traced=traced)
+            shapes: tuple[Any, ...] = tuple(_open(port, axes) or None for port in interface.inputs)
+            open_ones = any(shapes)
+            if takes_any_number(interface.module):  # all of them are one parameter
+                shapes = (shapes,)
+            exported = torch.export.export(
+                interface.module,
+                arguments,
+                dynamic_shapes=shapes if open_ones else None,
+            )
+    except Exception as error:  # torch raises many kinds here; each is "this route cannot"
+        raise CaptureError(
+            f"{type(interface.module).__name__} by {route}",
+            found=_reason(error),
+            expected="a module whose forward can be followed for any values of its inputs",
+            remedy="try the other route, or change the line that is named",
+        ) from error
+    return Captured(route, interface, axes, exported=exported)
+
+
+def _open(port: Port, axes: Axes) -> dict[int, Any]:
+    """The port's open axes as `torch.export` wants them.
+
+    Sizes that must be multiples of a step are written ``step · n``, so that the exporter can prove
+    that skip connections meet.
+    """
+    batch = {0: torch.export.Dim("batch", min=1)} if "batch" in axes else {}
+    return {**batch, **(_size_axes(port) if "size" in axes else {})}
+
+
+def _size_axes(port: Port) -> dict[int, Any]:
+    axes: dict[int, Any] = {}
+    for axis in range(2, len(port.shape)):
+        step = port.multiples[axis] if port.multiples else 1
+        sizes = [port.shape[axis], *(shape[axis] for shape in port.enumerated)]
+        sizes += port.ranges[axis] if port.ranges else ()
+        if port.enumerated or port.ranges:
+            if min(sizes) == max(sizes):
+                continue
+            dim = torch.export.Dim(f"n{axis}", min=min(sizes) // step, max=max(sizes) // step)
+        else:
+            dim = torch.export.Dim(f"n{axis}", min=1)
+        axes[axis] = step * dim if step > 1 else dim
+    return axes
+
+
+def module_path(node: torch.fx.Node) -> str:
+    """The path of the innermost module that made `node`, e.g. ``"network.encoder.stages.0"``."""
+    stack = node.meta.get("nn_module_stack")
+    if not stack:
+        return ""
+    path = next(reversed(stack.values()))[0]
+    return str(path).removeprefix("L['self'].")
+
+
+def with_paths(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Puts each node's module path where its stack trace stood; returns the same program."""
+    for node in program.graph.nodes:
+        node.meta["stack_trace"] = module_path(node)
+    return program
+
+
+def _reason(error: Exception) -> str:
+    """The first telling line of torch's message, which may run over pages."""
+    lines = itertools.dropwhile(lambda line: not line, map(str.strip, str(error).splitlines()))
+    return f"{type(error).__name__}: {next(lines, 'no message')}"[:300]

@@ -1,0 +1,1 @@
+"""What the pinned converters cannot say, or say unsafely, in other words; one file each."""

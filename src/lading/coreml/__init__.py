@@ -1,0 +1,39 @@
+"""Running Core ML files on any computer: a library of its own.
+
+`mil` runs ML Programs (`.mlpackage`), `neuralnetwork` the older networks (`.mlmodel`); `load` opens
+either. It knows errors and ports, and nothing else of lading.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+#: Types of a specification that hold ML Programs.
+_PROGRAMS = ("mlProgram", "pipeline")
+
+
+def load(path: str | Path) -> Any:
+    """The model in a Core ML file: a `mil.Model` or a `neuralnetwork.Model`.
+
+    Args:
+        path: an `.mlpackage`, or an `.mlmodel` of either kind.
+
+    Raises:
+        ProgramError: it cannot be read, or holds neither a program nor a network.
+    """
+    from lading.coreml import mil, neuralnetwork
+
+    place = Path(path)
+    return neuralnetwork.load(place) if is_network(place) else mil.load(place)
+
+
+def is_network(path: Path) -> bool:
+    """Whether a Core ML path is one file that holds no ML Program: a NeuralNetwork, if anything.
+
+    Raises:
+        ProgramError: it cannot be read.
+    """
+    from lading.coreml.mil.description import specification
+
+    return path.is_file() and specification(path).WhichOneof("Type") not in _PROGRAMS

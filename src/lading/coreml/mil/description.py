@@ -1,0 +1,108 @@
+"""What a model file says of itself, from protobuf: inputs, outputs, metadata."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from lading.coreml.mil.features import Feature, Interface, array_feature, image_feature
+from lading.errors import ProgramError
+
+
+def proto() -> Any:
+    """coremltools' protobuf module, imported without its remarks about other libraries."""
+    logger = logging.getLogger("coremltools")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        from coremltools.proto import Model_pb2
+    finally:
+        logger.setLevel(level)
+    return Model_pb2
+
+
+def specification(path: Path) -> Any:
+    """The `Model` message of a one-file Core ML model.
+
+    Raises:
+        ProgramError: it cannot be read.
+    """
+    spec = proto().Model()
+    try:
+        spec.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf's own kinds
+        raise ProgramError(
+            str(path),
+            found=f"not a Core ML specification ({error})",
+            expected="a serialised Core ML model",
+            remedy="copy or convert the file again",
+        ) from None
+    return spec
+
+
+def metadata(described: Any) -> dict[str, str]:
+    """The user-defined metadata, and author, license, version and description where they are set,
+    under those names with the prefix ``com.apple.``.
+    """
+    meta = described.metadata
+    named = {
+        "com.apple.author": meta.author,
+        "com.apple.license": meta.license,
+        "com.apple.version": meta.versionString,
+        "com.apple.description": meta.shortDescription,
+    }
+    return {key: value for key, value in named.items() if value} | dict(meta.userDefined)
+
+
+def interface(described: Any) -> Interface:
+    """What a `ModelDescription` or `FunctionDescription` says goes in and comes out."""
+    return Interface(
+        inputs=tuple(map(_feature, described.input)),
+        outputs=tuple(map(_feature, described.output)),
+        states=tuple(map(_feature, described.state)),
+        label=described.predictedFeatureName,
+        probabilities=described.predictedProbabilitiesName,
+    )
+
+
+def _feature(feature: Any) -> Feature:
+    kind = feature.type.WhichOneof("Type")
+    optional = feature.type.isOptional
+    if kind in ("multiArrayType", "stateType"):
+        array = feature.type.multiArrayType
+        if kind == "stateType":
+            array = feature.type.stateType.arrayType
+        flexible = array.WhichOneof("ShapeFlexibility")
+        default = array.WhichOneof("defaultOptionalValue")
+        return array_feature(
+            feature.name,
+            array.ArrayDataType.Name(array.dataType),
+            tuple(array.shape),
+            ranges=[(r.lowerBound, r.upperBound) for r in array.shapeRange.sizeRanges]
+            if flexible == "shapeRange"
+            else [],
+            enumerated=[tuple(s.shape) for s in array.enumeratedShapes.shapes]
+            if flexible == "enumeratedShapes"
+            else [],
+            optional=optional,
+            default=getattr(array, default) if default else None,
+            state=kind == "stateType",
+        )
+    if kind == "imageType":
+        image = feature.type.imageType
+        flexible = image.WhichOneof("SizeFlexibility")
+        bounds = image.imageSizeRange
+        return image_feature(
+            feature.name,
+            image.ColorSpace.Name(image.colorSpace),
+            (image.height, image.width),
+            ranges=[(r.lowerBound, r.upperBound) for r in (bounds.heightRange, bounds.widthRange)]
+            if flexible == "imageSizeRange"
+            else [],
+            enumerated=[(s.height, s.width) for s in image.enumeratedSizes.sizes]
+            if flexible == "enumeratedSizes"
+            else [],
+            optional=optional,
+        )
+    return Feature(feature.name, str(kind).removesuffix("Type"), optional=optional)

@@ -1,0 +1,146 @@
+"""The operations, found by their files: a public function in `ops/*.py` is the operation it names.
+
+- A function's name is the operation's name; a trailing underscore keeps it from hiding a Python
+  built-in (`abs_`), and a suffix ``_ios17`` says that the meaning changed with that opset.
+- Its parameters are the operation's own, by name, with the defaults of the published signature.
+- An annotation says how a parameter arrives: ``Tensor`` as a tensor, ``Sequence[...]`` as all the
+  values bound to it, ``list[...]`` and ``State`` as they are, ``Callable`` as a nested block, and
+  everything else as plain Python numbers, strings and lists.
+
+>>> find("relu", "CoreML5").name
+'relu'
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
+
+from lading.errors import ProgramError
+
+#: Operations that cannot be run here, with the reason that a user is told.
+UNSUPPORTED: dict[str, str] = {}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+Arrival = Literal["tensor", "all", "as is", "block", "plain"]
+
+
+def exact(function: _F) -> _F:
+    """Mark an operation whose results are elements of its inputs: there is nothing to round.
+
+    Only such an operation may return an input or a view of one: other results are rounded in place.
+    """
+    function.__dict__["exact"] = True
+    return function
+
+
+def converting(function: _F) -> _F:
+    """Mark an operation whose result may be declared an integer where it is computed in floats."""
+    function.__dict__["converting"] = True
+    return function
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One input of an operation. Where it is required, `default` means nothing."""
+
+    name: str
+    arrival: Arrival
+    required: bool
+    default: Any
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation from opset `since` (the number in ``iOS17``) on."""
+
+    name: str
+    since: int
+    function: Callable[..., Any]
+    parameters: Mapping[str, Parameter]
+    exact: bool
+    converting: bool = False
+
+
+def _arrival(annotation: str) -> Arrival:
+    if annotation.startswith("Callable"):
+        return "block"
+    if annotation.startswith(("Sequence[Tensor", "Sequence[Any")):
+        return "all"
+    if annotation.startswith(("list[", "State", "Any")):
+        return "as is"
+    return "tensor" if "Tensor" in annotation else "plain"
+
+
+def _operation(function: Callable[..., Any]) -> Operation:
+    match = re.fullmatch(r"(.+?)_?(?:_ios(\d+))?", function.__name__)
+    assert match is not None
+    name, since = match[1], int(match[2] or 0)
+    parameters = {
+        p.name: Parameter(p.name, _arrival(str(p.annotation)), p.default is p.empty, p.default)
+        for p in inspect.signature(function).parameters.values()
+    }
+    marks = (getattr(function, mark, False) for mark in ("exact", "converting"))
+    return Operation(name, since, function, parameters, *marks)
+
+
+@lru_cache(maxsize=1)
+def operations() -> Mapping[str, tuple[Operation, ...]]:
+    """Every operation by name, each with its versions, the newest first."""
+    from lading.coreml.mil import ops
+
+    found: dict[str, list[Operation]] = {}
+    for entry in pkgutil.iter_modules(ops.__path__):
+        module = importlib.import_module(f"{ops.__name__}.{entry.name}")
+        for name, function in vars(module).items():
+            own = inspect.isfunction(function) and function.__module__ == module.__name__
+            if own and not name.startswith("_"):
+                operation = _operation(function)
+                found.setdefault(operation.name, []).append(operation)
+    return {
+        name: tuple(sorted(versions, key=lambda one: -one.since))
+        for name, versions in sorted(found.items())
+    }
+
+
+def ios(opset: str) -> int:
+    """The number in ``iOS17`` for an opset as programs spell it: ``"CoreML7"``.
+
+    >>> ios("CoreML7")
+    17
+    """
+    match = re.fullmatch(r"CoreML(\d+)", opset)
+    if match is None:
+        raise ProgramError(
+            f"opset {opset!r}",
+            found=opset,
+            expected="CoreML5, CoreML6, CoreML7 or CoreML8",
+            remedy="convert to an ML Program for iOS 15 or later",
+        )
+    return int(match[1]) + 10
+
+
+def find(name: str, opset: str, place: str = "") -> Operation:
+    """The operation `name` as `opset` means it.
+
+    Raises:
+        ProgramError: there is none, with the reason and the nearest name.
+    """
+    level = ios(opset)
+    for operation in operations().get(name, ()):
+        if operation.since <= level:
+            return operation
+    near = difflib.get_close_matches(name, operations(), n=1)
+    raise ProgramError(
+        place or f"operation {name}",
+        found=f"{name}: {UNSUPPORTED.get(name, 'no such operation here')}",
+        expected=f"a known operation{f', such as {near[0]}' if near else ''}",
+        remedy="convert without it, or run the model with Core ML on a Mac",
+    )

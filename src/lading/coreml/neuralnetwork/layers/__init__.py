@@ -1,0 +1,1 @@
+"""The layers; see `lading.coreml.neuralnetwork.registry`. Formulas: Apple's NeuralNetwork.proto."""

@@ -1,1 +1,0 @@
-"""The demonstrations, one file each; see `lading.demo`."""

@@ -1,0 +1,353 @@
+"""What the artifact takes and gives: the network with its pre- and post-processing around it.
+
+An app does not want a bare network. It has a picture and wants labels; it may not want to
+implement z-scoring. `wrap` puts what was asked for around the untouched network, in torch, so that
+both targets receive one and the same graph and the reference is the same module run eagerly.
+
+The network's own values are never touched: `Wrapped.network` is the module that the ledger closed
+on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from lading.errors import RequestError
+from lading.network.through import Through, refuse
+from lading.record import Port, Task
+from lading.task.diffusion.step import as_step
+from lading.task.processing import Affine, Labels, Probabilities, Wrapped, ZScore
+
+Output = Literal["logits", "probabilities", "labels"]
+OUTPUTS: tuple[Output, ...] = ("logits", "probabilities", "labels")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Spatial sizes beyond the default one: a list of them, or a range per axis; never both."""
+
+    listed: tuple[tuple[int, ...], ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Sizes:
+        """Reads ``"256x256,512x512"`` (a list) or ``"128..512x128..512"`` (ranges).
+
+        Raises:
+            RequestError: the text is neither.
+
+        >>> Sizes.parse("256x256,512x384")
+        Sizes(listed=((256, 256), (512, 384)), ranges=())
+        >>> Sizes.parse("128..512x64..64").ranges
+        ((128, 512), (64, 64))
+        """
+        compact = text.replace(" ", "")
+        if re.fullmatch(r"\d+\.\.\d+(x\d+\.\.\d+)*", compact):
+            bounds = [tuple(map(int, axis.split(".."))) for axis in compact.split("x")]
+            ranges = tuple((low, high) for low, high in bounds)
+            if all(0 < low <= high for low, high in ranges):
+                return Sizes(ranges=ranges)
+        elif re.fullmatch(r"\d+(x\d+)*(,\d+(x\d+)*)*", compact):
+            listed = tuple(tuple(map(int, one.split("x"))) for one in compact.split(","))
+            if all(size > 0 for one in listed for size in one):
+                return Sizes(listed=listed)
+        raise RequestError(
+            f"--shapes {text}",
+            found=repr(text),
+            expected="sizes such as 256x256,512x512 or ranges such as 128..512x128..512",
+            remedy="write the spatial sizes only, without batch and channels",
+        )
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked of the artifact's inputs and outputs.
+
+    Attributes:
+        output: scores as they are, class probabilities, or the class of every pixel.
+        bake: pre-processing to put inside the model; ``("zscore",)`` or empty.
+        image: take a picture ("grayscale" or "rgb", values 0-255) in place of a float array.
+        scale: for pictures, the network sees ``scale · value + bias``.
+        bias: one number per channel, or one for all.
+        sizes: other spatial sizes than the default one.
+        dynamic: ONNX axes left open: any of ``"batch"``, ``"size"``.
+        classifier: probabilities by class name, and in Core ML the name of the class: what its
+            classifiers give. Probabilities in the order of the labels elsewhere. Its output is
+            ``"probabilities"``.
+        part: of a diffusion network: the network, or one step of sampling around it; see
+            `lading.task.diffusion.step`.
+        eta: of ``"ddim"``.
+        timesteps: dtype of the port of that name; empty for the network's own.
+    """
+
+    output: Output = "logits"
+    bake: tuple[str, ...] = ()
+    image: Literal["grayscale", "rgb"] | None = None
+    scale: float = 1.0
+    bias: tuple[float, ...] = (0.0,)
+    sizes: Sizes = field(default_factory=Sizes)
+    dynamic: tuple[str, ...] = ()
+    classifier: bool = False
+    part: Literal["network", "ddpm", "ddim"] = "network"
+    eta: float = 0.0
+    timesteps: Literal["", "int32", "float32"] = ""
+
+    def __post_init__(self) -> None:
+        if self.classifier and self.output == "logits":
+            object.__setattr__(self, "output", "probabilities")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The wrapped module with its ports: one contract for every target and runtime."""
+
+    module: nn.Module
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    options: Options
+    task: Task
+
+    def arguments(self, inputs: Mapping[str, Any]) -> list[torch.Tensor]:
+        """Arrays by port name as the module takes them, in order: half precision, which an artifact
+        may ask for, is widened to the float32 that the original computes in.
+        """
+        values = [torch.tensor(inputs[port.name]) for port in self.inputs]
+        return [v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for v in values]
+
+    def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
+        """Inputs of the default shapes by name, or of `batch` samples where that is more than one:
+        standard normal, or any of the port's range for whole numbers and for one number a sample.
+
+        An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        shapes = [p.shape if batch == 1 else (batch, *p.shape[1:]) for p in self.inputs]
+        ports = zip(self.inputs, shapes, strict=True)
+        return {port.name: _sample(port, shape, generator) for port, shape in ports}
+
+
+def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    if not port.dtype.startswith("int"):
+        if port.value_range and len(shape) == 1:
+            low, high = port.value_range
+            return low + (high - low) * torch.rand(shape, generator=generator)
+        return torch.randn(shape, generator=generator)
+    low, high = port.value_range or (0, 1)
+    ids = torch.randint(int(low), int(high) + 1, shape, generator=generator)
+    return ids.to(getattr(torch, port.dtype))
+
+
+def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
+    """The network behind the inputs and outputs that `options` ask for.
+
+    A network of several inputs or outputs keeps them as they are.
+
+    Args:
+        network: eval mode, weights loaded; takes and gives what `task` says.
+        task: what the bare network takes and gives.
+        options: what was asked for.
+
+    Raises:
+        RequestError: the network cannot be given that interface.
+    """
+    if options.part != "network":
+        network, task = as_step(network, task, options.part, options.eta)
+    elif options.eta:
+        refuse({"--eta": True}, task.kind, [port.name for port in task.inputs])
+    one = len(task.inputs) == len(task.outputs) == 1 and len(task.inputs[0].shape) > 1
+    if not one:
+        return _through(network, task, options)
+    if options.timesteps:
+        refuse({"--timesteps": True}, task.kind, [port.name for port in task.inputs])
+    source, scores = task.inputs[0], task.outputs[0]
+    spatial = len(source.shape) - 2
+    channels = source.shape[1]
+    prepare: list[nn.Module] = []
+    port = _sized(source, options, spatial)
+
+    if not options.image and (options.scale != 1.0 or any(options.bias)):
+        raise RequestError(
+            f"--scale {options.scale:g} --bias {','.join(f'{b:g}' for b in options.bias)}",
+            found="no picture to apply them to",
+            expected="--input-image beside them",
+            remedy="add --input-image grayscale (or rgb), or leave --scale and --bias out",
+        )
+    if options.image:
+        wanted = 1 if options.image == "grayscale" else 3
+        if wanted != channels or spatial != 2:
+            raise RequestError(
+                f"--input-image {options.image}",
+                found=f"a network that takes {channels} channel(s) in {spatial}-D",
+                expected=f"a 2-D network with {wanted} channel(s)",
+                remedy="leave --input-image out and feed a float array",
+            )
+        bias = options.bias if len(options.bias) == channels else options.bias * channels
+        if len(bias) != channels:
+            raise RequestError(
+                f"--bias {','.join(map(str, options.bias))}",
+                found=f"{len(options.bias)} numbers",
+                expected=f"one number, or one per channel ({channels})",
+                remedy="give as many numbers as the network has channels",
+            )
+        plain = options.scale == 1.0 and not any(bias)
+        if task.normalisation and not options.bake and plain:
+            raise RequestError(
+                f"--input-image {options.image}",
+                found=f"a network that expects {task.normalisation} values, fed with 0-255",
+                expected="the normalisation inside the model, or a scale and bias",
+                remedy="add --bake zscore (or --scale and --bias)",
+            )
+        if not plain:
+            prepare.append(Affine(options.scale, bias, spatial))
+        port = replace(
+            port, kind="image", color=options.image, scale=options.scale, bias=bias,
+            meaning="grey levels" if wanted == 1 else "RGB values", value_range=(0.0, 255.0),
+        )  # fmt: skip
+    for step in options.bake:
+        if step != "zscore" or task.normalisation != "zscore":
+            raise RequestError(
+                f"--bake {step}",
+                found=f"normalisation {task.normalisation or 'none'!r} in the checkpoint",
+                expected="zscore",
+                remedy="leave --bake out and normalise before the model",
+            )
+        prepare.append(ZScore(spatial))
+        if not options.image:
+            port = replace(port, meaning="grey levels", value_range=(0.0, 255.0))
+
+    out, head = _head(scores, task, options)
+    sized = _follow(out, port)
+    module = Wrapped(network, nn.Sequential(*prepare), head).eval()
+    return Interface(module, (port,), (sized,), options, task)
+
+
+def _through(network: nn.Module, task: Task, options: Options) -> Interface:
+    """The network's own inputs and outputs; what they can vary in is a batch and a time's dtype."""
+    asked = {
+        "--classifier": options.classifier,
+        f"--output {options.output}": options.output != "logits",
+        f"--bake {','.join(options.bake)}": bool(options.bake),
+        f"--input-image {options.image}": options.image is not None,
+        "--scale": options.scale != 1.0,
+        "--bias": any(options.bias),
+        "--shapes": options.sizes != Sizes(),
+        "--dynamic size": "size" in options.dynamic,
+        "--timesteps": bool(options.timesteps)
+        and all(port.name != "timesteps" for port in task.inputs),
+        f"--timesteps {options.timesteps}": options.timesteps == "float32"
+        and options.part != "network",
+    }
+    refuse(asked, task.kind, [port.name for port in task.inputs])
+    inputs = tuple(
+        replace(port, dtype=options.timesteps or port.dtype) if port.name == "timesteps" else port
+        for port in task.inputs
+    )
+    names = [port.name for port in inputs]
+    module = Through(network, names, [port.name for port in task.outputs]).eval()
+    return Interface(module, inputs, task.outputs, options, replace(task, inputs=inputs))
+
+
+def _sized(port: Port, options: Options, spatial: int) -> Port:
+    """The input port with the sizes that were asked for, checked against what the network needs."""
+    sizes = options.sizes
+    multiples = port.multiples or (1,) * len(port.shape)
+    for size in (*sizes.listed, *(tuple(axis) for axis in zip(*sizes.ranges, strict=True))):
+        if len(size) != spatial:
+            raise RequestError(
+                f"--shapes {'x'.join(map(str, size))}",
+                found=f"{len(size)} axes",
+                expected=f"{spatial} axes, as the network is {spatial}-D",
+                remedy="write the spatial sizes only, without batch and channels",
+            )
+        for axis, (value, step) in enumerate(zip(size, multiples[2:], strict=True)):
+            if value % step:
+                below, above = value // step * step, (value // step + 1) * step
+                raise RequestError(
+                    f"--shapes {'x'.join(map(str, size))}",
+                    found=f"{value} on axis {axis}",
+                    expected=f"a multiple of {step}: the network halves it that often",
+                    remedy=f"use {below} or {above}" if below else f"use {above}",
+                )
+    head = port.shape[:2]
+    if sizes.listed:
+        listed = tuple(dict.fromkeys((*head, *one) for one in (port.shape[2:], *sizes.listed)))
+        return replace(port, enumerated=listed)
+    if sizes.ranges:
+        for (low, high), default in zip(sizes.ranges, port.shape[2:], strict=True):
+            if not low <= default <= high:
+                raise RequestError(
+                    f"--shapes {low}..{high}",
+                    found=f"a range without the default size {default}",
+                    expected=f"a range that holds {default}",
+                    remedy="widen the range, or change the default with --set patch_size=...",
+                )
+        return replace(port, ranges=tuple((n, n) for n in head) + sizes.ranges)
+    return port
+
+
+def _follow(out: Port, port: Port) -> Port:
+    """The output port with the spatial sizes of the input's list or ranges."""
+    lead = len(out.shape) - len(port.shape) + 2
+    if port.enumerated:
+        shapes = tuple(out.shape[:lead] + one[2:] for one in port.enumerated)
+        return replace(out, enumerated=shapes)
+    if port.ranges:
+        fixed = tuple((n, n) for n in out.shape[:lead])
+        return replace(out, ranges=fixed + port.ranges[2:])
+    return out
+
+
+def _require_classifier(scores: Port, task: Task, options: Options) -> None:
+    """Passes only if a sample has one class, with a name each.
+
+    Raises:
+        RequestError: it has none, or several, or labels were asked for as well.
+    """
+    named = len(task.labels) == len(set(task.labels)) > 0
+    one_each = task.kind == "classification" and scores.class_axis == 1 and len(scores.shape) == 2
+    if not (one_each and named and task.activation == "softmax"):
+        raise RequestError(
+            "--classifier",
+            found=f"a {task.kind} network with output {scores.name} {list(scores.shape)}",
+            expected="a network that gives a sample one of several named classes",
+            remedy="leave --classifier out",
+        )
+    if options.output == "labels":
+        raise RequestError(
+            "--classifier --output labels",
+            found="the class asked for twice",
+            expected="--classifier alone: it gives the class and the probabilities",
+            remedy="leave --output out",
+        )
+
+
+def _head(scores: Port, task: Task, options: Options) -> tuple[Port, nn.Module]:
+    if options.classifier:
+        _require_classifier(scores, task, options)
+    if options.output == "logits":
+        return scores, nn.Identity()
+    axis = scores.class_axis
+    if axis is None or not task.activation:
+        raise RequestError(
+            f"--output {options.output}",
+            found=f"a {task.kind} network whose output is {scores.meaning or 'no class scores'}",
+            expected="a network that scores classes",
+            remedy="use --output logits",
+        )
+    if options.output == "probabilities":
+        port = replace(
+            scores, name="probabilities", meaning="probabilities", value_range=(0.0, 1.0)
+        )
+        return port, Probabilities(task.activation, axis)
+    shape = scores.shape[:axis] + scores.shape[axis + 1 :]
+    high = max(task.region_order) if task.region_order else scores.shape[axis] - 1
+    port = Port(
+        "labels", "tensor", "int32", shape, meaning="labels", value_range=(0.0, float(high))
+    )
+    return port, Labels(axis, task.region_order)

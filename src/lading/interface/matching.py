@@ -1,0 +1,50 @@
+"""An artifact's ports beside the network's: one set, or an error that shows both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lading.errors import RequestError
+from lading.interface import Interface
+from lading.record import ArtifactRecord, Port
+
+
+def matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecord, Interface]:
+    """Both with one set of ports: the file's names and dtypes, the interface's meanings.
+
+    Raises:
+        RequestError: the artifact does not take or give what the network does.
+    """
+    sides = ((record.inputs, interface.inputs), (record.outputs, interface.outputs))
+    for theirs, ours in sides:
+        if len(theirs) != len(ours) or not all(map(_alike, theirs, ours)):
+            raise RequestError(
+                f"{record.path} against this checkpoint",
+                found=_ports(theirs),
+                expected=_ports(ours),
+                remedy="say what the artifact gives and takes: --output, --bake, --input-image, "
+                "or check that it belongs to this checkpoint",
+            )
+    merged = [
+        tuple(
+            replace(port, name=their.name, dtype=their.dtype, kind=their.kind)
+            for their, port in zip(theirs, ours, strict=True)
+        )
+        for theirs, ours in sides
+    ]
+    return (
+        replace(record, inputs=merged[0], outputs=merged[1]),
+        replace(interface, inputs=merged[0], outputs=merged[1]),
+    )
+
+
+def _alike(their: Port, our: Port) -> bool:
+    """Whether the shapes can be the same; -1 is an axis that the file leaves open."""
+    return len(their.shape) == len(our.shape) and all(
+        a in (b, -1) for a, b in zip(their.shape, our.shape, strict=True)
+    )
+
+
+def _ports(ports: Sequence[Port]) -> str:
+    return "; ".join(f"{p.name} {p.dtype} {list(p.shape)}" for p in ports) or "nothing"

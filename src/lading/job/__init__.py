@@ -1,0 +1,1 @@
+"""One module a verb: what `lading convert`, `verify`, `compare` and the others do."""

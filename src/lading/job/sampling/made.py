@@ -1,0 +1,177 @@
+"""The sampling itself, and what it leaves in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lading.base import storage
+from lading.base.drawing import gallery
+from lading.errors import ProgramError
+from lading.job.sampling.plan import plan
+from lading.job.sampling.request import Request
+from lading.proof.trajectory import Network, as_image, png
+from lading.runtimes import Array
+from lading.task.diffusion.samplers import Step, walk
+
+SHEET, ARRAY, SUMMARY, UNFINISHED = "sheet.png", "samples.npy", "sampling.json", "unfinished.png"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What was made.
+
+    Attributes:
+        pictures: float32 [C, *] each, values -1 to 1 but for what a network overshoots.
+        digests: per picture, the SHA-256 of x after every move, where they were asked for.
+        unfinished: the estimate of the picture that was being made when the user stopped.
+        moves: done of the unfinished one, and in all.
+        calls: of the network.
+        seconds: in all.
+        summary: for `sampling.json` and ``--json``.
+    """
+
+    pictures: tuple[Array, ...]
+    digests: tuple[tuple[str, ...], ...]
+    unfinished: Array | None
+    moves: tuple[int, int]
+    calls: int
+    seconds: float
+    summary: Mapping[str, Any]
+
+
+#: Told of every move: which picture, and where its walk is.
+OnStep = Callable[[int, Step], None]
+
+
+def sample(
+    request: Request,
+    network: Network,
+    on_step: OnStep = lambda picture, step: None,
+    *,
+    digests: bool = False,
+) -> Sampled:
+    """Makes the pictures, one after the other; Ctrl-C ends it with those that are done.
+
+    Raises:
+        RequestError: see `plan`.
+        InputError: the network does not fit.
+        ProgramError: a picture came out that is not finite.
+    """
+    process, sampler = plan(request, network)
+    moves = len(sampler.plan(process.schedule.steps))
+    made: list[Array] = []
+    trails: list[tuple[str, ...]] = []
+    step: Step | None = None
+    unfinished: Array | None = None
+    began, before = time.perf_counter(), network.calls
+    try:
+        for number in range(request.count):
+            trail: list[str] = []
+            for step in walk(network, process, sampler, network.shape, request.seed, number):
+                if digests:
+                    trail.append(_digest(step.x))
+                on_step(number, step)
+            assert step is not None
+            if not np.isfinite(step.x).all():
+                raise ProgramError(
+                    f"picture {number} in {network.title}",
+                    found="values that are not finite",
+                    expected="a picture",
+                    remedy="sample from the checkpoint: if that is finite, the artifact overflows",
+                )
+            made.append(step.x[0].astype(np.float32))
+            trails.append(tuple(trail))
+            step = None
+    except KeyboardInterrupt:
+        if step is not None and step.picture is not None:
+            unfinished = step.picture[0]
+    seconds = time.perf_counter() - began
+    calls = network.calls - before
+    done = (step.number if step and unfinished is not None else 0, moves)
+    summary = {
+        "source": str(request.path),
+        "runtime": network.title,
+        "sampler": request.sampler,
+        "schedule": network.task.notes["noise_schedule"],
+        "steps": process.schedule.steps,
+        "trained_steps": process.schedule.trained,
+        "calls_per_picture": sum(move.back for move in sampler.plan(process.schedule.steps)),
+        "eta": request.eta if request.sampler == "ddim" else None,
+        "clip": request.clip,
+        "seed": request.seed,
+        "asked": request.count,
+        "made": len(made),
+        "calls": calls,
+        "seconds": round(seconds, 3),
+        "ms_per_call": round(1000 * seconds / calls, 2) if calls else None,
+        "assumed": list(network.assumed),
+        "pictures": [{"sha256": _digest(one)} for one in made],
+        **({"trajectories": [list(one) for one in trails]} if digests else {}),
+    }
+    return Sampled(tuple(made), tuple(trails), unfinished, done, calls, seconds, summary)
+
+
+# ----------------------------------------------------------------------------------------- pictures
+def sheet(sampled: Sampled, columns: int = 6) -> Image.Image:
+    """A contact sheet, at most `columns` pictures to a row."""
+    images = [as_image(one) for one in sampled.pictures]
+    scale = max(1, 160 // max(images[0].size))
+    images = [
+        one.resize((one.width * scale, one.height * scale), Image.Resampling.NEAREST)
+        for one in images
+    ]
+    columns = min(columns, len(images))
+    rows = [images[i : i + columns] for i in range(0, len(images), columns)]
+    captions = [
+        f"pictures {i * columns} to {i * columns + len(row) - 1}" for i, row in enumerate(rows)
+    ]
+    told = sampled.summary
+    heading = f"{told['sampler']}, {told['steps']} steps, seed {told['seed']}: {told['runtime']}"
+    return gallery.sheet([""] * columns, rows, captions, heading)
+
+
+def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...]:
+    """Writes the pictures, the sheet, the values and the summary into the folder `out`.
+
+    Returns:
+        what was written, the sheet first.
+
+    Raises:
+        StorageError: the folder is in use or cannot be written.
+    """
+    storage.require_free(out, force=force)
+    files: dict[str, bytes] = {}
+    drawable = bool(sampled.pictures) and sampled.pictures[0].ndim in (3, 4)
+    if drawable:
+        files[SHEET] = png(sheet(sampled))
+        for number, one in enumerate(sampled.pictures):
+            files[f"sample_{number:03d}.png"] = png(as_image(one))
+    if sampled.pictures:
+        buffer = io.BytesIO()
+        np.save(buffer, np.stack(sampled.pictures))
+        files[ARRAY] = buffer.getvalue()
+    if sampled.unfinished is not None and sampled.unfinished.ndim in (3, 4):
+        files[UNFINISHED] = png(as_image(sampled.unfinished))
+    text = json.dumps(dict(sampled.summary), indent=1, ensure_ascii=False)
+    files[SUMMARY] = (text + "\n").encode()
+    with storage.told(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for old in [*out.glob("sample_*.png"), *(out / n for n in (SHEET, ARRAY, UNFINISHED))]:
+            old.unlink(missing_ok=True)
+    for name, content in files.items():
+        storage.write_file(out / name, content)
+    return tuple(out / name for name in files)
+
+
+def _digest(values: Array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()

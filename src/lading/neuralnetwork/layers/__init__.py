@@ -1,1 +1,0 @@
-"""The layers; see `lading.neuralnetwork.registry`. Formulas: Apple's NeuralNetwork.proto."""

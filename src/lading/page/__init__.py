@@ -1,0 +1,13 @@
+"""The page of a voyage: one file of HTML that needs no network and no script from elsewhere.
+
+Records go in, text comes out: `read` takes the bill from disk, `render` draws it. Nothing here
+knows a stage, so that a bill is drawn again on a computer without torch. `view` says what stands
+on the page, `charts` where a point lies, `usage` how to repeat it and how to use the artifact;
+`templates/` says how it looks.
+"""
+
+from __future__ import annotations
+
+from lading.page.sheet import PAGE, draw, read, render, show
+
+__all__ = ["PAGE", "draw", "read", "render", "show"]

@@ -1,0 +1,107 @@
+"""From the bill's text to the page's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import webbrowser
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lading.errors import InputError
+from lading.page import tree
+from lading.page.text import breakable, visible
+from lading.page.view import look
+from lading.record import SCHEMA, Bill, from_json
+from lading.record.values import show as typed
+from lading.record.wording import FORMATS, RUNTIMES, megabytes, number, shape
+
+PAGE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def read(path: Path) -> Bill:
+    """The bill in a `lading.json`.
+
+    Raises:
+        InputError: no such file, no JSON, of another schema, or no bill.
+    """
+    place = path / "lading.json" if path.is_dir() else path
+    try:
+        data = json.loads(place.read_bytes())
+    except OSError as error:
+        raise _unread(place, error.strerror or str(error), "check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise _unread(place, f"no JSON: {error}"[:160], "give the lading.json") from error
+    number = data.get("schema") if isinstance(data, dict) else None
+    if number != SCHEMA:
+        found = f"schema {number!r}" if number is not None else "JSON without a schema number"
+        raise _unread(place, found, "give a lading.json of this version of lading")
+    try:
+        return from_json(Bill, data)
+    except (TypeError, KeyError, ValueError) as error:
+        raise _unread(place, f"no bill: {error}"[:160], "write it again: lading convert") from error
+
+
+def _unread(path: Path, found: str, remedy: str) -> InputError:
+    return InputError(
+        str(path), found=found, expected=f"a bill of lading, schema {SCHEMA}", remedy=remedy
+    )
+
+
+def render(bill: Bill) -> str:
+    """The whole page of a voyage, as text; the same for the same bill."""
+    return draw("report.html", view=look(bill))
+
+
+def show(page: Path) -> None:
+    """Opens a page in the user's browser; where there is none, nothing happens."""
+    webbrowser.open(page.resolve().as_uri())
+
+
+def draw(template: str, **values: Any) -> str:
+    """A template of `templates/` with `values`; every text in it escaped and made visible."""
+    return environment().get_template(template).render(**values)
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Templates that escape everything, and fail on a name that is not there."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: "" if value is None else visible(value),
+    )
+    made.filters["breakable"] = breakable
+    style, script = _part("page.css"), _part("page.js")
+    made.globals |= {
+        "style": Markup(style),
+        "script": Markup(script),
+        "style_digest": _digest(style),
+        "script_digest": _digest(script),
+        "show": typed,
+        "shape": shape,
+        "megabytes": megabytes,
+        "size": tree.size,
+        "number": number,
+        "formats": FORMATS,
+        "runtimes": RUNTIMES,
+    }
+    return made
+
+
+def _part(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """What a content security policy knows a script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

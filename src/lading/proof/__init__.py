@@ -1,0 +1,1 @@
+"""Whether a file gives what the original gives: sides, measurements, gates, one verdict."""

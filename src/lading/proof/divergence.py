@@ -1,0 +1,212 @@
+"""The first value that departs: where along the network an artifact stops being the original.
+
+Both sides compute one probe; their values are aligned, and the errors are followed in the order of
+computation. Rounding grows slowly from one operation to the next. A wrong weight, attribute or
+connection jumps: the first value whose error is many times that of everything before it, and above
+what rounding explains, is the one to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lading.errors import LadingError
+from lading.interface import Interface
+from lading.proof.alignment import Pair, align, owners
+from lading.proof.insides import artifact, wide
+from lading.proof.metrics import relative_l2
+from lading.proof.probes import Probe, fits
+from lading.proof.sides import Made, Original, Side
+from lading.proof.weights.constants import Array, constants
+from lading.proof.weights.origins import Origins
+from lading.record import ArtifactRecord, Comparison, Station, Walk
+from lading.runtimes import runtimes
+
+#: What rounding alone may leave between two values (relative L2).
+FLOOR = {"fp32": 1e-5, "fp16": 4e-3}
+#: A departing value's error over the largest error before it.
+JUMP = 8.0
+
+
+def walk(
+    path: Path,
+    interface: Interface,
+    inputs: Mapping[str, Array],
+    precision: str,
+    reading: str = "declared",
+) -> Walk:
+    """Follows the values of an artifact beside the original's.
+
+    Args:
+        path: the artifact.
+        interface: the untouched network, its ports named as the artifact's.
+        inputs: one probe.
+        precision: of the artifact, ``"fp32"`` or ``"fp16"``.
+        reading: of a Core ML file, see `insides.artifact`.
+
+    Returns:
+        the stations in order, and the first that departs. A half-precision Core ML file that is
+        right in fp32 arithmetic is walked as it rounds; one that is not, in fp32, so that rounding
+        hides nothing.
+    """
+    original = Original(interface)
+    made, values = original.run(inputs)
+    other: Side
+    try:
+        other = artifact(path, reading)
+        plain = wide(other) if precision == "fp16" else None
+        if plain and _wrong(plain, inputs, values) > 0.25 * _wrong(other, inputs, values):
+            other = plain
+        theirs, arrays = other.run(inputs)
+    except LadingError as error:
+        return Walk(str(path), "", "", 0, 0, (), told=f"not walked: {error}")
+    state = Origins(interface.module.state_dict())
+    pairs = align(made, values, theirs, arrays, owners(constants(path), state), precision)
+    stations = tuple(station(pair, values[pair.ours.name], precision) for pair in pairs)
+    return told(path, other, pairs, stations, theirs, arrays, precision)
+
+
+def explain(
+    record: ArtifactRecord,
+    path: Path,
+    interface: Interface,
+    drawn: Sequence[Probe],
+    comparisons: Sequence[Comparison],
+) -> tuple[Walk, ...]:
+    """A walk at the worst probe of a comparison that failed; nothing where none did.
+
+    Args:
+        record: of the artifact.
+        path: where it lies.
+        interface: the untouched network.
+        drawn: the probes.
+        comparisons: of this artifact.
+    """
+    failed = [one for one in comparisons if one.verdict == "fail"]
+    fitting = {one.name: one for one in drawn if fits(one, record.inputs)}
+    if not failed or not fitting:
+        return ()
+    worst = [m.worst_probe for m in failed[0].metrics if not m.passed and m.worst_probe in fitting]
+    probe = fitting[worst[0]] if worst else next(iter(fitting.values()))
+    if runtimes()[failed[0].runtime].precision == "fp16":  # less than the file's own decides
+        return (walk(path, interface, probe.inputs, "fp16", "float16"),)
+    return (walk(path, interface, probe.inputs, record.precision),)
+
+
+def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
+    """The largest relative error of the outputs."""
+    _, arrays = side.run(inputs)
+    errors = [
+        relative_l2(expected[name], arrays[name])
+        for name in side.outputs
+        if name in expected and expected[name].shape == arrays[name].shape
+    ]
+    return max((e if e == e else np.inf for e in errors), default=np.inf)
+
+
+def told(
+    path: Path,
+    side: Side,
+    pairs: Sequence[Pair],
+    stations: tuple[Station, ...],
+    theirs: Sequence[Made],
+    arrays: Mapping[str, Array],
+    precision: str,
+    *,
+    failed: bool = True,
+) -> Walk:
+    """The walk along `stations`, and in words where it departs, if it does."""
+    first = departing([one.error for one in stations], precision)
+    name, text = "", "no aligned value departs from the original's by more than rounding explains"
+    if first is None and failed:
+        lost = _lost(stations, theirs)
+        if lost is not None:
+            text = (
+                f"every value that has a counterpart agrees; the first that has none, and from "
+                f"which nothing that agrees is computed, is {lost.op} {lost.name}"
+                + (f" in {lost.module}" if lost.module else "")
+            )
+    if first is not None:
+        name = stations[first].value
+        text = _sentence(stations, first, pairs[first], arrays) + _between(stations, first, theirs)
+    return Walk(
+        str(path), side.runtime, side.precision, len(pairs), len(theirs), stations, name, text
+    )
+
+
+def _lost(stations: Sequence[Station], theirs: Sequence[Made]) -> Made | None:
+    """The first value without a counterpart none of whose descendants has one either."""
+    good = {station.value for station in stations}
+    leads: set[str] = set()
+    for one in reversed(theirs):
+        if one.name in good or one.name in leads:
+            leads.update(one.reads)
+    return next((one for one in theirs if one.name not in good and one.name not in leads), None)
+
+
+def _between(stations: Sequence[Station], first: int, theirs: Sequence[Made]) -> str:
+    """Values without a counterpart between the last that agrees and the first that departs."""
+    names = [one.name for one in theirs]
+    start = names.index(stations[first - 1].value) + 1 if first else 0
+    lost = theirs[start : names.index(stations[first].value)]
+    told = ", ".join(f"{one.op} {one.name}" for one in lost[:6])
+    more = f" and {len(lost) - 6} more" if len(lost) > 6 else ""
+    return f"; without a counterpart before it: {told}{more}" if lost else ""
+
+
+def departing(errors: Sequence[float], precision: str) -> int | None:
+    """The place of the first error that departs; None where none does. NaN departs.
+
+    >>> departing([1e-6, 2e-6, 0.3, 0.4], "fp32"), departing([1e-3, 3e-3], "fp16")
+    (2, None)
+    """
+    largest = 0.0
+    for place, error in enumerate(errors):
+        if error != error or (error > FLOOR[precision] and error > JUMP * largest):
+            return place
+        largest = max(largest, error)
+    above = [place for place, error in enumerate(errors) if error > 0.1]
+    return above[0] if above else None
+
+
+def station(pair: Pair, array: Array, precision: str) -> Station:
+    """The record of a pair; `array` is the original's value."""
+    wide = array.astype(np.float64)
+    over = under = 0
+    if precision == "fp16":
+        over = int((np.abs(wide) > 65504).sum())
+        under = int(((wide != 0) & (np.abs(wide) < 2.0**-25)).sum())
+    return Station(
+        value=pair.theirs.name,
+        op=pair.theirs.op,
+        module=pair.ours.module,
+        source=pair.ours.source,
+        aligned_by=pair.by,
+        error=pair.error,
+        low=float(wide.min()),
+        high=float(wide.max()),
+        overflows=over,
+        underflows=under,
+    )
+
+
+def _sentence(
+    stations: Sequence[Station], first: int, pair: Pair, arrays: Mapping[str, Array]
+) -> str:
+    here = stations[first]
+    before = max((one.error for one in stations[:first]), default=0.0)
+    ranges = [
+        f"{name} {float(np.min(arrays[name])):.4g} to {float(np.max(arrays[name])):.4g}"
+        for name in pair.theirs.reads
+        if name in arrays and arrays[name].size and arrays[name].dtype.kind == "f"
+    ]
+    place = f" in {here.module}" if here.module else ""
+    line = f", {here.source}" if here.source else ""
+    return (
+        f"{here.op} {here.value}{place}{line}: error {before:.2g} before it and {here.error:.2g} "
+        f"after (relative L2), aligned by {here.aligned_by}; "
+        f"inputs {'; '.join(ranges) or 'are constants or the artifact inputs'}"
+    )

@@ -1,0 +1,200 @@
+"""Choosing the vectors and writing them. The probes are those of the bill: nothing is run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lading.base.version import __version__
+from lading.proof import degenerate
+from lading.proof.golden import steps
+from lading.proof.golden.index import (
+    FORMAT,
+    INDEX,
+    SCHEMA,
+    Index,
+    Stored,
+    Tolerance,
+    Vector,
+    dumps,
+    store,
+)
+from lading.proof.original import Original
+from lading.proof.probes import Probe, fits
+from lading.proof.verdict import GATES
+from lading.record import ArtifactRecord, Port
+
+Array = npt.NDArray[Any]
+
+#: Of a folder of golden vectors, all files together.
+LIMIT = 5_000_000
+#: Enough to tell a wrong axis, a wrong channel order and a wrong normalisation apart.
+MOST = 4
+#: The user's own first, then what looks like a picture, then what looks like nothing.
+ORDER = ("data", "shapes", "stripes", "noise")
+#: Room for the index.
+_INDEX_BYTES = 100_000
+
+
+def write(
+    folder: Path, original: Original, artifacts: Sequence[ArtifactRecord], checkpoint: str
+) -> Index:
+    """Writes the vectors of a voyage into `folder`, which must not exist.
+
+    Args:
+        folder: to make.
+        original: the untouched original with its probes and its outputs.
+        artifacts: that the vectors are for; every one takes the same inputs.
+        checkpoint: SHA-256 of the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    interface = original.interface
+    precisions = sorted({one.precision for one in artifacts})
+    chosen, left_out = _choose(original, precisions)
+    vectors: list[Vector] = []
+    files: dict[str, bytes] = {}
+    for place in chosen:
+        vector, data = _vector(original, place, precisions)
+        vectors.append(vector)
+        files |= data
+    index = Index(
+        FORMAT,
+        SCHEMA,
+        __version__,
+        "little",
+        checkpoint,
+        interface.task,
+        interface.inputs,
+        interface.outputs,
+        steps.before(interface.task, interface.inputs),
+        steps.afterwards(
+            interface.task, interface.outputs, classifier=interface.options.classifier
+        ),
+        {name: _tolerances(name, interface.outputs) for name in precisions},
+        tuple(vectors),
+        left_out,
+    )
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / INDEX).write_text(dumps(index), encoding="utf-8")
+    return index
+
+
+def _choose(original: Original, precisions: Sequence[str]) -> tuple[list[int], str]:
+    """Which probes, and why no more.
+
+    Only those that fit the artifact at its default size and where the original is steady.
+    """
+    ports = original.interface.inputs
+    able = [
+        place
+        for place, probe in enumerate(original.drawn)
+        if probe.kind in ORDER
+        and fits(probe, ports)
+        and all(probe.inputs[port.name].shape == port.shape for port in ports)
+        and all(original.steady(precision)[place] for precision in precisions)
+    ]
+    able.sort(key=lambda place: ORDER.index(original.drawn[place].kind))
+    taken: list[int] = []
+    room, dropped = LIMIT - _INDEX_BYTES, 0
+    for place in able:
+        size = sum(len(data) for data in _vector(original, place, precisions)[1].values())
+        if len(taken) == MOST or size > room:
+            dropped += size > room
+            continue
+        taken.append(place)
+        room -= size
+    if not able:
+        return [], "the original is steady at no probe: its answers would be chance"
+    if not taken:
+        return [], f"one probe alone is larger than {LIMIT:,} bytes"
+    if _degenerate(original, taken):
+        return [], "the original's answers are degenerate: see the bill's findings"
+    return taken, f"more would be larger than {LIMIT:,} bytes" if dropped else ""
+
+
+def _degenerate(original: Original, places: Sequence[int]) -> bool:
+    """Whether a comparison over these alone would find the original itself at fault."""
+    outputs = [original.outputs[place] for place in places if original.drawn[place].varied]
+    interface = original.interface
+    return bool(
+        degenerate.findings(outputs, interface.outputs, interface.task.activation, "reference")
+    )
+
+
+def _vector(
+    original: Original, place: int, precisions: Sequence[str]
+) -> tuple[Vector, dict[str, bytes]]:
+    probe, outputs = original.drawn[place], original.outputs[place]
+    interface = original.interface
+    files: dict[str, bytes] = {}
+
+    def stored(role: str, arrays: Mapping[str, Array]) -> dict[str, Stored]:
+        entries = {}
+        for name, array in arrays.items():
+            entries[name], data = store(f"{place}-{probe.name}", role, name, array)
+            files[entries[name].file] = data
+        return entries
+
+    raw, text = _raw(probe, interface.inputs, steps.vocabulary(interface.task))
+    vector = Vector(
+        probe.name,
+        probe.kind,
+        probe.source,
+        stored("input", probe.inputs),
+        stored("output", outputs),
+        stored("raw", raw),
+        text,
+        stored("after", steps.finish(outputs, interface.outputs, interface.task)),
+        {name: _rms(outputs, interface.outputs, name) for name in precisions},
+    )
+    return vector, files
+
+
+def _raw(
+    probe: Probe, ports: tuple[Port, ...], characters: str
+) -> tuple[dict[str, Array], dict[str, str]]:
+    """The inputs as a user has them, where that differs from what the artifact takes."""
+    pictures, texts = {}, {}
+    for port in ports:
+        if port.name in probe.raw:
+            levels = probe.raw[port.name]
+            whole = bool(((levels == np.rint(levels)) & (levels >= 0) & (levels <= 255)).all())
+            kept = levels.astype(np.uint8) if whole else levels.astype(np.float32)
+            if np.array_equal(steps.prepare(kept, port), probe.inputs[port.name]):
+                pictures[port.name] = kept
+        elif port.dtype.startswith("int") and characters and len(port.shape) == 2:
+            ids = probe.inputs[port.name]
+            text = steps.decode(ids, characters)
+            if np.array_equal(steps.encode(text, characters, port), ids):
+                texts[port.name] = text
+    return pictures, texts
+
+
+def _rms(outputs: Mapping[str, Array], ports: tuple[Port, ...], precision: str) -> dict[str, float]:
+    """The gate on the signal-to-noise ratio in each output's own units."""
+    factor = 10.0 ** (-GATES[precision].psnr / 20.0)
+    return {
+        port.name: float(np.abs(outputs[port.name]).max()) * factor
+        for port in ports
+        if port.meaning != "labels"
+    }
+
+
+def _tolerances(precision: str, ports: tuple[Port, ...]) -> tuple[Tolerance, ...]:
+    gates = GATES[precision]
+    told = []
+    for port in ports:
+        if port.meaning != "labels":
+            told.append(Tolerance(f"{port.name} psnr", gates.psnr, "higher", gates.psnr_reason))
+        if port.meaning == "labels" or port.class_axis is not None:
+            name = f"{port.name} label_agreement"
+            told.append(Tolerance(name, gates.agreement, "higher", gates.agreement_reason))
+    return tuple(told)

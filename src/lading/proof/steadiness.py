@@ -1,0 +1,74 @@
+"""How far the original itself moves when its input moves by what rounding does.
+
+There are inputs at which no two correct programs agree. At a constant picture an instance norm
+divides what is left of rounding by the square root of its epsilon, 316 times at every block, and
+the output is decided by how a library happens to sum. Such a probe proves nothing about an
+artifact. Which probes these are is measured on the untouched original alone: it is run once more
+with its input disturbed by the rounding of the artifact's precision, and where it already misses
+the gate against itself, the probe is shown but not gated.
+
+The disturbance of fp32 is 2^-16, not 2^-24: a plain fp32 sum over the 65,536 pixels of a plane,
+as some runtimes do it, is off by up to that much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lading.proof import metrics
+from lading.proof.probes import Probe
+from lading.proof.verdict import Gates
+from lading.record import Port
+from lading.runtimes import Session
+
+Array = npt.NDArray[Any]
+
+#: Relative to the input's largest magnitude, or to 1 where that is smaller.
+DISTURBANCE = {"fp32": 2.0**-16, "fp16": 2.0**-11}
+
+
+def disturbed(probe: Probe, precision: str) -> dict[str, Array]:
+    """The probe's inputs with seeded uniform noise; integers (indices, tokens) stay as they are."""
+    generator = np.random.Generator(np.random.Philox(key=99))
+    inputs = {}
+    for name, array in probe.inputs.items():
+        if array.dtype.kind != "f":
+            inputs[name] = array
+            continue
+        size = DISTURBANCE[precision] * max(1.0, float(np.abs(array).max()))
+        noise = generator.uniform(-size, size, array.shape)
+        inputs[name] = (array + noise).astype(array.dtype)
+    return inputs
+
+
+def steady(
+    session: Session,
+    probe: Probe,
+    outputs: Mapping[str, Array],
+    ports: Sequence[Port],
+    precision: str,
+    gates: Gates,
+) -> bool:
+    """Whether the original meets the gates of `precision` against itself, disturbed.
+
+    Args:
+        session: the untouched original.
+        probe: the input.
+        outputs: what the original gave for it.
+        ports: the outputs to judge.
+        precision: of the artifact, ``"fp32"`` or ``"fp16"``.
+        gates: of that precision.
+    """
+    again = session.run(disturbed(probe, precision))
+    for port in ports:
+        before, after = outputs[port.name], again[port.name]
+        if port.meaning == "labels":
+            if metrics.agreement(before, after) < gates.agreement:
+                return False
+        elif not metrics.psnr(before, after) >= gates.psnr:
+            return False
+    return True

@@ -1,0 +1,210 @@
+"""Which tensor of a checkpoint an array's bytes are: looked up, not searched for.
+
+Three indexes per element type, each made when first asked: digests of whole tensors in their own
+order (a reshape keeps them), sums over the elements that no order changes (a permutation keeps
+them), and digests of rows (a split or a joining keeps those).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lading.proof.weights.constants import Array
+
+#: Permutations are tried up to this rank: 120 of them.
+RANK = 5
+#: of float16: 2^-24
+SMALLEST_STEP = 2.0**-24
+#: A row shorter than this is too short to name the tensor it is from.
+ROW = 4
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where a row is first, by its digest; and the digests of each tensor's rows."""
+
+    first: dict[bytes, tuple[str, int]]
+    in_order: dict[str, list[bytes]]
+
+
+class Origins:
+    """The tensors of a checkpoint, for looking up where an array comes from.
+
+    Args:
+        tensors: by name; floating-point ones are compared after the cast to the array's dtype.
+        aliases: second names, which are left out.
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, torch.Tensor], aliases: Mapping[str, str] | None = None
+    ) -> None:
+        self.tensors = {n: t.detach() for n, t in tensors.items() if n not in (aliases or {})}
+        self._whole: dict[str, dict[bytes, list[str]]] = {}
+        self._bags: dict[str, dict[tuple[int, int, int], list[str]]] = {}
+        self._rows: dict[tuple[str, int], _Rows] = {}
+
+    def cast(self, name: str, dtype: str) -> Array:
+        """Tensor `name` in numpy's `dtype`, rounded to nearest even as a converter does.
+
+        What float16 cannot hold is zero: see `_settled`.
+        """
+        tensor = self.tensors[name]
+        if tensor.dtype == torch.bfloat16:
+            tensor = tensor.float()
+        with np.errstate(over="ignore"):
+            return _settled(np.asarray(tensor.contiguous().numpy().astype(dtype, copy=False)))
+
+    def alike(self, dtype: str) -> Iterator[str]:
+        """Names of the tensors that an array of `dtype` may come from: floats from floats."""
+        floats = np.dtype(dtype).kind == "f"
+        for name, tensor in self.tensors.items():
+            if tensor.numel() and tensor.is_floating_point() == floats and not tensor.is_complex():
+                yield name
+
+    def whole(self, values: Array) -> list[str]:
+        """Every tensor whose bytes, in order, are those of `values`, whatever the shape."""
+        dtype = str(values.dtype)
+        if dtype not in self._whole:
+            index = self._whole[dtype] = {}
+            for name in self.alike(dtype):
+                index.setdefault(_digest(self.cast(name, dtype)), []).append(name)
+        return self._whole[dtype].get(_digest(values), [])
+
+    def same_values(self, values: Array) -> list[str]:
+        """Every tensor with the same elements in some order: candidates, not yet a proof."""
+        dtype = str(values.dtype)
+        if dtype not in self._bags:
+            index = self._bags[dtype] = {}
+            for name in self.alike(dtype):
+                index.setdefault(_bag(self.cast(name, dtype)), []).append(name)
+        return self._bags[dtype].get(_bag(values), [])
+
+    def permuted(self, values: Array) -> tuple[str, tuple[int, ...]] | None:
+        """A tensor whose permutation has the bytes of `values`, and that permutation."""
+        flat = np.ascontiguousarray(_settled(values)).reshape(-1)
+        for name in self.same_values(values):
+            tensor = self.cast(name, str(values.dtype))
+            if tensor.ndim > RANK:
+                continue
+            for order in itertools.permutations(range(tensor.ndim)):
+                if np.array_equal(tensor.transpose(order).reshape(-1), flat):
+                    return name, order
+        return None
+
+    def rows(self, values: Array) -> tuple[str, ...]:
+        """The tensors that `values` is cut from or joined of; empty where it is neither.
+
+        Rows along the last axis, along all but the first, and of the transposed array are tried.
+        Each tensor gives one run of rows in its own order; only a recurrent layer's gates may stand
+        in another.
+        """
+        for candidate, _ in _as_rows(values):
+            if candidate.shape[1] < ROW:
+                continue
+            runs = self._runs(candidate)
+            names = tuple(dict.fromkeys(name for name, _, _ in runs))
+            if runs and (len(names) == len(runs) or _gates(runs)):
+                return names
+        return ()
+
+    def unrounded(self, values: Array) -> Array | None:
+        """What `rows` finds, in float32; None where it finds nothing."""
+        for candidate, turned in _as_rows(values):
+            runs = self._runs(candidate) if candidate.shape[1] >= ROW else []
+            if not runs:
+                continue
+            width = candidate.shape[1]
+            whole = np.concatenate(
+                [self.cast(n, "float32").reshape(-1, width)[a : a + c] for n, a, c in runs]
+            )
+            shape = values.shape[::-1] if turned else values.shape
+            return whole.reshape(shape).transpose() if turned else whole.reshape(shape)
+        return None
+
+    def _runs(self, rows: Array) -> list[tuple[str, int, int]]:
+        """Tensor, first row and count of each run; empty where a row is in no tensor."""
+        index = self._row_index(str(rows.dtype), rows.shape[1])
+        runs: list[tuple[str, int, int]] = []
+        for row in rows:
+            digest = _digest(row)
+            if runs:
+                name, first, count = runs[-1]
+                follows = index.in_order[name]
+                if first + count < len(follows) and follows[first + count] == digest:
+                    runs[-1] = name, first, count + 1
+                    continue
+            place = index.first.get(digest)
+            if place is None:
+                return []
+            runs.append((*place, 1))
+        return runs
+
+    def _row_index(self, dtype: str, width: int) -> _Rows:
+        key = (dtype, width)
+        if key not in self._rows:
+            index = self._rows[key] = _Rows({}, {})
+            for name in self.alike(dtype):
+                tensor = self.tensors[name]
+                if tensor.numel() % width or width not in _widths(tuple(tensor.shape)):
+                    continue
+                rows = self.cast(name, dtype).reshape(-1, width)
+                index.in_order[name] = [_digest(row) for row in rows]
+                for number, digest in enumerate(index.in_order[name]):
+                    index.first.setdefault(digest, (name, number))
+        return self._rows[key]
+
+
+def _gates(runs: Sequence[tuple[str, int, int]]) -> bool:
+    """Whether the runs are equal parts of recurrent weights, whose gates formats order by taste."""
+    recurrent = all("_ih" in name or "_hh" in name for name, _, _ in runs)
+    return recurrent and len({count for _, _, count in runs}) == 1 and len(runs) in (3, 4, 6, 8)
+
+
+def _widths(shape: Sequence[int]) -> set[int]:
+    """Lengths of a row: along the last axis, and of everything but the first."""
+    if not shape:
+        return set()
+    rest = int(np.prod(shape[1:], dtype=np.int64)) if len(shape) > 1 else 0
+    # a vector may be cut into equal parts: the gates of a recurrent layer, q, k and v
+    parts = {shape[0] // n for n in (2, 3, 4) if shape[0] % n == 0} if len(shape) == 1 else set()
+    return {shape[-1], rest, *parts} - {0}
+
+
+def _as_rows(values: Array) -> Iterator[tuple[Array, bool]]:
+    """The ways to cut an array into rows, and whether it was transposed for that."""
+    for array, turned in ((values, False), (values.transpose(), True)):
+        for width in sorted(_widths(array.shape), reverse=True):
+            if array.size > width or array.ndim == 1:
+                yield np.ascontiguousarray(array).reshape(-1, width), turned
+
+
+def _settled(values: Array) -> Array:
+    """float16 values with no more than the smallest step as zero.
+
+    coremltools 9.0 writes a value that rounds to zero as one step (2^-24, 6e-8) of its sign, in
+    constants of less than 400 values, so that an epsilon stays one; in larger ones as zero.
+    """
+    if values.dtype != np.float16:
+        return values
+    return np.where(np.abs(values) <= SMALLEST_STEP, np.float16(0), values)
+
+
+def _digest(values: Array) -> bytes:
+    flat = np.ascontiguousarray(_settled(values)).reshape(-1)
+    return hashlib.blake2b(flat.view(np.uint8).data, digest_size=16).digest()
+
+
+def _bag(values: Array) -> tuple[int, int, int]:
+    """Count, sum and sum of squares of the elements' bits, modulo 2^64: the same in any order."""
+    flat = np.ascontiguousarray(_settled(values)).reshape(-1)
+    width = flat.dtype.itemsize
+    bits = flat.view(f"u{width}") if width in (1, 2, 4, 8) else flat.view(np.uint8)
+    wide = bits.astype(np.uint64)
+    with np.errstate(over="ignore"):
+        return flat.size, int(wide.sum(dtype=np.uint64)), int((wide * wide).sum(dtype=np.uint64))

@@ -1,0 +1,369 @@
+"""Whether an artifact was made from a checkpoint: every constant traced, nothing run.
+
+An app may ship last month's model, or one whose last layer is another's, and answer well enough to
+pass a look. The bytes tell. Each constant is a tensor after the declared cast, a permutation or a
+part of one, what follows from some by a formula, something the code alone makes, or unknown; and
+each tensor is carried by a constant, or missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lading.checkpoint import Checkpoint
+from lading.interface import Interface
+from lading.proof.weights.constants import Array, Held, constants
+from lading.proof.weights.folding import Formulas, generated
+from lading.proof.weights.origins import Origins
+from lading.record import Constant, Provenance
+
+MADE: Literal["made from this checkpoint"] = "made from this checkpoint"
+OTHER: Literal["same architecture, other weights"] = "same architecture, other weights"
+STRANGER: Literal["not this network"] = "not this network"
+
+#: Unpacked values that lie this near to a tensor (relative L2) are that tensor, compressed: 2 bits
+#: leave about 0.3, another tensor is 1.4 away.
+NEAR = 0.5
+#: Share of elements, both ways, whose tensors and constants pair off by size.
+ALIKE = 0.8
+#: Elements by which the nearest tensor is chosen before all are compared.
+SAMPLED = 4096
+#: Names spelled out before the rest is counted.
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A constant, its origin, and whether an unknown one is a tensor of the checkpoint, changed."""
+
+    constant: Constant
+    size: int
+    altered: bool = False
+
+
+def trace(
+    artifact: Path,
+    checkpoint: Checkpoint,
+    required: Collection[str] | None = None,
+    baked: Mapping[str, Array] | None = None,
+) -> Provenance:
+    """Traces every constant of `artifact` to the tensors of `checkpoint`, and back.
+
+    Args:
+        artifact: an `.onnx`, `.mlpackage` or `.mlmodel`.
+        checkpoint: what was read.
+        required: names of the tensors that the network needs, from its ledger: one of them that no
+            constant carries counts against the artifact. None where nobody knows.
+        baked: what was asked to be put into the artifact beside the network, float arrays by the
+            option that asks for it; see `baked`.
+
+    Raises:
+        ProgramError: the artifact cannot be read.
+    """
+    return _Tracer(artifact, checkpoint, required, baked or {}).provenance(constants(artifact))
+
+
+def baked(interface: Interface) -> dict[str, Array]:
+    """The values of the preprocessing that an interface puts before the network, by option.
+
+    A single number is no matter: nothing is traced by one.
+    """
+    found = {}
+    for step in getattr(interface.module, "prepare", ()):
+        for name, value in step.state_dict().items():
+            found[f"--{name}"] = np.asarray(value.numpy()).reshape(-1)
+    return {name: values for name, values in found.items() if values.size > 1}
+
+
+class _Tracer:
+    def __init__(
+        self,
+        artifact: Path,
+        checkpoint: Checkpoint,
+        required: Collection[str] | None,
+        baked: Mapping[str, Array],
+    ) -> None:
+        self.baked = baked
+        self.artifact, self.checkpoint = artifact, checkpoint
+        self.required = None if required is None else set(required)
+        self.origins = Origins(checkpoint.tensors, checkpoint.aliases)
+        self.formulas = Formulas(self.origins)
+        self.carried: set[str] = set()
+
+    def provenance(self, held: Sequence[Held]) -> Provenance:
+        """The finding over all constants, in two passes: what is surely a tensor comes first, so
+        that what is left of both sides can be laid side by side."""
+        looks: list[_Look | None] = [self._sure(one) for one in held]
+        left = self._left()
+        for place, one in enumerate(held):
+            if looks[place] is None:
+                looks[place] = self._changed(one, left)
+        known = [look for look in looks if look is not None]
+        missing = self._missing()
+        return self._finding(held, known, missing)
+
+    # -------------------------------------------------------------------------------- one constant
+    def _sure(self, one: Held) -> _Look | None:
+        """Its origin where that can be shown; None where it cannot."""
+        values = one.values
+        if values.dtype.kind not in "fiub" or not values.size:
+            return self._look(one, "generated", (), "text of the graph")
+        if one.packed:
+            return self._packed(one)
+        names = self.origins.whole(values)
+        if names:
+            self.carried.update(names)
+            return self._look(one, "identical", names[:1], _cast(self.origins, names[0], values))
+        for option, asked in self.baked.items():
+            flat = values.reshape(-1)
+            if flat.dtype.kind == "f" and np.array_equal(flat, asked.astype(flat.dtype)):
+                return self._look(one, "generated", (), f"{option}, as it was asked for")
+        told = generated(values)
+        if told in ("a number", "whole numbers of the graph"):
+            found = None if _short(values) else self.formulas.find(values)
+            if found is not None:
+                self.carried.update(found.tensors)
+                return self._look(one, "folded", found.tensors, found.told)
+            return self._look(one, "generated", (), told)
+        order = self.origins.permuted(values)
+        if order is not None:
+            self._carry(order[0], values)
+            told = f"axes in the order {', '.join(map(str, order[1]))}"
+            return self._look(one, "permuted", (order[0],), told)
+        parts = self.origins.rows(values)
+        if parts:
+            for name in parts:
+                self._carry(name, values)
+            return self._look(one, "permuted", parts, "made of rows of it, each found")
+        found = self.formulas.find(values)
+        if found is not None:
+            self.carried.update(found.tensors)
+            return self._look(one, "folded", found.tensors, found.told)
+        return self._look(one, "generated", (), told) if told else None
+
+    def _carry(self, name: str, values: Array) -> None:
+        """That tensor, and every other of the same bytes: one constant may serve for all."""
+        self.carried.update(self.origins.whole(self.origins.cast(name, str(values.dtype))))
+
+    def _packed(self, one: Held) -> _Look | None:
+        """A compressed weight: the tensor of its size that it lies near, and how near."""
+        flat = one.values.astype(np.float64).reshape(-1)
+        nearest = self._nearest(one.values, list(self.origins.alike("float32")))
+        if nearest is None:
+            return None
+        wide = one.values.astype(np.float64)
+        apart, other = min(
+            ((_apart(flat, a.reshape(-1)), a.reshape(-1)) for a in self._ways(nearest, wide)),
+            key=lambda pair: pair[0],
+        )
+        if apart > NEAR:
+            return None
+        text = f"{one.packed}; unpacked, {apart:.2%} (relative L2) from the tensor"
+        wrong = _off_grid(one, flat, other)
+        if wrong:
+            told = f"{text}; {wrong:,} of {flat.size:,} values are not the nearest on their grid"
+            return self._look(one, "unknown", (nearest,), told, altered=True)
+        self.carried.add(nearest)
+        return self._look(one, "packed", (nearest,), f"{text}, each value the nearest on its grid")
+
+    def _changed(self, one: Held, left: Sequence[str]) -> _Look:
+        """What nothing explains: a tensor of the checkpoint changed, or truly unknown."""
+        values = one.values
+        if np.dtype(values.dtype).kind == "f":
+            for name in self.origins.same_values(values):
+                told = f"the values of {name} in another order"
+                return self._look(one, "unknown", (name,), told, altered=True)
+        for option, asked in self.baked.items():
+            if values.size == asked.size and _apart(values.reshape(-1), asked) <= NEAR:
+                told = f"in the place of {option}, which is another"
+                return self._look(one, "unknown", (), told, altered=True)
+        nearest = self._nearest(values, left)
+        if nearest is None:
+            return self._look(one, "unknown", (), "no tensor of its size is left to be it")
+        flat = values.astype(np.float64).reshape(-1)
+        apart, other = min(
+            ((_apart(flat, array.reshape(-1)), array) for array in self._ways(nearest, values)),
+            key=lambda pair: pair[0],
+        )
+        count = int((flat != other.reshape(-1)).sum())
+        told = (
+            f"in the place of {nearest}; {count:,} of {flat.size:,} values differ, by {apart:.2%}"
+        )
+        return self._look(one, "unknown", (nearest,), told, altered=True)
+
+    def _nearest(self, values: Array, names: Sequence[str]) -> str | None:
+        """The tensor of the same size that lies nearest, by a few thousand of its elements."""
+        flat = values.reshape(-1)
+        places = np.linspace(0, flat.size - 1, min(flat.size, SAMPLED)).astype(np.int64)
+        sample = flat[places].astype(np.float64)
+        best: tuple[float, str] | None = None
+        for name in names:
+            if self.origins.tensors[name].numel() != flat.size:
+                continue
+            for array in self._ways(name, values, wide=False):
+                apart = _apart(sample, array.reshape(-1)[places].astype(np.float64))
+                if best is None or apart < best[0]:
+                    best = apart, name
+        return best[1] if best else None
+
+    def _ways(self, name: str, values: Array, *, wide: bool = True) -> list[Array]:
+        """Tensor `name` in the dtype of `values`, and a matrix also the other way round."""
+        tensor = self.origins.cast(name, str(values.dtype) if wide else "float32")
+        tensor = tensor.astype(np.float64) if wide else tensor
+        return [tensor, tensor.transpose()] if tensor.ndim == 2 else [tensor]
+
+    def _look(
+        self,
+        one: Held,
+        fate: Literal["identical", "permuted", "folded", "generated", "packed", "unknown"],
+        tensors: Sequence[str],
+        told: str,
+        *,
+        altered: bool = False,
+    ) -> _Look:
+        shape = tuple(one.values.shape)
+        constant = Constant(one.name, shape, one.dtype, fate, tuple(tensors), told)
+        return _Look(constant, one.values.size, altered)
+
+    # ---------------------------------------------------------------------------------- both sides
+    def _left(self) -> list[str]:
+        """Tensors that no constant is known to carry yet, those of one value everywhere aside."""
+        return [n for n in self.origins.alike("float32") if n not in self.carried and self._says(n)]
+
+    def _says(self, name: str) -> bool:
+        """Whether a tensor has more than one value: zeros and ones may vanish into nothing."""
+        tensor = self.origins.tensors[name]
+        return tensor.numel() > 1 and bool((tensor != tensor.reshape(-1)[0]).any())
+
+    def _missing(self) -> tuple[str, ...]:
+        wanted = self.required
+        spelled = {self.checkpoint.aliases.get(name, name) for name in wanted or ()}
+        return tuple(n for n in self._left() if wanted is None or n in spelled)
+
+    def _finding(
+        self, held: Sequence[Held], looks: Sequence[_Look], missing: tuple[str, ...]
+    ) -> Provenance:
+        weights = [look for look in looks if look.constant.fate != "generated"]
+        unknown = [look for look in weights if look.constant.fate == "unknown"]
+        altered = [look for look in unknown if look.altered]
+        total = sum(look.size for look in weights)
+        traced = total - sum(look.size for look in unknown)
+        dropped = missing if self.required is not None and not unknown else ()
+        finding: Literal[
+            "made from this checkpoint", "same architecture, other weights", "not this network"
+        ]
+        if weights and not altered and not dropped and 2 * traced >= total:
+            finding = MADE
+        elif self._same_sizes([*weights, *(one for one in looks if _blank(one))]):
+            finding = OTHER
+        else:
+            finding = STRANGER
+        sizes = f"{len(weights) - len(unknown)} of {len(weights)} weights are this checkpoint's"
+        told = [sizes if weights else "the artifact holds no weights"]
+        many: Sequence[tuple[Sequence[str], str]] = (
+            ([f"{look.constant.name}: {look.constant.told}" for look in altered], "changed"),
+            ([u.constant.name for u in unknown if not u.altered], "of unknown origin"),
+            (missing if not unknown or not altered else (), "carried by no constant"),
+        )
+        if finding != STRANGER:
+            told += [f"{len(names)} {what}: {_named(names)}" for names, what in many if names]
+        return Provenance(
+            str(self.artifact),
+            self.checkpoint.record.path,
+            finding,
+            tuple(look.constant for look in looks if look.size > 1 or look.constant.tensors),
+            missing,
+            "; ".join(told),
+        )
+
+    def _same_sizes(self, weights: Sequence[_Look]) -> bool:
+        """Whether tensors and weights pair off by their element counts, most of them."""
+        theirs: dict[int, int] = {}
+        for look in weights:
+            theirs[look.size] = theirs.get(look.size, 0) + 1
+        ours: dict[int, int] = {}
+        needed = None
+        if self.required is not None:
+            needed = {self.checkpoint.aliases.get(name, name) for name in self.required}
+        for name in self.origins.alike("float32"):
+            if needed is None or name in needed:
+                size = self.origins.tensors[name].numel()
+                ours[size] = ours.get(size, 0) + (size > 1)
+        both = sum(size * min(count, ours.get(size, 0)) for size, count in theirs.items())
+        sides = [sum(size * count for size, count in side.items()) for side in (theirs, ours)]
+        # without a ledger the checkpoint may hold more than the network uses
+        wanted = sides if needed is not None else sides[:1]
+        return both > 0 and all(both >= ALIKE * side for side in wanted)
+
+
+def _apart(a: Array, b: Array) -> float:
+    """Relative L2 distance of `a` from `b`."""
+    size = float(np.linalg.norm(b))
+    return float(np.linalg.norm(a - b)) / size if size else float("inf")
+
+
+def _off_grid(one: Held, flat: Array, tensor: Array) -> int:
+    """How many values are not the nearest that their grid, or the values in use, offers."""
+    if one.step is not None:
+        step = np.broadcast_to(one.step.reshape(-1) if one.step.ndim == 1 and one.values.ndim == 1
+                               else one.step, one.values.shape).reshape(-1)  # fmt: skip
+        # half a step, and the roundings of a scale held in float16; the ends of the grid are cut
+        room = np.abs(step) * 0.5 * 1.02 + np.abs(tensor) * 2.0**-10
+        ends = (flat >= flat.max() - step) | (flat <= flat.min() + step)
+        return int(((np.abs(flat - tensor) > room) & ~ends).sum())
+    levels = np.unique(flat)
+    if levels.size > 4096:
+        return 0
+    place = np.clip(np.searchsorted(levels, tensor), 1, max(levels.size - 1, 1))
+    above = levels[np.minimum(place, levels.size - 1)]
+    near = np.minimum(np.abs(tensor - levels[place - 1]), np.abs(tensor - above))
+    # a table per group of channels offers fewer than all the values in use
+    room = near * 1.02 + np.abs(tensor) * 2.0**-10 + 1e-12
+    return int((np.abs(flat - tensor) > room).sum()) if "lut" in one.packed else 0
+
+
+def _blank(look: _Look) -> bool:
+    """A constant of one value everywhere: what is left of a tensor that was emptied."""
+    return look.size > 1 and look.constant.told == "one value everywhere"
+
+
+def _short(values: Array) -> bool:
+    """Whether it is whole numbers, or a number that a person would write down."""
+    if values.dtype.kind != "f":
+        return True
+    number = float(values.reshape(-1)[0])
+    return bool(np.float32(f"{number:.2g}") == np.float32(number))
+
+
+def _cast(origins: Origins, name: str, values: Array) -> str:
+    was = str(origins.tensors[name].dtype).removeprefix("torch.")
+    return "" if was == str(values.dtype) else f"{was} cast to {values.dtype}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def owner(found: Sequence[Provenance]) -> Provenance | None:
+    """The one that says where the artifact was made from, the most of it explained; or None.
+
+    >>> owner([]) is None
+    True
+    """
+    made = [one for one in found if one.finding == MADE]
+
+    def explained(one: Provenance) -> tuple[int, int]:
+        sizes = [
+            int(np.prod(c.shape, dtype=np.int64))
+            for c in one.constants
+            if c.fate not in ("unknown", "generated")
+        ]
+        return sum(sizes), -len(one.missing)
+
+    return max(made, key=explained, default=None)

@@ -1,0 +1,95 @@
+"""What each stage of a voyage did, as small frozen records that hold no tensor.
+
+Stages produce these records; the bill of lading is their sum; readers (`report`, the command
+line) read them and nothing else. The records are plain JSON on disk: `to_json` and
+`from_json` are each other's inverse, and the layout carries the number `SCHEMA`.
+
+`network` has the checkpoint, what was recognised in it and the ledger; `artifact` its inputs and
+outputs and how a file was made; `comparison` the metrics and their gates; `inquiry` what else the
+verifier finds out; `bill` the sum; `plain` the way to JSON and back.
+
+>>> line = LedgerLine("enc.weight", (8, 1, 3, 3), "float32", "loaded", "", "ab" * 32)
+>>> from_json(LedgerLine, to_json(line)) == line
+True
+"""
+
+from __future__ import annotations
+
+from lading.record.artifact import ArtifactRecord, CaptureRecord, Port, RepairRecord, Route, Task
+from lading.record.bill import SCHEMA, Bill
+from lading.record.comparison import (
+    Better,
+    Changed,
+    Comparison,
+    DatasetRecord,
+    Finding,
+    Metric,
+    ProbeRecord,
+    Verdict,
+)
+from lading.record.inquiry import (
+    Constant,
+    Hazard,
+    Picture,
+    Provenance,
+    Reading,
+    Station,
+    Trajectory,
+    Walk,
+)
+from lading.record.network import (
+    Candidate,
+    CheckpointRecord,
+    Claim,
+    Conflict,
+    Evidence,
+    Fate,
+    HyperParameter,
+    LedgerLine,
+    LedgerSummary,
+    Recognition,
+    Settling,
+    Sign,
+)
+from lading.record.plain import from_json, to_json
+
+__all__ = [
+    "SCHEMA",
+    "ArtifactRecord",
+    "Better",
+    "Bill",
+    "Candidate",
+    "CaptureRecord",
+    "Changed",
+    "CheckpointRecord",
+    "Claim",
+    "Comparison",
+    "Conflict",
+    "Constant",
+    "DatasetRecord",
+    "Evidence",
+    "Fate",
+    "Finding",
+    "Hazard",
+    "HyperParameter",
+    "LedgerLine",
+    "LedgerSummary",
+    "Metric",
+    "Picture",
+    "Port",
+    "ProbeRecord",
+    "Provenance",
+    "Reading",
+    "Recognition",
+    "RepairRecord",
+    "Route",
+    "Settling",
+    "Sign",
+    "Station",
+    "Task",
+    "Trajectory",
+    "Verdict",
+    "Walk",
+    "from_json",
+    "to_json",
+]

@@ -1,1 +1,0 @@
-"""The shelf of repairs: one file each, holding one object ``REPAIR``; see `lading.repair`."""

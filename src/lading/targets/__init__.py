@@ -1,1 +1,0 @@
-"""The shelf of targets; see `lading.target`."""

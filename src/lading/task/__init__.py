@@ -1,0 +1,1 @@
+"""One module a kind of work: how its inputs are prepared and its outputs are finished."""

@@ -1,0 +1,181 @@
+"""Pictures in and out: a user's image or array as an artifact's input, a label map as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from lading.errors import InputError
+from lading.record import Port
+from lading.task.processing import ZSCORE_FLOOR
+
+Array = npt.NDArray[Any]
+
+#: What `--data DIR` and `lading run` take.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
+
+#: Colours of label maps: background black, then hues that stay apart for colour-blind readers
+#: (Okabe and Ito, "Color universal design", 2008).
+PALETTE = (
+    (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
+    (0, 114, 178), (213, 94, 0), (204, 121, 167),
+)  # fmt: skip
+
+
+def read(path: Path, channels: int, size: tuple[int, int] | None = None) -> Array:
+    """A picture or array file as grey levels or RGB values, float32 [C, H, W].
+
+    Args:
+        path: an image file, or `.npy` with [H, W], [C, H, W] or [1, C, H, W].
+        channels: 1 turns colours to grey; 3 repeats grey.
+        size: (H, W) to resample to, bilinear, where the picture has another size.
+
+    Raises:
+        InputError: no such file, not a picture, or another number of channels.
+    """
+    is_array = path.suffix.lower() == ".npy"
+    values = _planes(path) if is_array else _read_image(path, channels)
+    if values.shape[0] != channels:
+        raise InputError(
+            str(path),
+            found=f"{values.shape[0]} channel(s)",
+            expected=f"{channels}",
+            remedy="give an array of shape [C, H, W] with as many channels as the model takes",
+        )
+    if size and values.shape[1:] != size:
+        values = resample(values, size)
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def normalise(values: Array) -> Array:
+    """(x - mean) / max(std, 1e-8) per channel, in float64, returned as float32. [C, *] -> [C, *].
+
+    Source: nnU-Net v2's ZScoreNormalization without a mask.
+
+    >>> normalise(np.array([[1.0, 3.0]]))
+    array([[-1.,  1.]], dtype=float32)
+    """
+    axes = tuple(range(1, values.ndim))
+    wide = values.astype(np.float64)
+    mean = wide.mean(axis=axes, keepdims=True)
+    spread = np.maximum(wide.std(axis=axes, keepdims=True), ZSCORE_FLOOR)
+    return np.asarray((wide - mean) / spread, dtype=np.float32)
+
+
+def for_port(values: Array, port: Port) -> Array:
+    """Grey levels or RGB values [C, *] as a batch of one in the port's units and dtype.
+
+    A port of normalised values with a known range takes them rescaled to it from 0-255; one
+    without takes them z-scored. One of pictures takes whole numbers 0-255, as a pixel holds.
+    """
+    fed = np.rint(values).clip(0, 255) if port.kind == "image" else values
+    if port.meaning.startswith("normalised"):
+        if port.value_range:
+            low, high = port.value_range
+            fed = low + values / 255.0 * (high - low)
+        else:
+            fed = normalise(values)
+    return np.ascontiguousarray(fed[None], dtype=port.dtype)
+
+
+def colour(labels: Array) -> Image.Image:
+    """A label map [H, W] as an RGB picture in `PALETTE`; labels past its end begin again at 1."""
+    index = np.where(labels < len(PALETTE), labels, (labels - 1) % (len(PALETTE) - 1) + 1)
+    return Image.fromarray(np.array(PALETTE, dtype=np.uint8)[index.astype(np.int64)])
+
+
+def grey(values: Array) -> Image.Image:
+    """A plane [H, W] as an 8-bit picture, its smallest value black and its largest white."""
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / (high - low if high > low else 1.0) * 255.0
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def resample(values: Array, size: tuple[int, int]) -> Array:
+    """Planes [C, H, W] resampled to another (H, W), bilinear with anti-aliasing, float32."""
+    planes = [Image.fromarray(plane.astype(np.float32)) for plane in values]
+    resized = [p.resize((size[1], size[0]), Image.Resampling.BILINEAR) for p in planes]
+    return np.stack([np.asarray(p) for p in resized])
+
+
+def read_array(path: Path) -> Array:
+    """The array in a `.npy` file, as it is.
+
+    Raises:
+        InputError: no such file, or no array of numbers.
+    """
+    try:
+        values: Any = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(
+            str(path),
+            found=str(error).splitlines()[0][:120],
+            expected="an array written by numpy.save, without objects",
+            remedy="save it again with numpy.save",
+        ) from error
+    if not isinstance(values, np.ndarray):
+        raise InputError(
+            str(path),
+            found="several arrays in one file",
+            expected="an array written by numpy.save, without objects",
+            remedy="save it again with numpy.save",
+        )
+    if values.dtype.kind not in "fiub":
+        raise InputError(
+            str(path),
+            found=f"values of type {values.dtype}",
+            expected="numbers",
+            remedy="save an array of floats or integers",
+        )
+    array: Array = values
+    return array
+
+
+def _planes(path: Path) -> Array:
+    """An array file as float32 [C, *]."""
+    values = read_array(path)
+    if values.ndim == 2:
+        values = values[None]
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim not in (3, 4):
+        raise InputError(
+            str(path),
+            found=f"{values.dtype} {list(values.shape)}",
+            expected="shape [H, W], [C, H, W] or [1, C, H, W]",
+            remedy="reshape the array",
+        )
+    return values.astype(np.float32)
+
+
+def _read_image(path: Path, channels: int) -> Array:
+    try:
+        with Image.open(path) as image:
+            wide = image.mode in ("I", "F", "I;16") and channels == 1
+            plain = image if wide else image.convert("L" if channels == 1 else "RGB")
+            pixels = np.asarray(plain, dtype=np.float32)
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise InputError(
+            str(path),
+            found=str(error).splitlines()[0][:120],
+            expected=f"a picture ({', '.join(SUFFIXES)})",
+            remedy="check the file, or convert it to PNG",
+        ) from error
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _missing(path: Path) -> InputError:
+    return InputError(
+        str(path),
+        found="no such file",
+        expected=f"a picture or array ({', '.join(SUFFIXES)})",
+        remedy="check the path",
+    )

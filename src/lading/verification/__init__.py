@@ -1,1 +1,0 @@
-"""The comparison of a converted file with the untouched original, and what it is worth."""

@@ -1,0 +1,47 @@
+"""Contact sheets hold every picture, untouched, where the titles are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lading.base.drawing.gallery import PAPER, sheet
+
+
+def block(colour: tuple[int, int, int]) -> Image.Image:
+    return Image.new("RGB", (40, 30), colour)
+
+
+def test_every_picture_lies_on_the_sheet_whole() -> None:
+    colours = [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 0, 255)]]
+    rows = [[block(c) for c in row] for row in colours]
+    page = np.asarray(sheet(("a", "b"), rows, ("one", "two"), "heading"))
+    where = {}
+    for row in colours:
+        for colour in row:
+            hit = np.argwhere((page == colour).all(axis=-1))
+            assert len(hit) == 40 * 30
+            where[colour] = hit.min(axis=0)
+    (red, green), (blue, pink) = [[where[c] for c in row] for row in colours]
+    assert red[0] == green[0] < blue[0] == pink[0]
+    assert red[1] == blue[1] < green[1] == pink[1]
+
+
+def test_grey_pictures_and_no_heading_are_fine() -> None:
+    page = sheet(("a",), [[Image.new("L", (40, 30), 7)]], ("one",))
+    pixels = np.asarray(page)
+    assert (pixels == 7).all(axis=-1).sum() == 40 * 30
+    assert tuple(pixels[-1, -1]) == PAPER
+
+
+def test_text_is_drawn() -> None:
+    rows = [[block((255, 0, 0))]]
+    bare, titled = sheet(("",), rows, ("",)), sheet(("title",), rows, ("caption",))
+    assert bare.size == titled.size
+    assert bare.tobytes() != titled.tobytes()
+
+
+def test_a_caption_for_every_row() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        sheet(("a",), [[block((1, 2, 3))]], ())

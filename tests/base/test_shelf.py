@@ -1,0 +1,41 @@
+"""Being there is being registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lading.base import shelf
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"shelf_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").touch()
+    (tmp_path / name / "zebra.py").write_text("THING = 'z'\n")
+    (tmp_path / name / "ape.py").write_text("THING = 'a'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_what_lies_there_is_found_in_order(package: str) -> None:
+    found = shelf.read(package, "THING")
+    assert found == {"ape": "a", "zebra": "z"}
+    assert list(found) == ["ape", "zebra"]
+
+
+def test_a_module_that_keeps_no_contract_is_an_error(package: str) -> None:
+    with pytest.raises(AttributeError, match="OTHER"):
+        shelf.read(package, "OTHER")
+
+
+@pytest.mark.parametrize(
+    ("folder", "attribute"),
+    [("families", "FAMILY"), ("targets", "TARGET"), ("runtimes", "RUNTIME")],
+)
+def test_every_object_on_the_shelves_carries_its_files_name(folder: str, attribute: str) -> None:
+    found = shelf.read(f"lading.{folder}", attribute)
+    assert found
+    assert {name: one.name for name, one in found.items()} == {name: name for name in found}

@@ -1,0 +1,348 @@
+"""The command line as a user meets it: what it prints, what it leaves, how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lading import cli
+from lading.errors import RequestError
+
+
+@pytest.fixture(scope="module")
+def converted(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "out"
+    assert cli.main(["convert", str(small_checkpoint), "-o", str(out), "--quiet"]) == 0
+    return out
+
+
+# -------------------------------------------------------------------------------- what it prints
+def test_convert_prints_the_verdict_first_and_ends_with_zero(
+    small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["convert", str(small_checkpoint), "-o", str(tmp_path / "out"), "--to", "onnx"]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("PASS  equal: the same goods arrive\n")
+    assert re.search(r"≥ [0-9.]+ dB", shown.out)
+    assert "\x1b" not in shown.out + shown.err
+    for stage in ("read", "recognise", "account", "convert", "compare", "sign"):
+        assert f" s  {stage}" in shown.err
+
+
+def test_json_is_nothing_but_json(
+    small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["convert", str(small_checkpoint), "-o", str(tmp_path / "out"), "--to", "onnx"]
+    assert cli.main([*arguments, "--json"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert json.loads(shown.out) == json.loads((tmp_path / "out" / "lading.json").read_text())
+
+
+def test_json_errors_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", "nowhere.pth", "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"error", "subject", "found", "expected", "remedy"}
+    assert told["found"] == "no such file"
+
+
+def test_quiet_prints_nothing(
+    converted: Path, small_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifact = str(converted / "Dataset001_CAMUS.onnx")
+    arguments = ["verify", artifact, "--against", str(small_checkpoint), "-o", "-", "--quiet"]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr()
+    assert shown.out == shown.err == ""
+
+
+def test_inspect_shows_evidence_and_tensors(
+    small_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", str(small_checkpoint)]) == 0
+    out = capsys.readouterr().out
+    for word in ("nnU-Net v2", "features_per_stage", "tensors", "embedded", "transpconvs"):
+        assert word in out
+    assert (
+        max(map(len, (row for row in out.splitlines() if str(small_checkpoint) not in row))) <= 80
+    )
+
+
+def test_inspect_an_artifact(converted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("Dataset001_CAMUS.onnx", "Dataset001_CAMUS.mlpackage"):
+        assert cli.main(["inspect", str(converted / name)]) == 0
+        out = capsys.readouterr().out
+        assert "takes image float32 1×1×32×32" in out
+        assert "gives logits float32 1×3×32×32" in out
+        assert "lading.checkpoint.sha256" in out
+
+
+def test_doctor_says_what_this_computer_cannot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--json"]) == 0
+    states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)}
+    assert states["lading.mil (declared precision)"] == "ok"
+    assert states["Core ML (this Mac)"] == ("ok" if sys.platform == "darwin" else "absent")
+
+
+# ------------------------------------------------------------------------------------------- run
+@pytest.mark.parametrize("artifact", ["Dataset001_CAMUS.onnx", "Dataset001_CAMUS.mlpackage"])
+def test_run_draws_a_label_map(
+    artifact: str, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "echo.png"
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(picture)
+    out = tmp_path / "labels.png"
+    arguments = ["run", str(converted / artifact), "--input", str(picture), "-o", str(out)]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "resampled from 48x40 to 32x32" in shown
+    assert "normalised: zscore" in shown
+    assert "LeftVentricle" in shown
+    assert Image.open(out).size == (32, 32)
+
+
+def test_run_on_an_array_gives_the_networks_own_output(
+    converted: Path, small_network: Any, tmp_path: Path
+) -> None:
+    x = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(5))
+    np.save(tmp_path / "x.npy", x.numpy())
+    arguments = [
+        "run",
+        str(converted / "Dataset001_CAMUS.onnx"),
+        "--input",
+        str(tmp_path / "x.npy"),
+    ]
+    assert cli.main([*arguments, "-o", str(tmp_path / "y.npy"), "--quiet"]) == 0
+    with torch.no_grad():
+        expected = small_network(x)[0].numpy()
+    # fp32 in another summation order; the largest logit is about 5
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, atol=2e-4)
+
+
+# ------------------------------------------------------------------------------------- bad input
+def missing(folder: Path) -> Path:
+    return folder / "missing.pth"
+
+
+def empty(folder: Path) -> Path:
+    path = folder / "empty.pth"
+    path.write_bytes(b"")
+    return path
+
+
+def text(folder: Path) -> Path:
+    path = folder / "text.pth"
+    path.write_text("these are no weights\n" * 9)
+    return path
+
+
+def truncated(folder: Path) -> Path:
+    path = folder / "cut.pth"
+    torch.save({"w": torch.randn(500)}, path)
+    path.write_bytes(path.read_bytes()[:700])
+    return path
+
+
+def tar(folder: Path) -> Path:
+    path = folder / "some.pth"
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo("readme.txt")
+        entry.size = 2
+        archive.addfile(entry, io.BytesIO(b"hi"))
+    return path
+
+
+def zip_bomb(folder: Path) -> Path:
+    path = folder / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 90_000_000)
+        archive.writestr("archive/version", b"3\n")
+    return path
+
+
+class Shell:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch was_run",)
+
+
+def pickle_that_acts(folder: Path) -> Path:
+    path = folder / "acts.pth"
+    torch.save({"network_weights": {"w": torch.zeros(1)}, "x": Shell()}, path)
+    return path
+
+
+def other_network(folder: Path) -> Path:
+    path = folder / "other.pth"
+    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (missing, ("no such file",)),
+        (empty, ("empty",)),
+        (text, ("text",)),
+        (truncated, ("cut.pth",)),
+        (tar, ("tar",)),
+        (zip_bomb, ("bomb.pth", "unpack")),
+        (pickle_that_acts, ("system",)),
+        (other_network, ("signs of", "missing first")),
+    ],
+)
+def test_bad_files_have_their_own_message_and_status_two(
+    make: Callable[[Path], Path],
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = make(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert cli.main(["convert", str(path)]) == 2
+    shown = capsys.readouterr()
+    for word in (*words, "found", "expected", "remedy"):
+        assert word in shown.err.replace("\n            ", " "), shown.err
+    assert "Traceback" not in shown.err
+    assert sorted(tmp_path.iterdir()) == before  # nothing ran, nothing was written
+
+
+def test_a_folder_in_the_way_needs_force(
+    small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    arguments = ["convert", str(small_checkpoint), "-o", str(out), "--to", "onnx", "--quiet"]
+    assert cli.main(arguments) == 2
+    assert "--force" in capsys.readouterr().err
+    assert [p.name for p in out.iterdir()] == ["mine.txt"]
+    assert cli.main([*arguments, "--force"]) == 0
+    assert (out / "mine.txt").read_text() == "keep"
+    assert (out / "lading.json").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert cli.main(["convert", str(small_checkpoint), "-o", str(tmp_path / "file" / "out")]) == 2
+    shown = capsys.readouterr()
+    assert "cannot be written" in shown.err.replace("\n            ", " ")
+    assert "recognise" not in shown.err
+
+
+def test_a_full_disk_is_one_error(
+    small_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import errno
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    out = tmp_path / "out"
+    assert cli.main(["convert", str(small_checkpoint), "-o", str(out), "--to", "onnx"]) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sail"],
+        ["convert"],
+        ["convert", "x.pth", "--set", "nonsense"],
+        ["convert", "x.pth", "--precision", "fp8"],
+        ["convert", "x.pth", "--dynamic", "time"],
+        ["convert", "x.pth", "--ios", "16", "--macos", "13"],
+    ],
+)
+def test_wrong_words_end_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: lading" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["convert", "CHECKPOINT", "--opset", "11"],
+        ["convert", "CHECKPOINT", "--ios", "12"],
+        ["convert", "CHECKPOINT", "--to", "tflite"],
+        ["verify", "CHECKPOINT", "--against", "CHECKPOINT"],
+        ["run", "CHECKPOINT", "--input", "x.png"],
+    ],
+)
+def test_wrong_requests_end_with_two(
+    arguments: list[str],
+    small_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [str(small_checkpoint) if a == "CHECKPOINT" else a for a in arguments]
+    assert cli.main(words) == 2
+    assert "remedy" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_leaves_nothing(
+    small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lading.job import voyage
+
+    def stopped(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(voyage, "capture", stopped)
+    assert cli.main(["convert", str(small_checkpoint), "-o", str(tmp_path / "out")]) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_verdict_ends_with_one(
+    small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lading.proof import verdict
+
+    strict = verdict.Gates(500.0, 1.0, "beyond fp32", "all")
+    monkeypatch.setitem(verdict.GATES, "fp32", strict)
+    out = tmp_path / "out"
+    assert (
+        cli.main(["convert", str(small_checkpoint), "-o", str(out), "--to", "onnx", "--quiet"]) == 1
+    )
+    assert [p.name for p in (out / "rejected").iterdir()] == ["Dataset001_CAMUS.onnx"]
+
+
+def test_it_runs_as_a_module() -> None:
+    out = subprocess.run(
+        [sys.executable, "-m", "lading", "--version"], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.startswith("lading ")
+
+
+def test_errors_have_a_status() -> None:
+    assert RequestError("x", found="", expected="", remedy="").exit_status == 2

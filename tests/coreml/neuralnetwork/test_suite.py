@@ -1,0 +1,38 @@
+"""A sample of coremltools' own tests of the layers, whose numbers numpy and torch made."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SUITE = "coremltools.test.neural_network.test_numpy_nn_layers"
+LAYERS = (
+    *("batched_mat_mul_cpu", "broadcast", "concat_nd", "embedding_nd", "expand_dims"),
+    *("flatten_to_2d", "gather", "layer_norm", "pixel_shuffle", "rank_preserving_reshape"),
+    *("scatter_along_axis", "slice_static", "softmax_nd", "split_nd", "squeeze", "stack"),
+    *("tile", "transpose", "upsample_pytorch", "where_broadcastable"),
+)
+
+
+def test_a_sample_of_the_suite() -> None:
+    """Those that ask the CPU's precision; chance, loops and int8 arithmetic are not run here."""
+    chosen = f"({' or '.join(LAYERS)}) and not gpu and not slow and not dynamic_quantization"
+    command = [
+        sys.executable, "-m", "pytest", "-p", "tests.coreml.neuralnetwork.standin",
+        "-q", "--no-header",
+        "-p", "no:cacheprovider", "-c", os.devnull, "--pyargs", SUITE, "-k", chosen, "-W", "ignore",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    summary = ran.stdout.strip().splitlines()[-1]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", summary)}
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    assert counts["passed"] >= 20
+    assert "failed" not in counts
+    assert "errors" not in counts

@@ -1,0 +1,192 @@
+"""One picture through one artifact: what is done to it is said, what comes out can be saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lading.conversion.capture import capture
+from lading.errors import InputError, ProgramError, RequestError, RuntimeUnavailableError
+from lading.formats import target
+from lading.interface import Options
+from lading.interface.settings import Settings
+from lading.job.run import Applied, apply, save, shares
+from lading.record import to_json
+from lading.runtimes.torch import Eager
+from lading.task.pictures import PALETTE, normalise
+from tests.toys import LABELS, interface
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+KINDS = {
+    "bare": Options(),
+    "baked": Options(bake=("zscore",)),
+    "labels": Options("labels", ("zscore",)),
+    "picture": Options("probabilities", ("zscore",), "grayscale"),
+}
+
+
+def artifact(folder: Path, options: Options, kind: str = "onnx", **facts: str) -> Path:
+    one = interface(options)
+    told = {
+        "lading.task": json.dumps(to_json(one.task)),
+        "lading.options": json.dumps(to_json(options)),
+        **facts,
+    }
+    path = folder / f"net{target(kind).suffix}"
+    settings = Settings(precision="fp32", facts={k: v for k, v in told.items() if v})
+    target(kind).convert(capture(one, "trace"), settings, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    paths = {}
+    for name, options in KINDS.items():
+        folder = tmp_path_factory.mktemp(name)
+        paths[name] = artifact(folder, options, "coreml" if name == "picture" else "onnx")
+        Image.fromarray(PIXELS).save(folder / "a.png")
+    return paths
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_picture_goes_through(made: dict[str, Path], name: str) -> None:
+    applied = apply(made[name], [str(made[name].parent / "a.png")])
+    x = PIXELS[None].astype(np.float32)
+    fed = normalise(x) if name == "bare" else x
+    expected = Eager(interface(KINDS[name])).run({"image": fed[None]})[applied.port.name]
+    np.testing.assert_allclose(applied.output, expected, rtol=1e-4, atol=1e-4)
+    assert applied.labels == LABELS
+    assert applied.notes == (("normalised: zscore",) if name == "bare" else ())
+    wanted = expected[0] if name == "labels" else expected[0].argmax(axis=0)
+    assert (applied.label_map == wanted).mean() > 0.99  # ties aside
+    told = shares(applied)
+    assert list(told) == list(LABELS)
+    assert sum(told.values()) == pytest.approx(1)
+
+
+def test_an_array_of_the_exact_shape_is_fed_as_it_is(made: dict[str, Path], tmp_path: Path) -> None:
+    x = np.random.default_rng(1).standard_normal((1, 1, 16, 16))
+    np.save(tmp_path / "a.npy", x)
+    applied = apply(made["bare"], [str(tmp_path / "a.npy")])
+    assert applied.notes == ("fed as it is",)
+    expected = Eager(interface()).run({"image": x.astype(np.float32)})["logits"]
+    np.testing.assert_allclose(applied.output, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_another_size_is_resampled_and_said(made: dict[str, Path], tmp_path: Path) -> None:
+    Image.fromarray(PIXELS[:12, :10]).save(tmp_path / "a.png")
+    applied = apply(made["baked"], [str(tmp_path / "a.png")])
+    assert applied.notes == ("resampled from 12x10 to 16x16, bilinear",)
+
+
+def test_wrong_requests(made: dict[str, Path]) -> None:
+    picture = made["bare"].parent / "a.png"
+    with pytest.raises(RequestError) as caught:
+        apply(made["bare"], [str(picture)], "mil")
+    assert caught.value.found == "an artifact of format onnx"
+    assert caught.value.expected == "onnxruntime"
+    with pytest.raises(InputError):
+        apply(made["bare"], [str(picture.with_name("none.png"))])
+    with pytest.raises(RequestError):
+        apply(picture, [str(picture)])
+
+
+def test_core_ml_off_a_mac_is_not_there(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import platform
+
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    with pytest.raises(RuntimeUnavailableError):
+        apply(made["picture"], [str(made["picture"].parent / "a.png")], "coreml")
+
+
+@pytest.mark.parametrize("noted", ["no json", "[]", '{"kind": 3}', '{"colour": "red"}'])
+def test_notes_that_cannot_be_read(tmp_path: Path, noted: str) -> None:
+    path = artifact(tmp_path, Options(), **{"lading.task": noted})
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    with pytest.raises(ProgramError) as caught:
+        apply(path, [str(tmp_path / "a.png")])
+    assert caught.value.found.startswith("notes of lading's that cannot be read: ")
+
+
+def test_an_artifact_of_somebody_else(tmp_path: Path) -> None:
+    path = artifact(tmp_path, Options(), **{"lading.task": "", "lading.options": ""})
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    applied = apply(path, [str(tmp_path / "a.png")])
+    assert (applied.labels, applied.label_map, shares(applied)) == ((), None, {})
+
+
+class Several(torch.nn.Module):
+    """Two inputs, two outputs, and something that is remembered."""
+
+    seen: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(2, dtype=torch.float16))
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self.seen.add_(x)
+        return self.seen * t, x - t
+
+
+def test_several_inputs_and_outputs_and_a_state(tmp_path: Path) -> None:
+    import coremltools as ct
+
+    pair = (torch.zeros(2), torch.zeros(1))
+    traced = torch.jit.trace(Several(), pair)  # type: ignore[no-untyped-call]
+    model = ct.convert(
+        traced,
+        inputs=[ct.TensorType("x", (2,), np.float16), ct.TensorType("t", (1,), np.float16)],
+        outputs=[ct.TensorType("held"), ct.TensorType("less")],
+        states=[ct.StateType(ct.TensorType(shape=(2,), dtype=np.float16), "seen")],
+        minimum_deployment_target=ct.target.iOS18, skip_model_load=True,
+    )  # fmt: skip
+    model.save(str(tmp_path / "net.mlpackage"))
+    for _ in range(2):  # each run from a fresh state
+        applied = apply(tmp_path / "net.mlpackage", ["x=1,2", "t=4"])
+        assert {name: one.tolist() for name, one in applied.outputs.items()} == {
+            "held": [4.0, 8.0], "less": [-3.0, -2.0]
+        }  # fmt: skip
+    save(applied, tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz") as kept:
+        assert {name: kept[name].tolist() for name in kept.files} == {
+            "held": [4.0, 8.0], "less": [-3.0, -2.0]
+        }  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        apply(tmp_path / "net.mlpackage", ["x=1,2"])
+    assert caught.value.remedy == "give 't' a value"
+
+
+def applied_with(output: Any, label_map: Any) -> Applied:
+    return Applied(output, interface().outputs[0], LABELS, label_map, (), "some")
+
+
+def test_what_came_out_is_saved(tmp_path: Path) -> None:
+    labels = np.array([[0, 1], [2, 1]], np.int32)
+    applied = applied_with(np.arange(4.0), labels)
+    save(applied, tmp_path / "a.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), applied.output)
+    save(applied, tmp_path / "a.png")
+    pixels = np.asarray(Image.open(tmp_path / "a.png"))
+    assert [tuple(p) for p in pixels.reshape(4, 3)] == [PALETTE[i] for i in (0, 1, 2, 1)]
+    assert shares(applied) == {"background": 0.25, "ventricle": 0.5, "muscle": 0.25}
+    with pytest.raises(RequestError) as caught:
+        save(applied, tmp_path / "a.gif")
+    assert caught.value.expected == ".npy, .npz, .png, .jpg or .bmp"
+    with pytest.raises(RequestError) as caught:
+        save(applied_with(np.arange(4.0), None), tmp_path / "b.png")
+    assert caught.value.remedy == "write the raw values: -o out.npy"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npy", "a.png"]
+
+
+def test_labels_without_names_are_numbered() -> None:
+    told = shares(applied_with(np.zeros(1), np.array([[0, 4]])))
+    assert told == {"background": 0.5, "ventricle": 0, "muscle": 0, "class 3": 0, "class 4": 0.5}

@@ -1,0 +1,282 @@
+"""A network of the user's own: text and code read, ledger, a stranger's network end to end."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import lading
+from lading import cli
+from lading.conversion.capture import capture
+from lading.conversion.repairs import repaired
+from lading.errors import LadingError, LedgerError, RequestError
+from lading.interface import Options, wrap
+from lading.job import pipeline
+from lading.network.own_module import from_python, from_text, port, spelled
+from lading.record import Route
+from tests import strangers
+
+STRANGER = ("x:float32[1,3,16,16]@-1..1", "timesteps:int32[1]@0..999")
+
+
+def code(folder: Path, text: str) -> Path:
+    path = folder / "net.py"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def refused(work: Callable[[], Any]) -> LadingError:
+    with pytest.raises(LadingError) as caught:
+        work()
+    return caught.value
+
+
+# ------------------------------------------------------------------------------------------- text
+@pytest.mark.parametrize(
+    "text", ["x:float32[1,3,64,64]", "t:int32[1]@0..999", "z:float32[1]@-1.5..1", "n:float32[7]"]
+)
+def test_an_input_is_spelled_as_it_was_read(text: str) -> None:
+    assert spelled(port(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x", "'x'"),
+        ("x:float32", "'x:float32'"),
+        ("x:float32[]", "'x:float32[]'"),
+        ("x:float16[1]", "dtype float16"),
+        ("x:int64[1]@0..3", "dtype int64"),
+        ("t:int32[1]", "whole numbers without their range"),
+        ("t:int32[1]@9..0", "a range from 9 to 0"),
+    ],
+)
+def test_an_input_that_is_none(text: str, found: str) -> None:
+    error = refused(lambda: port(text))
+    assert error.subject == f"--input {text}"
+    assert error.found == found
+    assert error.remedy == "write e.g. x:float32[1,3,256,256] or timesteps:int32[1]@0..999"
+
+
+def test_two_inputs_of_one_name(tmp_path: Path) -> None:
+    file = code(tmp_path, "def make(): ...")
+    error = refused(lambda: from_text(f"{file}:make", ["x:float32[1]", "x:float32[2]"]))
+    assert (error.subject, error.found) == ("--input x", "2 inputs of that name")
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [("net.py:make", "no such file"), ("net.py", "'net.py'"), ("net:make", "'net:make'")],
+)
+def test_a_model_that_is_none(model: str, found: str) -> None:
+    error = refused(lambda: from_text(model, ["x:float32[1]"]))
+    assert error.subject == f"--model {model}"
+    assert error.found == found
+    assert "--model net.py:make_network" in error.remedy
+
+
+def test_a_model_without_inputs(tmp_path: Path) -> None:
+    file = code(tmp_path, "def make(): ...")
+    error = refused(lambda: from_text(f"{file}:make", []))
+    assert (error.found, error.remedy) == ("no --input", "add e.g. --input x:float32[1,3,256,256]")
+
+
+# ------------------------------------------------------------------------------------------- code
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("def make():\n    return 3", "a int"),
+        ("def make():\n    return 1 / 0", "ZeroDivisionError: division by zero"),
+        ("def other(): ...", "nothing callable of that name; there is other"),
+        (
+            "import nowhere_to_be_found",
+            "ModuleNotFoundError: No module named 'nowhere_to_be_found'",
+        ),
+    ],
+)
+def test_code_that_makes_no_network(text: str, found: str, tmp_path: Path) -> None:
+    file = code(tmp_path, text)
+    error = refused(from_text(f"{file}:make", ["x:float32[1]"]).build)
+    assert error.subject == "--model net.py:make"
+    assert error.found == found
+
+
+def test_code_imports_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside_it.py").write_text("import torch\nLayer = torch.nn.ReLU\n")
+    file = code(tmp_path, "from beside_it import Layer\nnetwork = Layer()\n")
+    own = from_text(f"{file}:network", ["x:float32[1,4]"])
+    assert isinstance(own.build(), nn.ReLU)
+    assert own.recognition()["code"] == "net.py:network"
+
+
+# ---------------------------------------------------------------------------------------- outputs
+class Says(nn.Module):
+    def __init__(self, what: Callable[[torch.Tensor], Any]) -> None:
+        super().__init__()
+        self.what = what
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.what(x)
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        (lambda x: x, ["output"]),
+        (lambda x: [x], ["output"]),
+        (lambda x: (x, x + 1), ["output_0", "output_1"]),
+        (lambda x: {"mean": x, "deviation": x.exp()}, ["mean", "deviation"]),
+    ],
+)
+def test_outputs_have_names(what: Callable[[torch.Tensor], Any], names: list[str]) -> None:
+    own = from_python(Says(what), ["x:float32[2,3]"])
+    assert [one.name for one in own.task(own.build()).outputs] == names
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        (lambda x: x > 0, "torch.bool"),
+        (lambda x: None, "NoneType"),
+        (lambda x: (x, 3), "int"),
+        (lambda x: {"my output": x}, "torch.float32"),
+    ],
+)
+def test_outputs_that_no_artifact_has(what: Callable[[torch.Tensor], Any], found: str) -> None:
+    own = from_python(Says(what), ["x:float32[2,3]"])
+    assert refused(lambda: own.task(own.build())).found == found
+
+
+def test_inputs_on_which_it_does_not_run() -> None:
+    own = from_python(nn.Linear(4, 2), ["x:float32[1,3]"])
+    error = refused(lambda: own.task(own.build()))
+    assert error.subject == "--input x:float32[1,3]"
+    assert error.found.startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
+
+
+def test_an_example_gives_the_ports() -> None:
+    ids = torch.tensor([[3, 9]])
+    own = from_python(lambda: nn.Embedding(10, 4), {"ids": ids, "x": torch.ones(1, 2)})
+    assert [spelled(one) for one in own.inputs] == ["ids:int32[1,2]@3..9", "x:float32[1,2]"]
+    assert refused(lambda: from_python(nn.ReLU(), {"x": torch.ones(1).half()})).found == (
+        "dtype float16"
+    )
+
+
+# ----------------------------------------------------------------------------------------- ledger
+@pytest.fixture
+def linear(tmp_path: Path) -> Path:
+    path = tmp_path / "linear.pt"
+    torch.save({"weight": torch.ones(2, 4), "bias": torch.zeros(2), "extra": torch.ones(1)}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: nn.Linear(4, 2), "1 of 3 tensors without an owner: extra"),
+        (lambda: nn.Sequential(nn.Linear(4, 2)), "0.weight, 0.bias"),
+        (lambda: nn.Linear(5, 2), "weight is 2x4, its place 2x5"),
+        (lambda: nn.Linear(4, 2).half(), "weight is float32, its place float16"),
+    ],
+)
+def test_the_ledger_names_what_does_not_fit(make: Any, told: str, linear: Path) -> None:
+    own = from_python(make, ["x:float32[1,4]"])
+    error = refused(lambda: pipeline.load(linear, model=own))
+    assert isinstance(error, LedgerError)
+    assert told in error.found
+
+
+def test_a_half_torso_is_to_be_made_in_full(tmp_path: Path) -> None:
+    path = tmp_path / "linear.pt"
+    torch.save({"weight": torch.ones(2, 4), "bias": torch.zeros(2)}, path)
+    own = from_python(lambda: nn.Linear(4, 2).half(), ["x:float32[1,4]"])
+    assert refused(lambda: pipeline.load(path, model=own)).remedy == (
+        "make the network in float32, without half() or a switch for a half torso"
+    )
+
+
+def test_nothing_is_set_that_only_a_family_knows(linear: Path) -> None:
+    own = from_python(lambda: nn.Linear(4, 2), ["x:float32[1,4]"])
+    error = refused(lambda: pipeline.load(linear, model=own, given={"heads": "4"}))
+    assert isinstance(error, RequestError)
+    assert error.subject.startswith("--set heads=4 with --model ")
+
+
+# -------------------------------------------------------------------------------------- a stranger
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "stranger.pt"
+    torch.save(strangers.net(seed=3).state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("route", ["export", "trace"])
+def test_it_is_captured_without_a_warning(route: Route) -> None:
+    own = from_python(strangers.net, STRANGER)
+    module = own.build()
+    interface = wrap(module, own.task(module), Options())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        warnings.simplefilter("error", UserWarning)
+        with repaired(interface, route) as (mended, records):
+            captured = capture(mended, route)
+    names = ["autograd functions", "host-side guards", "idle casts"]
+    assert [one.name for one in records][:3] == names
+    assert {one.proof for one in records} == {
+        "every output byte equals the untouched network's, on 3 inputs"
+    }
+    taken: Any = captured.traced or captured.exported.module()  # type: ignore[union-attr]
+    for step in (0, 1, 999):
+        values = strangers.inputs(step)
+        with torch.no_grad():
+            assert torch.equal(taken(*values), strangers.net()(*values))
+
+
+def test_it_is_carried_from_the_command_line(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = code(tmp_path, "from tests.strangers import Net")
+    inputs = [part for text in STRANGER for part in ("--input", text)]
+    options = ["--model", f"{file}:Net", *inputs, "--quiet"]
+    out = tmp_path / "out"
+    assert cli.main(["convert", str(checkpoint), "-o", str(out), *options]) == 0
+    bill = json.loads((out / "lading.json").read_text())
+    assert bill["verdict"] == "pass"
+    assert (bill["family"], bill["task"]["kind"]) == ("module", "module")
+    assert bill["ledger_summary"]["unexplained"] == 0
+    assert bill["request"]["model"] == f"{file}:Net"
+    assert bill["request"]["input"] == list(STRANGER)
+    repairs = {one["name"] for one in bill["capture"]["repairs"]}
+    assert {"autograd functions", "host-side guards", "idle casts"} <= repairs
+    (package,) = out.glob("*.mlpackage")
+    verify = ["verify", str(package), "--against", str(checkpoint), *options]
+    verify += ["-o", str(tmp_path / "verified")]
+    assert cli.main(verify) == 0
+    capsys.readouterr()
+    inspect = ["inspect", str(checkpoint), *options[:-1], "--json"]
+    assert cli.main(inspect) == 0
+    assert json.loads(capsys.readouterr().out)["ledger_summary"]["unexplained"] == 0
+
+
+def test_it_is_carried_from_python(checkpoint: Path, tmp_path: Path) -> None:
+    x, t = strangers.inputs(999)
+    bill = lading.convert(
+        checkpoint, tmp_path / "out", to=("onnx",), model=strangers.Net,
+        example={"x": x, "timesteps": t},
+    )  # fmt: skip
+    assert bill.verdict == "pass"
+
+
+def test_an_unknown_checkpoint_offers_it(tmp_path: Path) -> None:
+    torch.save({"a.weight": torch.ones(2)}, tmp_path / "unknown.pt")
+    error = refused(lambda: pipeline.load(tmp_path / "unknown.pt"))
+    assert "--model FILE.py:FACTORY --input NAME:DTYPE[SHAPE]" in error.remedy

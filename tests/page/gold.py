@@ -1,0 +1,22 @@
+"""Writes gold files of pages again: ``python -m tests.page.gold``. Look at what changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lading import page as report
+from lading.cli import terminal
+from lading.page import diff
+from tests import bills
+from tests.cli.test_terminal import drawn, settlings
+from tests.page.test_diff import retrained
+from tests.page.test_page import BILLS, GOLD, text_of
+
+if __name__ == "__main__":
+    found = diff.compare(bills.full(), retrained(), ("before", "after"))
+    texts = {f"report-{name}": text_of(report.render(make())) for name, make in BILLS.items()}
+    texts["diff"] = drawn(terminal.difference, found, Path("diff.html"))
+    texts["diff-page"] = text_of(diff.render(found))
+    texts["settlings"] = drawn(settlings, bills.settlings())
+    for name, text in texts.items():
+        (GOLD / f"{name}.txt").write_text(text, encoding="utf-8")

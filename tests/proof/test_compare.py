@@ -1,0 +1,318 @@
+"""Equal passes; whatever is wrong in between fails or was not run, and says why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lading.errors import InputError, ProgramError
+from lading.interface import Interface, Options
+from lading.proof.compare import LEAST, compare, not_run, reference
+from lading.proof.probes import make
+from lading.proof.verdict import GATES
+from lading.record import ArtifactRecord, Comparison
+from lading.runtimes.torch import Eager
+from tests.toys import LABELS, interface
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+class Fake:
+    """A runtime whose session gives the reference's outputs, changed."""
+
+    name, title, formats = "fake", "Fake", ("fake",)
+    precision = None
+
+    def __init__(self, one: Interface, change: Change = lambda outputs: None) -> None:
+        self.session = Eager(one)
+        self.change = change
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def load(self, path: Path) -> Fake:
+        return self
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        outputs = {name: value.copy() for name, value in self.session.run(inputs).items()}
+        changed = self.change(outputs)
+        return outputs if changed is None else changed
+
+
+def record(one: Interface, precision: str = "fp32", **changes: Any) -> ArtifactRecord:
+    plain = ArtifactRecord("fake", "a.fake", 1, "00", precision, one.inputs, one.outputs, "export")
+    return replace(plain, **changes)
+
+
+def judged(
+    change: Change = lambda outputs: None,
+    options: Options | None = None,
+    precision: str = "fp32",
+    take: slice = slice(None),
+    toy: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Comparison:
+    one = interface(options, **(toy or {}))
+    drawn = make(one)[take]
+    fake = Fake(one, change)
+    expected = reference(Eager(one), drawn)
+    return compare(record(one, precision, **changes), fake, fake, drawn, expected, one.task)
+
+
+def by_name(one: Comparison) -> dict[str, Any]:
+    return {metric.name: metric for metric in one.metrics}
+
+
+@pytest.mark.parametrize("output", ["logits", "probabilities", "labels"])
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_equal_passes(output: Any, precision: str) -> None:
+    one = judged(options=Options(output=output), precision=precision)
+    assert (one.verdict, one.reason, one.findings) == ("pass", "", ())
+    assert (one.artifact, one.runtime, one.reference, one.probes) == ("a.fake", "fake", "torch", 6)
+    numbers = by_name(one)
+    assert numbers[f"{output} label_agreement"].value == 1.0
+    if output != "labels":
+        assert numbers[f"{output} psnr"].value == math.inf
+        assert numbers[f"{output} max_abs"].value == 0.0
+    assert {name for name in numbers if "dice" in name} == {f"{output} dice {n}" for n in LABELS}
+    assert all(metric.reason for metric in one.metrics)
+
+
+def test_rounding_to_half_precision_passes_its_own_gate() -> None:
+    def half(outputs: dict[str, Any]) -> None:
+        outputs["logits"] = outputs["logits"].astype(np.float16).astype(np.float32)
+
+    one = judged(half, precision="fp16")
+    assert one.verdict == "pass", one.reason
+    assert 60 < by_name(one)["logits psnr"].value < 90  # 2^-11 is 66 dB
+
+
+# --------------------------------------------------------------------------------- wrong in itself
+def _drop(outputs: dict[str, Any]) -> None:
+    del outputs["logits"]
+
+
+def _extra(outputs: dict[str, Any]) -> None:
+    outputs["more"] = np.zeros(1)
+
+
+def _rename(outputs: dict[str, Any]) -> None:
+    outputs["scores"] = outputs.pop("logits")
+
+
+def _shape(outputs: dict[str, Any]) -> None:
+    outputs["logits"] = outputs["logits"][:, :, :-1]
+
+
+def _flat(outputs: dict[str, Any]) -> None:
+    outputs["logits"] = outputs["logits"][0]
+
+
+def _dtype(outputs: dict[str, Any]) -> None:
+    outputs["logits"] = outputs["logits"].astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_drop, "noise-0: output 'logits' is missing; there is nothing"),
+        (_extra, "noise-0: unexpected outputs: more"),
+        (_rename, "noise-0: output 'logits' is missing; there is scores"),
+        (_shape, "noise-0: output 'logits' has shape [1, 3, 15, 16], not [1, 3, 16, 16]"),
+        (_flat, "noise-0: output 'logits' has shape [3, 16, 16], not [1, 3, 16, 16]"),
+        (_dtype, "noise-0: output 'logits' is float64, not float32"),
+        (lambda outputs: {}, "noise-0: output 'logits' is missing; there is nothing"),
+    ],
+)
+def test_outputs_that_are_not_the_ports(change: Change, reason: str) -> None:
+    one = judged(change)
+    assert (one.verdict, one.reason, one.metrics, one.probes) == ("fail", reason, (), 0)
+
+
+@pytest.mark.parametrize("kind", [ProgramError, InputError])
+def test_a_runtime_that_stops_fails(kind: Any) -> None:
+    runs = []
+
+    def stop(outputs: dict[str, Any]) -> None:
+        runs.append(1)
+        if len(runs) == 3:
+            raise kind("op conv", found="NaN", expected="numbers", remedy="none")
+
+    one = judged(stop)
+    assert (one.verdict, one.probes) == ("fail", 2)
+    assert one.reason.startswith("shapes-2: op conv\n  found     NaN")
+
+
+def test_no_probe_is_not_run() -> None:
+    one = judged(take=slice(0))
+    assert (one.verdict, one.probes, one.metrics) == ("not run", 0, ())
+    assert one.reason == "no probe fits the artifact's inputs"
+
+
+def test_no_probe_that_fits_is_not_run() -> None:
+    port = replace(interface().inputs[0], shape=(1, 1, 32, 32))
+    one = judged(inputs=(port,))
+    assert (one.verdict, one.reason) == ("not run", "no probe fits the artifact's inputs")
+
+
+def test_an_artifact_without_outputs_never_passes() -> None:
+    assert judged(lambda outputs: {}, outputs=()).verdict == "fail"
+    one = judged(lambda outputs: {}, outputs=())
+    assert one.reason.startswith("nothing was ")
+    assert judged(outputs=()).reason == "noise-0: unexpected outputs: logits"
+
+
+def test_outputs_for_other_probes_are_an_error() -> None:
+    one = interface()
+    fake = Fake(one)
+    drawn = make(one)
+    with pytest.raises((ValueError, IndexError)):
+        compare(record(one), fake, fake, drawn, reference(fake, drawn[:2]), one.task)
+
+
+def test_not_run_says_why() -> None:
+    one = interface()
+    told = not_run(record(one), Fake(one), "this is Linux")
+    assert (told.verdict, told.reason, told.probes) == ("not run", "this is Linux", 0)
+
+
+# ---------------------------------------------------------------------------------- wrong in value
+def test_a_small_error_fails_and_the_worst_probe_is_named() -> None:
+    runs = []
+
+    def bend(outputs: dict[str, Any]) -> None:
+        runs.append(1)
+        if len(runs) == 4:
+            outputs["logits"] += 0.05 * np.abs(outputs["logits"]).max()
+
+    one = judged(bend)
+    assert one.verdict == "fail"
+    psnr = by_name(one)["logits psnr"]
+    assert psnr.value == pytest.approx(26.02, abs=0.01)  # 20·log10(1/0.05)
+    assert psnr.worst_probe == "stripes-3"
+    assert "logits psnr 26.02 misses its gate 60 (worst probe stripes-3)" in one.reason
+    assert by_name(one)["logits max_abs"].worst_probe == "stripes-3"
+
+
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize("both", [False, True])
+def test_nan_never_passes(output: Any, both: bool) -> None:
+    def spoil(outputs: dict[str, Any]) -> None:
+        outputs[output][0, 0, 0, 0] = np.nan
+
+    one = interface(Options(output=output))
+    drawn = make(one)
+    fake = Fake(one, spoil)
+    expected = reference(fake if both else Eager(one), drawn)
+    told = compare(record(one), fake, fake, drawn, expected, one.task)
+    assert told.verdict == "fail"
+    assert math.isnan(by_name(told)[f"{output} psnr"].value)
+    assert "not finite" in {finding.name for finding in told.findings}
+    assert {f.where for f in told.findings} >= {f"fake: {output}"}
+
+
+@pytest.mark.parametrize("output", ["logits", "probabilities", "labels"])
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_swapped_labels_fail(output: Any, precision: str) -> None:
+    def swap(outputs: dict[str, Any]) -> None:
+        values = outputs[output]
+        if output == "labels":
+            outputs[output] = np.array([0, 2, 1], np.int32)[values]
+        else:
+            outputs[output] = values[:, [0, 2, 1]]
+
+    one = judged(swap, Options(output=output), precision)
+    assert one.verdict == "fail"
+    assert by_name(one)[f"{output} label_agreement"].value < 0.9
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.008])  # the second leaves 42 dB, above psnr's gate
+def test_no_gate_gives_way_to_the_artifacts_own_error(noise: float) -> None:
+    def blur(outputs: dict[str, Any]) -> None:
+        values = outputs["logits"]
+        spread = np.random.default_rng(3).standard_normal(values.shape)
+        outputs["logits"] = (values + noise * np.abs(values).max() * spread).astype(np.float32)
+
+    one = judged(blur, precision="fp16")
+    numbers = by_name(one)
+    assert numbers["logits label_agreement"].gate == GATES["fp16"].agreement
+    assert numbers["logits psnr"].passed
+    assert (one.verdict == "pass") == (noise == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("moved", "gate"),
+    [
+        (0.0, GATES["fp16"].agreement),  # rounding moves nothing there
+        (0.001, None),  # a few per cent tie
+        (9.0, LEAST),  # everything ties: no map is called equal for it
+    ],
+)
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_ties_are_counted_on_the_original(activation: Any, moved: float, gate: Any) -> None:
+    regions = {"region_order": (1, 2, 3)} if activation == "sigmoid" else {}
+    toy = interface(activation=activation, **regions)
+    drawn = make(toy)
+    fake = Fake(toy)
+    outputs = reference(Eager(toy), drawn)
+    spread = np.random.default_rng(3)
+    rounded = [
+        {
+            name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
+            for name, value in one.items()
+        }
+        for one in outputs
+    ]
+    one = compare(record(toy, "fp16"), fake, fake, drawn, outputs, toy.task, rounded=rounded)
+    found = by_name(one)["logits label_agreement"].gate
+    assert found == gate if gate is not None else LEAST < found < GATES["fp16"].agreement
+
+
+def test_regions_are_compared_by_their_cut() -> None:
+    toy = {"activation": "sigmoid", "region_order": (1, 2, 3), "labels": ("a", "b", "c", "d")}
+
+    def lower(outputs: dict[str, Any]) -> None:
+        outputs["logits"] -= np.abs(outputs["logits"]).max()
+
+    assert judged(toy=toy).verdict == "pass"
+    one = judged(lower, toy=toy)
+    assert one.verdict == "fail"
+    assert by_name(one)["logits label_agreement"].value < 0.9
+    assert not any("dice" in name for name in by_name(one))
+
+
+def test_agreement_on_something_degenerate_fails() -> None:
+    one = interface()
+    drawn = make(one)
+
+    def lose(outputs: dict[str, Any]) -> None:
+        outputs["logits"] *= 1e-3
+
+    fake = Fake(one, lose)
+    told = compare(record(one), fake, fake, drawn, reference(fake, drawn), one.task)
+    assert by_name(told)["logits psnr"].value == math.inf
+    assert told.verdict == "fail"
+    assert {(f.name, f.where) for f in told.findings} == {
+        ("near-uniform", "reference: logits"),
+        ("near-uniform", "fake: logits"),
+    }
+
+
+def test_a_constant_probe_is_not_held_against_the_network() -> None:
+    one = interface(Options(bake=("zscore",), output="labels"))
+    drawn = make(one)
+    zeros = [probe for probe in drawn if not probe.varied]
+    assert [probe.name for probe in zeros] == ["zeros-5"]
+
+    def plain(outputs: dict[str, Any]) -> None:
+        outputs["labels"][:] = 0
+
+    fake = Fake(one, plain)
+    told = compare(record(one), fake, fake, zeros, reference(fake, zeros), one.task)
+    assert told.findings == ()

@@ -1,0 +1,93 @@
+"""Steadiness: judged on the original alone, and never a way to pass with nothing gated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lading.proof import compare, steadiness
+from lading.proof.probes import Probe
+from lading.proof.verdict import GATES
+from lading.record import ArtifactRecord, Port, Task
+from lading.runtimes import runtimes
+
+SCORES = Port("scores", "tensor", "float32", (1, 64), meaning="logits")
+LABELS = Port("labels", "tensor", "int32", (1, 64), meaning="labels")
+
+
+class Original:
+    def __init__(self, name: str, function: Callable[[Any], Any]) -> None:
+        self.name, self.function = name, function
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return {self.name: self.function(inputs["x"])}
+
+
+def probe(values: Any) -> Probe:
+    return Probe("p", "noise", "made here", {"x": values})
+
+
+NOISE = np.random.default_rng(0).standard_normal((1, 64)).astype(np.float32)
+ZEROS = np.zeros((1, 64), np.float32)
+
+
+def smooth(x: Any) -> Any:
+    return (2 * x + 1).astype(np.float32)
+
+
+def amplifying(x: Any) -> Any:
+    """What an instance norm of a constant row does: centred, over the root of a small epsilon."""
+    centred = x - x.mean()
+    return (centred / np.sqrt((centred**2).mean() + 1e-12)).astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(
+    ("function", "values", "expected"),
+    [(smooth, NOISE, True), (smooth, ZEROS, True), (amplifying, NOISE, True),
+     (amplifying, ZEROS, False)],
+)  # fmt: skip
+def test_scores(precision: str, function: Any, values: Any, expected: bool) -> None:
+    original, one = Original("scores", function), probe(values)
+    outputs = original.run(one.inputs)
+    gates = GATES[precision]
+    assert steadiness.steady(original, one, outputs, (SCORES,), precision, gates) is expected
+
+
+def test_labels_are_judged_by_agreement() -> None:
+    original = Original("labels", lambda x: (x > 0).astype(np.int32))
+    for values, expected in ((NOISE, True), (ZEROS, False)):
+        one = probe(values)
+        outputs = original.run(one.inputs)
+        got = steadiness.steady(original, one, outputs, (LABELS,), "fp32", GATES["fp32"])
+        assert got is expected
+
+
+def test_nan_is_not_steady() -> None:
+    original, one = Original("scores", lambda x: x * np.float32("nan")), probe(NOISE)
+    outputs = original.run(one.inputs)
+    assert not steadiness.steady(original, one, outputs, (SCORES,), "fp32", GATES["fp32"])
+
+
+def test_integers_are_not_disturbed_and_noise_repeats() -> None:
+    ids = probe(np.arange(64, dtype=np.int32)[None])
+    assert np.array_equal(steadiness.disturbed(ids, "fp16")["x"], ids.inputs["x"])
+    first, again = (steadiness.disturbed(probe(NOISE), "fp32")["x"] for _ in range(2))
+    assert np.array_equal(first, again)
+    assert 0 < np.abs(first - NOISE).max() <= 2.0**-16 * np.abs(NOISE).max() * 1.01
+
+
+def test_nothing_gated_is_a_failure_even_when_all_is_equal() -> None:
+    x = Port("x", "tensor", "float32", (1, 64))
+    record = ArtifactRecord("onnx", "a.onnx", 1, "", "fp32", (x,), (SCORES,), "export")
+    original, one = Original("scores", smooth), probe(NOISE)
+    expected = [original.run(one.inputs)]
+    task = Task("module", (x,), (SCORES,))
+    runtime = runtimes()["onnxruntime"]
+    for steady, verdict in (([True], "pass"), ([False], "fail")):
+        got = compare.compare(record, runtime, original, [one], expected, task, steady)
+        assert got.verdict == verdict
+    assert got.reason == compare.NOTHING_GATED

@@ -1,0 +1,249 @@
+"""Every constant traced: identical, permuted, folded, generated, packed, changed, unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+
+from lading.checkpoint import Checkpoint
+from lading.proof.weights.folding import generated
+from lading.proof.weights.provenance import MADE, OTHER, STRANGER, owner, trace
+from lading.record import CheckpointRecord, Constant, Provenance
+
+
+def checkpoint(tensors: Mapping[str, torch.Tensor], name: str = "w.pth") -> Checkpoint:
+    return Checkpoint(CheckpointRecord(name, "", 0, "torch zip"), dict(tensors))
+
+
+def artifact(folder: Path, arrays: Mapping[str, Any]) -> Path:
+    """An ONNX file that reads these arrays and does nothing with them."""
+    stored = [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in arrays.items()]
+    nodes = [helper.make_node("Identity", [name], [f"{name}_read"]) for name in arrays]
+    path = folder / "net.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", [], [], stored)), str(path))
+    return path
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def only(found: Provenance) -> Constant:
+    (one,) = found.constants
+    return one
+
+
+WEIGHTS = {"a.weight": random(6, 4, 3, 3), "a.bias": random(6, seed=1), "b.weight": random(8, 6)}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_cast_a_permutation_and_a_reshape(tmp_path: Path, dtype: str) -> None:
+    arrays = {
+        "w": WEIGHTS["a.weight"].numpy().astype(dtype).transpose(2, 3, 1, 0),
+        "v": WEIGHTS["a.bias"].numpy().astype(dtype).reshape(1, 6, 1, 1),
+        "m": WEIGHTS["b.weight"].numpy().astype(dtype).T,
+    }
+    found = trace(artifact(tmp_path, arrays), checkpoint(WEIGHTS), WEIGHTS)
+    assert (found.finding, found.missing) == (MADE, ())
+    fates = {one.name: (one.fate, one.tensors) for one in found.constants}
+    assert fates == {
+        "w": ("permuted", ("a.weight",)),
+        "v": ("identical", ("a.bias",)),
+        "m": ("permuted", ("b.weight",)),
+    }
+
+
+def test_values_below_the_least_step_of_float16(tmp_path: Path) -> None:
+    """coremltools keeps them from zero in small constants, so that an epsilon stays one."""
+    import coremltools as ct
+
+    network = nn.Conv2d(2, 6, 3)
+    with torch.no_grad():
+        assert network.bias is not None
+        network.bias[:3] = torch.tensor([1.3e-8, -2e-8, 0.0])
+    traced = torch.jit.trace(network.eval(), torch.zeros(1, 2, 8, 8))
+    model = ct.convert(traced, inputs=[ct.TensorType("x", (1, 2, 8, 8))], convert_to="mlprogram")
+    path = tmp_path / "net.mlpackage"
+    model.save(str(path))
+    state = {name: value.detach() for name, value in network.state_dict().items()}
+    found = trace(path, checkpoint(state), state)
+    assert (found.finding, found.missing) == (MADE, ())
+    changed = {**state, "bias": state["bias"] + 1e-6}
+    assert trace(path, checkpoint(changed), changed).finding == OTHER
+
+
+def test_parts_of_a_tensor_and_tensors_joined(tmp_path: Path) -> None:
+    fused, bias = random(24, 8), random(24, seed=2)
+    q, k, v = fused.chunk(3)
+    arrays = {"q": q.T, "k": k, "v": v, "qb": bias[:8], "kb": bias[8:16], "vb": bias[16:]}
+    found = trace(artifact(tmp_path, arrays), checkpoint({"w": fused, "b": bias}), ("w", "b"))
+    assert found.finding == MADE
+    assert {one.fate for one in found.constants} == {"permuted"}
+    joined = {"all": torch.cat([q, k]), "rest": v}
+    found = trace(artifact(tmp_path, joined), checkpoint({"q": q, "k": k, "v": v}))
+    assert {one.name: one.tensors for one in found.constants}["all"] == ("q", "k")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("eps", [1e-5, 1e-3])
+def test_a_batch_norm_in_its_convolution(
+    tmp_path: Path, dtype: str, transposed: bool, eps: float
+) -> None:
+    torch.manual_seed(0)
+    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    conv, norm = kind(4, 6, 3), nn.BatchNorm2d(6, eps)
+    for tensor in (norm.bias.data, norm.running_mean):
+        tensor.normal_()
+    for tensor in (norm.weight.data, norm.running_var):
+        tensor.uniform_(0.5, 2)
+    scale = norm.weight / (norm.running_var + eps).sqrt()
+    shape = (1, -1, 1, 1) if transposed else (-1, 1, 1, 1)
+    arrays = {
+        "w": (conv.weight * scale.reshape(shape)).detach().numpy().astype(dtype),
+        "b": ((conv.bias - norm.running_mean) * scale + norm.bias).detach().numpy().astype(dtype),
+    }
+    state = {**conv.state_dict(prefix="conv."), **norm.state_dict(prefix="norm.")}
+    found = trace(artifact(tmp_path, arrays), checkpoint(state), state)
+    assert found.finding == MADE, found.told
+    assert all(one.fate == "folded" for one in found.constants)
+    assert f"epsilon {eps:g}" in found.constants[0].told
+    arrays["b"] = arrays["b"] * np.asarray(1.01, dtype)
+    assert trace(artifact(tmp_path, arrays), checkpoint(state), state).finding == OTHER
+
+
+def test_a_tensor_times_a_root_is_folded_and_one_times_a_per_cent_is_not(tmp_path: Path) -> None:
+    tensors = {"q.weight": random(16, 16)}
+    scaled = artifact(tmp_path, {"q": tensors["q.weight"] / 8**0.5})
+    found = only(trace(scaled, checkpoint(tensors)))
+    assert (found.fate, found.told) == ("folded", "q.weight times 8^-1/2")
+    changed = trace(artifact(tmp_path, {"q": tensors["q.weight"] * 1.01}), checkpoint(tensors))
+    assert changed.finding == OTHER
+    assert "256 of 256 values differ, by 1.00%" in only(changed).told
+
+
+def test_what_the_code_makes(tmp_path: Path) -> None:
+    positions = torch.arange(20)[:, None] * 10_000.0 ** (-torch.arange(8) / 8)
+    table = torch.cat([positions.sin(), positions.cos()], 1)
+    beside = torch.stack([positions.sin(), positions.cos()], 2).reshape(20, 16)
+    mask = torch.full((20, 20), float("-inf")).triu(1)
+    for made in (table, beside, mask, torch.arange(9.0), torch.logspace(0, -4, 9), torch.ones(3)):
+        assert generated(made.numpy()), made
+    assert not generated(random(20, 16).numpy())
+    found = trace(artifact(tmp_path, {**WEIGHTS, "pe": table}), checkpoint(WEIGHTS), WEIGHTS)
+    assert found.finding == MADE
+    assert {one.name: one.fate for one in found.constants}["pe"] == "generated"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda w: w.reshape(-1)[7].mul_(1.01), "1 of 216 values differ"),
+        (lambda w: w.copy_(w[[1, 0, 2, 3, 4, 5]]), "in another order"),
+        (lambda w: w.copy_(w.flip(3)), "in another order"),
+        (lambda w: w.mul_(w.abs() > 0.5), "values differ, by"),
+        (lambda w: w.copy_(random(6, 4, 3, 3, seed=9)), "216 of 216 values differ"),
+        (lambda w: w.zero_(), "carried by no constant: a.weight"),
+    ],
+)
+def test_a_changed_tensor_is_found(tmp_path: Path, change: Any, words: str) -> None:
+    arrays = {name: tensor.clone() for name, tensor in WEIGHTS.items()}
+    change(arrays["a.weight"])
+    found = trace(artifact(tmp_path, arrays), checkpoint(WEIGHTS), WEIGHTS)
+    assert found.finding == OTHER
+    assert words in found.told
+
+
+def test_a_tensor_that_no_constant_carries_counts_where_it_is_needed(tmp_path: Path) -> None:
+    arrays = {name: WEIGHTS[name] for name in ("a.weight", "b.weight")}
+    path = artifact(tmp_path, arrays)
+    assert trace(path, checkpoint(WEIGHTS), WEIGHTS).finding == OTHER
+    assert trace(path, checkpoint(WEIGHTS), ("a.weight", "b.weight")).finding == MADE
+    unasked = trace(path, checkpoint(WEIGHTS))
+    assert (unasked.finding, unasked.missing) == (MADE, ("a.bias",))
+
+
+def test_what_nothing_reads_carries_nothing(tmp_path: Path) -> None:
+    path = artifact(tmp_path, WEIGHTS)
+    model = onnx.load(str(path))
+    del model.graph.node[1]
+    onnx.save(model, str(path))
+    found = trace(path, checkpoint(WEIGHTS), WEIGHTS)
+    assert (found.finding, found.missing) == (OTHER, ("a.bias",))
+
+
+def test_other_weights_and_another_network(tmp_path: Path) -> None:
+    path = artifact(tmp_path, WEIGHTS)
+    others = {name: torch.randn_like(tensor) for name, tensor in WEIGHTS.items()}
+    strangers = {"x": random(5, 5), "y": random(40)}
+    assert trace(path, checkpoint(others), others).finding == OTHER
+    assert trace(path, checkpoint(strangers), strangers).finding == STRANGER
+    assert trace(artifact(tmp_path, {}), checkpoint(WEIGHTS), WEIGHTS).finding == STRANGER
+
+
+def test_the_owner_is_the_one_that_explains_most(tmp_path: Path) -> None:
+    path = artifact(tmp_path, WEIGHTS)
+    less = {name: WEIGHTS[name] for name in ("a.weight",)}
+    others = {name: torch.randn_like(tensor) for name, tensor in WEIGHTS.items()}
+    found = [
+        trace(path, checkpoint(tensors, name))
+        for name, tensors in (("less", less), ("others", others), ("whole", WEIGHTS))
+    ]
+    made = owner(found)
+    assert made is not None
+    assert made.checkpoint == "whole"
+    assert owner(found[1:2]) is None
+
+
+def quantised(folder: Path, weight: torch.Tensor) -> Path:
+    """An ONNX file whose weight is held in 8 bits with a scale per channel."""
+    scale = (weight.abs().amax(dim=1) / 127).numpy()
+    numbers = np.rint(weight.numpy() / scale[:, None]).clip(-127, 127).astype(np.int8)
+    stored = [numpy_helper.from_array(v, k) for k, v in (("n", numbers), ("s", scale))]
+    node = helper.make_node("DequantizeLinear", ["n", "s"], ["w"], axis=0)
+    path = folder / "packed.onnx"
+    onnx.save(helper.make_model(helper.make_graph([node], "g", [], [], stored)), str(path))
+    return path
+
+
+def test_a_packed_weight_is_told_as_what_it_is(tmp_path: Path) -> None:
+    weight = random(16, 32)
+    found = trace(quantised(tmp_path, weight), checkpoint({"w": weight}), ("w",))
+    assert found.finding == MADE
+    assert only(found).fate == "packed"
+    assert "each value the nearest on its grid" in only(found).told
+
+
+def test_quantised_twice_is_not_on_the_grid(tmp_path: Path) -> None:
+    weight = random(16, 32)
+    coarse = (weight * 8).round() / 8
+    found = trace(quantised(tmp_path, coarse), checkpoint({"w": weight}), ("w",))
+    assert found.finding == OTHER
+    assert "not the nearest on their grid" in found.told
+
+
+def test_a_neural_network_file_by_its_protobuf(tmp_path: Path) -> None:
+    from coremltools.proto import Model_pb2
+
+    spec = Model_pb2.Model(specificationVersion=4)
+    layer = spec.neuralNetwork.layers.add(name="fc")
+    layer.innerProduct.weights.floatValue.extend(WEIGHTS["b.weight"].reshape(-1).tolist())
+    half = spec.neuralNetwork.layers.add(name="bias")
+    half.bias.bias.float16Value = WEIGHTS["a.bias"].numpy().astype(np.float16).tobytes()
+    path = tmp_path / "net.mlmodel"
+    path.write_bytes(spec.SerializeToString())
+    needed = ("b.weight", "a.bias")
+    found = trace(path, checkpoint(WEIGHTS), needed)
+    assert found.finding == MADE
+    assert [one.tensors for one in found.constants] == [("b.weight",), ("a.bias",)]
+    layer.innerProduct.weights.floatValue[3] *= 1.01
+    path.write_bytes(spec.SerializeToString())
+    assert trace(path, checkpoint(WEIGHTS), needed).finding == OTHER
