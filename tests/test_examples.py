@@ -31,7 +31,7 @@ SCREEN = (50, 80)
 #: What an example ends with where that is not 0: bills that differ.
 STATUS = {"diff": 1}
 #: The whole demonstration, which its own test runs by the same words.
-ELSEWHERE = {"lading demo": Path(__file__).parent / "demos" / "test_segmentation.py"}
+ELSEWHERE = {"lading demo": Path(__file__).parent / "cli" / "demos" / "test_segmentation.py"}
 EXAMPLES = [
     (name, line)
     for name, one in command.commands().items()

@@ -33,7 +33,7 @@ def test_a_module_that_keeps_no_contract_is_an_error(package: str) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "attribute"),
-    [("families", "FAMILY"), ("targets", "TARGET"), ("runtimes", "RUNTIME")],
+    [("network.families", "FAMILY"), ("formats", "TARGET"), ("runtimes", "RUNTIME")],
 )
 def test_every_object_on_the_shelves_carries_its_files_name(folder: str, attribute: str) -> None:
     found = shelf.read(f"lading.{folder}", attribute)

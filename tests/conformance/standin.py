@@ -106,9 +106,9 @@ class ModelProxy:
             current.case.neural_networks += 1
             raise NeuralNetworkError("a neural network, not an ML Program")
         if self._model is None:
-            import lading.mil
+            from lading.coreml import mil
 
-            self._model = lading.coreml.load(self._path, self._function_name)
+            self._model = mil.load(self._path, self._function_name)
         return self._model
 
     def predict(self, data: Mapping[str, Any], state: Any = None) -> Outputs:

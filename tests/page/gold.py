@@ -8,6 +8,7 @@ from lading import page as report
 from lading.cli import terminal
 from lading.page import diff
 from tests import bills
+from tests.cli.test_terminal import GOLD as TERMINAL
 from tests.cli.test_terminal import drawn, settlings
 from tests.page.test_diff import retrained
 from tests.page.test_page import BILLS, GOLD, text_of
@@ -17,6 +18,7 @@ if __name__ == "__main__":
     texts = {f"report-{name}": text_of(report.render(make())) for name, make in BILLS.items()}
     texts["diff"] = drawn(terminal.difference, found, Path("diff.html"))
     texts["diff-page"] = text_of(diff.render(found))
-    texts["settlings"] = drawn(settlings, bills.settlings())
     for name, text in texts.items():
         (GOLD / f"{name}.txt").write_text(text, encoding="utf-8")
+    settled = drawn(settlings, bills.settlings())
+    (TERMINAL / "settlings.txt").write_text(settled, encoding="utf-8")

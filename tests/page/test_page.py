@@ -21,7 +21,7 @@ from lading.page.view import look
 from lading.record import Bill, Picture, to_json
 from tests import bills
 
-GOLD = Path(__file__).parents[1] / "gold"
+GOLD = Path(__file__).parent / "gold"
 BLOCKS = {"p", "h1", "h2", "h3", "tr", "dt", "dd", "li", "figcaption", "summary", "pre", "caption",
           "text", "title", "label", "button", "legend", "output", "a"}  # fmt: skip
 

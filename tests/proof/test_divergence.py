@@ -59,7 +59,7 @@ def test_a_right_artifact_is_aligned_and_departs_nowhere(
     assert {"network.stem", "network.norm", "network.down", "network.up", "network.head"} <= paths
     assert {one.source.split(":")[0] for one in found.stations} <= {
         "tests/toys.py",
-        "lading/processing.py",
+        "task/processing.py",
     }
 
 

@@ -23,7 +23,7 @@ from recipes.keyboard_layout import (
     train,
 )
 
-SHIPPED = Path(pipeline.__file__).parent / "data" / "keyboard_layout.pth"
+SHIPPED = Path(pipeline.__file__).parents[1] / "data" / "keyboard_layout.pth"
 
 ROW = {  # US keys of the letters, row by row, and what stands on them elsewhere
     "qwertyuiop": ("йцукенгшщз", "/'קראטוןםפ"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lading.base.version import __version__
-from lading.cli.commands import commands, console, print_json
+from lading.cli import commands
 from lading.errors import LadingError
 
 
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lading {__version__}")
     shown = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, command in commands().items():
+    for name, command in commands.commands().items():
         one = shown.add_parser(
             name,
             help=command.text,
@@ -99,11 +99,11 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 def _report(error: LadingError, *, as_json: bool) -> None:
     if as_json:
-        print_json(error.as_dict())
+        commands.print_json(error.as_dict())
         return
     from lading.cli import terminal
 
-    terminal.failure(console(sys.stderr), error)
+    terminal.failure(commands.console(sys.stderr), error)
 
 
 if __name__ == "__main__":

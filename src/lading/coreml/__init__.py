@@ -13,11 +13,12 @@ from typing import Any
 _PROGRAMS = ("mlProgram", "pipeline")
 
 
-def load(path: str | Path) -> Any:
+def load(path: str | Path, function_name: str | None = None) -> Any:
     """The model in a Core ML file: a `mil.Model` or a `neuralnetwork.Model`.
 
     Args:
         path: an `.mlpackage`, or an `.mlmodel` of either kind.
+        function_name: of a program with several functions; its default one otherwise.
 
     Raises:
         ProgramError: it cannot be read, or holds neither a program nor a network.
@@ -25,7 +26,9 @@ def load(path: str | Path) -> Any:
     from lading.coreml import mil, neuralnetwork
 
     place = Path(path)
-    return neuralnetwork.load(place) if is_network(place) else mil.load(place)
+    if is_network(place):
+        return neuralnetwork.load(place)
+    return mil.load(place, function_name)
 
 
 def is_network(path: Path) -> bool:

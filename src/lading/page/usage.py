@@ -35,11 +35,15 @@ def _python_mil(name: str, artifact: ArtifactRecord, task: Task) -> str:
     pictures = any(port.kind == "image" for port in artifact.inputs)
     run = [
         "# On a Mac, coremltools.models.MLModel(path) has the same call.",
-        f"model = mil.load({quoted(name)})",
+        f"model = coreml.load({quoted(name)})",
         f"outputs = model.predict({{{_fed(artifact)}}})",
     ]
     return _python(
-        ["from lading import mil"], _inputs(artifact, task, pictures=pictures), run, artifact, task
+        ["from lading import coreml"],
+        _inputs(artifact, task, pictures=pictures),
+        run,
+        artifact,
+        task,
     )
 
 
@@ -77,7 +81,7 @@ def _fed(artifact: ArtifactRecord) -> str:
 
 def _variables(ports: tuple[Port, ...]) -> list[str]:
     """Names for code: a port's own where it can be one."""
-    taken = {"np", "mil", "model", "outputs", "session", "names", "text", "classes", "grey"}
+    taken = {"np", "coreml", "model", "outputs", "session", "names", "text", "classes", "grey"}
     return [
         port.name if port.name.isidentifier() and port.name not in taken else f"input_{index}"
         for index, port in enumerate(ports)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lading.mil
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
+import lading.coreml
 from lading.coreml.mil import Model, Taps
 from lading.errors import InputError, ProgramError, RequestError
 
@@ -514,7 +514,9 @@ def test_a_model_of_another_type(package: Path) -> None:
 
 
 def test_importing_the_package_is_light() -> None:
-    code = "import sys, lading.mil; print({'torch', 'coremltools', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys, lading.coreml.mil; print({'torch', 'coremltools', 'numpy'} & set(sys.modules))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
 

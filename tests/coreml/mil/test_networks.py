@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import lading.mil
 import numpy as np
 import pytest
 import torch
@@ -21,6 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import lading.coreml
 from lading.coreml.mil import Model
 from lading.coreml.mil.program import Constant
 from lading.errors import InputError

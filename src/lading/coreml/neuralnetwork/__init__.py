@@ -7,7 +7,7 @@ array of floats, and the compute unit decides what they are rounded to. The call
     model = lading.coreml.load("net.mlmodel")
     outputs = model.predict({"image": array})                        # as the CPU computes: float32
     outputs = model.predict({"image": array}, precision="float16")   # as GPU and Neural Engine do
-    taps = lading.neuralnetwork.Taps(take=["conv_out"])              # keeps intermediate values
+    taps = neuralnetwork.Taps(take=["conv_out"])                     # keeps intermediate values
     outputs = model.predict({"image": array}, taps=taps)
 
 Importing this package is light: torch and coremltools are imported when a model is loaded.
@@ -30,5 +30,5 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     if name in _HOMES:
-        return getattr(importlib.import_module(f"lading.neuralnetwork.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f"lading.coreml.neuralnetwork.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,7 +59,7 @@ class Model:
             data: inputs by name: arrays (or what `numpy.asarray` takes) of the shapes that the
                 file allows, cast to the declared dtype; `PIL.Image` for image inputs.
             precision: of the arithmetic, see `Precision`.
-            taps: what to look at inside, see `lading.neuralnetwork.Taps`.
+            taps: what to look at inside, see `lading.coreml.neuralnetwork.Taps`.
 
         Returns:
             outputs by name: arrays of the declared dtype, `PIL.Image` for image outputs, and for a

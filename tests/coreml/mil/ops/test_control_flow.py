@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lading.mil
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import lading.coreml
 from lading.coreml.mil import Model, Taps
 from lading.coreml.mil.model import StateTensor
 from lading.coreml.mil.ops import control_flow
