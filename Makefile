@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check conformance conformance-backward bench mutants phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test full-size check conformance conformance-backward bench mutants architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps dynamic-network-architectures
 	touch $(READY)
 
-demo: $(READY)   ## carry the embedded checkpoint to Core ML and ONNX, and draw the page
+demo: $(READY)   ## convert the demonstration's checkpoint to Core ML and ONNX, and draw the page
 	$(BIN)/lading demo $(if $(OPEN),--open)
 
 # The pages are tested in a real Chromium. Where there is none and apt-get may not install it (not
@@ -57,6 +57,9 @@ bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
 
 mutants: $(READY) ## wrong artifacts before the verifier, and right ones: docs/mutants.md
 	$(BIN)/python -m tests.mutants --document docs/mutants.md
+
+architecture: $(READY) ## the rooms and who imports whom: docs/architecture.md
+	$(BIN)/python -m tests.architecture --document docs/architecture.md
 
 phantoms: $(READY) ## train the demo's checkpoint again (minutes)
 	$(BIN)/python -m recipes.camus_segmentation.train --out build/camus_segmentation.pth

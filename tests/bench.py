@@ -25,33 +25,33 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from lading.cli.demos import checkpoint
 from lading.coreml import mil
+from lading.formats import open_artifact
 from lading.interface import Options, wrap
-from lading.interface.settings import Settings
-from lading.job import pipeline
-from lading.job.request import Request
-from lading.runtimes import runtimes
-from lading.runtimes.torch import Eager
+from lading.interface.original import TorchSide
+from lading.job.convert import convert
+from lading.job.request import Convert
+from lading.network.source import Source, load
 from tests import bench_diffusion
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
 
 Run: TypeAlias = Callable[[Any], Any]
 
-LAYOUT = Path(pipeline.__file__).parent / "data" / "keyboard_layout.pth"
+LAYOUT = checkpoint("keyboard_layout")
 
 
 def camus(rounds: int) -> None:
     """Converts in both precisions, then times each runtime in turn."""
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "checkpoint_best.pth"
-        torch.save(nnunet_file(genuine_unet(CAMUS), CAMUS, 256), checkpoint)
+        path = Path(folder) / "checkpoint_best.pth"
+        torch.save(nnunet_file(genuine_unet(CAMUS), CAMUS, 256), path)
         runs: dict[str, Run] = {}
         models = {}
         for precision, to in (("fp32", ("coreml", "onnx")), ("fp16", ("coreml",))):
             out = Path(folder) / precision
-            settings = Settings(precision=precision)  # type: ignore[arg-type]
             began = time.monotonic()
-            bill = pipeline.convert(Request(checkpoint, out, to, "m", settings=settings))
+            bill = convert(Convert(path, out, to=to, name="m", precision=precision))
             took = time.monotonic() - began
             print(
                 f"convert and verify, {' and '.join(to)} {precision}: {took:.1f} s, {bill.verdict}"
@@ -59,9 +59,9 @@ def camus(rounds: int) -> None:
             models[precision] = mil.load(out / "m.mlpackage")
             runs[f"mil {precision}"] = models[precision].predict
             if "onnx" in to:
-                runs["onnxruntime fp32"] = runtimes()["onnxruntime"].load(out / "m.onnx").run
-        loaded = pipeline.load(checkpoint)
-        eager = Eager(wrap(loaded.network, loaded.task, Options()))
+                runs["onnxruntime fp32"] = open_artifact(out / "m.onnx").side().run
+        loaded = load(Source(path))
+        eager = TorchSide(wrap(loaded.network, loaded.task, Options()))
         x = {"image": np.random.default_rng(0).standard_normal((1, 1, 256, 256), np.float32)}
         compare("CAMUS segmentation, 256 x 256", {"PyTorch eager": eager.run, **runs}, x, rounds)
         for precision, model in models.items():
@@ -72,7 +72,7 @@ def layout(rounds: int) -> None:
     """The shipped checkpoint, traced and converted by plain coremltools."""
     import coremltools as ct
 
-    network = pipeline.load(LAYOUT).network.eval()
+    network = load(Source(LAYOUT)).network.eval()
     count = sum(one.numel() for one in network.parameters())
     for batch, times in ((1, 20 * rounds), (32, rounds)):
         ids = torch.randint(1, 189, (batch, 20), dtype=torch.int32)

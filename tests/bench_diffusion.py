@@ -1,6 +1,6 @@
 """The diffusion part of `make bench`: ms per call of the network and per picture, as ratios.
 
-The embedded diffusion network is converted once; then every runtime makes one picture with every
+The repository's network is converted once; then every runtime makes one picture with every
 sampler, in turn, round after round, in one process. What the loop around the network costs is in
 the time of a picture.
 
@@ -17,13 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lading.cli.demos.diffusion import CHECKPOINT, CONFIG
-from lading.interface.settings import Settings
+from lading.cli.demos import checkpoint
 from lading.job import sampling
-from lading.job.pipeline import Request, convert
-from lading.job.sampling import Network
+from lading.job.convert import convert
+from lading.job.request import Convert, Sample
+from lading.task.diffusion.denoiser import Denoiser
 from lading.task.diffusion.samplers import DDIM, DDPM, RePaint, Sampler, walk
 
+CHECKPOINT = checkpoint("camus_diffusion")
+CONFIG = CHECKPOINT.with_suffix(".json")
 #: Fewer steps than one would sample with: the ratios are the same, the wait is not.
 STEPS = 10
 SHAPE = (1, 1, 64, 64)
@@ -64,23 +66,26 @@ def main(rounds: int) -> None:
                       f"{spent / calls[name]:6.1f} ms a call")  # fmt: skip
 
 
-def opened(folder: Path) -> dict[str, Network]:
+def opened(folder: Path) -> dict[str, Denoiser]:
     """The original and its artifacts, by name."""
-    networks = {ORIGINAL: sampling.open_network(sampling.Request(CHECKPOINT, config=CONFIG))}
+    networks = {ORIGINAL: sampling.open_network(Sample(CHECKPOINT, config=CONFIG))}
     for precision, to in (("fp32", ("coreml", "onnx")), ("fp16", ("coreml",))):
         out = folder / precision
-        settings = Settings(precision=precision)  # type: ignore[arg-type]
-        convert(Request(CHECKPOINT, out, to, "m", settings=settings, config=CONFIG, trajectory=0))
+        convert(
+            Convert(
+                CHECKPOINT, out, to=to, name="m", precision=precision, config=CONFIG, trajectory=0
+            )
+        )
         if "onnx" in to:
-            networks["onnxruntime fp32"] = sampling.open_network(sampling.Request(out / "m.onnx"))
-        package = sampling.open_network(sampling.Request(out / "m.mlpackage"))
+            networks["onnxruntime fp32"] = sampling.open_network(Sample(out / "m.onnx"))
+        package = sampling.open_network(Sample(out / "m.mlpackage"))
         networks[f"mil {precision}"] = package
     return networks
 
 
-def one(network: Network, sampler: Sampler) -> tuple[float, int]:
+def one(network: Denoiser, sampler: Sampler) -> tuple[float, int]:
     """Seconds that one picture takes, and the calls of the network that it takes."""
-    asked = sampling.Request(CHECKPOINT, steps=STEPS)
+    asked = Sample(CHECKPOINT, steps=STEPS)
     process, _ = sampling.plan(asked, network)
     before, began = network.calls, time.perf_counter()
     for _ in walk(network, process, sampler, network.shape, 0):

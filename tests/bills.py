@@ -12,6 +12,7 @@ import zlib
 from dataclasses import replace
 from typing import Any
 
+from lading.formats import format_named
 from lading.record import (
     SCHEMA,
     ArtifactRecord,
@@ -28,7 +29,7 @@ from lading.record import (
     HyperParameter,
     LedgerLine,
     LedgerSummary,
-    Metric,
+    Measurement,
     Picture,
     Port,
     ProbeRecord,
@@ -39,8 +40,10 @@ from lading.record import (
     Sign,
     Station,
     Task,
+    Unproved,
     Walk,
 )
+from lading.record.measurement import ReadingName
 
 FEATURES = (32, 64, 128, 256, 512, 512, 512)
 HOSTILE = (
@@ -150,24 +153,25 @@ def summary(lines: tuple[LedgerLine, ...]) -> LedgerSummary:
 def comparison(artifact: str, runtime: str, psnr: float, least: float) -> Comparison:
     """One that passes or fails as the ratio says."""
     passed = psnr >= least
-    metrics = (
-        Metric("logits psnr", psnr, least, "higher", "rounding leaves more", "noise-0"),
-        Metric("logits relative_l2", 0.0042, None, "lower", "worst probe; psnr is gated",
-               "noise-0"),
-        Metric("logits label_agreement", 0.99931, 0.995, "higher", "positions within its error"),
-        Metric("logits dice Myocardium", 0.9994, 0.5, "higher", "rounding moves borders only"),
-        Metric("logits psnr (unsteady)", 30.5, None, "higher", "the original itself misses",
-               "zeros-5"),
+    measurements = (
+        Measurement("logits", "psnr", psnr, least, "rounding leaves more", "noise-0"),
+        Measurement("logits", "relative_l2", 0.0042, None, "worst probe; psnr is gated",
+                    "noise-0"),
+        Measurement("logits", "label_agreement", 0.99931, 0.995, "positions within its error"),
+        Measurement("logits", "dice", 0.9994, 0.5, "rounding moves borders only",
+                    channel="Myocardium"),
+        Measurement("logits", "psnr", 30.5, None, "the original itself misses", "zeros-5",
+                    steady=False),
     )  # fmt: skip
     reason = "" if passed else f"logits psnr {psnr:g} misses its gate {least:g}"
     return Comparison(
-        artifact, runtime, "torch", 6, metrics, (), "pass" if passed else "fail", reason
+        artifact, runtime, "torch", 6, measurements, (), "pass" if passed else "fail", reason
     )
 
 
-def ratio(value: float) -> Metric:
+def ratio(value: float, reading: ReadingName) -> Measurement:
     """A signal-to-noise ratio that only informs."""
-    return Metric("logits psnr", value, None, "higher", "")
+    return Measurement("logits", "psnr", value, None, "", reading=reading)
 
 
 def walk(artifact: str = "CAMUS.mlpackage") -> Walk:
@@ -214,19 +218,19 @@ def settlings() -> tuple[Settling, ...]:
                           0.00032, -0.0012, 0.0018, 64, True),
             ),
             (0.9, 0.5, 0.1), 64, 0.999, {"noise_schedule": "linear"}, ("diffusion_steps",),
-            "2 of 2 candidates cannot be told apart",
+            "2 of 2 candidates cannot be distinguished",
         ),
     )  # fmt: skip
 
 
 def full(**changes: Any) -> Bill:
-    """The full-size voyage, passed, with something in every field."""
+    """The full-size network, passed, with something in every field."""
     one, lines = task(), ledger()
     artifacts = (
         ArtifactRecord("coreml", "CAMUS.mlpackage", 67_100_000, "ab" * 32, "fp16", one.inputs,
-                       one.outputs, "export", {"minimum_deployment": "iOS16"}),
+                       one.outputs, "export", {"minimum_deployment": "iOS16"}, title="Core ML"),
         ArtifactRecord("onnx", "CAMUS.onnx", 134_200_000, "cd" * 32, "fp32", one.inputs,
-                       one.outputs, "export", {"opset": "18"}),
+                       one.outputs, "export", {"opset": "18"}, title="ONNX"),
     )  # fmt: skip
     counts = summary(lines)
     made = Bill(
@@ -266,12 +270,8 @@ def full(**changes: Any) -> Bill:
                        "Core ML exists on macOS only; this is Linux"),
         ),
         request={
-            "path": "weights/checkpoint_best.pth", "out": "out dir", "to": ["coreml", "onnx"],
-            "name": "", "route": None, "given": {"n_stages": "7"}, "fold": None, "data": [],
-            "options": {"output": "logits", "bake": [], "image": None, "scale": 1.0, "bias": [0.0],
-                        "sizes": {"listed": [], "ranges": []}, "dynamic": []},
-            "settings": {"precision": "fp16", "deployment": "iOS16", "opset": 18, "author": "",
-                         "license": "", "description": ""},
+            "command": "convert", "arguments": ["weights/checkpoint_best.pth"],
+            "options": {"out": "out dir", "to": ["coreml", "onnx"], "set": ["n_stages=7"]},
         },
         notices=("UserWarning: an operator is experimental",),
         environment={"system": "Linux 6.1", "machine": "x86_64", "python": "3.11.2",
@@ -285,9 +285,9 @@ def full(**changes: Any) -> Bill:
                         Constant("eps", (), "float16", "generated")), (), "all bytes agree"),
         ),
         readings=(
-            Reading("CAMUS.mlpackage", "float32", (ratio(66.0),)),
-            Reading("CAMUS.mlpackage", "declared", (ratio(57.3),), {"v41": 12}, {"v2": 3},
-                    {"v41": 1.22}),
+            Reading("CAMUS.mlpackage", "float32", (ratio(66.0, "float32"),)),
+            Reading("CAMUS.mlpackage", "declared", (ratio(57.3, "declared"),), {"v41": 12},
+                    {"v2": 3}, {"v41": 1.22}),
         ),
         hazards=(
             Hazard("square in fp16", "black pictures on devices", "iOS 16 to 18",
@@ -301,7 +301,13 @@ def full(**changes: Any) -> Bill:
         ),
         settlings=settlings(),
     )  # fmt: skip
-    return replace(made, **changes)
+    return replace(with_snippets(made), **changes)
+
+
+def with_snippets(bill: Bill) -> Bill:
+    """The bill with the code that uses its artifacts."""
+    many = [format_named(one.format).snippets(one, bill.task) for one in bill.artifacts]
+    return replace(bill, snippets=tuple(snippet for some in many for snippet in some))
 
 
 def short(one: Bill) -> Bill:
@@ -322,7 +328,8 @@ def failed() -> Bill:
     )
     one = full()
     artifact = replace(one.artifacts[0], path="rejected/CAMUS.mlpackage")
-    return replace(one, verdict="fail", artifacts=(artifact,), comparisons=(worse,))
+    lost = replace(one, verdict="fail", artifacts=(artifact,), comparisons=(worse,))
+    return with_snippets(lost)
 
 
 def bare() -> Bill:
@@ -332,7 +339,8 @@ def bare() -> Bill:
         one, verdict="not run", capture=None, comparisons=(one.comparisons[2],), walks=(),
         provenance=(), readings=(), hazards=(), pictures=(), conflicts=(), notices=(), signs=(),
         settlings=(),
-        request={"artifact": "CAMUS.mlpackage", "against": "checkpoint_best.pth"},
+        request={"command": "verify", "arguments": ["CAMUS.mlpackage"],
+                 "options": {"against": "checkpoint_best.pth"}},
         artifacts=one.artifacts[:1],
     )  # fmt: skip
 
@@ -349,11 +357,12 @@ def hostile() -> Bill:
     made = replace(one.artifacts[0], path=f"{HOSTILE[0]}.mlpackage", inputs=(port,),
                    outputs=(out,), details={text: text})  # fmt: skip
     compared = replace(one.comparisons[0], artifact=made.path, reason=text,
-                       findings=(Finding(text, text, text),))  # fmt: skip
+                       findings=(Finding(text, text, text),),
+                       unproved=(Unproved("graph", text),))  # fmt: skip
     stations = tuple(
         replace(s, module=text, value=text, op=text) for s in one.walks[0].stations[:3]
     )
-    return replace(
+    spoilt = replace(
         one,
         verdict="fail",
         ledger=lines,
@@ -367,7 +376,7 @@ def hostile() -> Bill:
         conflicts=(Conflict(text, (Claim("user", text, text),)),),
         checkpoint=replace(one.checkpoint, path=text, container=text, steps=(text,)),
         capture=CaptureRecord("trace", text, (RepairRecord(text, (text,), text, text),), (text,)),
-        walks=(replace(one.walks[0], artifact=text, stations=stations, told=text),),
+        walks=(replace(one.walks[0], artifact=text, stations=stations, text=text),),
         hazards=(Hazard(text, text, text, "javascript:document.title=1", text, (text,)),),
         notices=(text,),
         settlings=(Settling(
@@ -377,5 +386,7 @@ def hostile() -> Bill:
         environment={text: text},
         probes=(ProbeRecord(text, text, text, text),),
         pictures=(Picture(f"{text}/a", text, text, png()), Picture("b", "b", "b", '" onerror="x')),
-        request={"path": text, "out": text, "to": [text], "given": {text: text}},
+        request={"command": "convert", "arguments": [text],
+                 "options": {"out": text, "to": [text], "set": [f"{text}={text}"]}},
     )  # fmt: skip
+    return with_snippets(spoilt)

@@ -35,11 +35,11 @@ def test_inspect_convert_verify(small_checkpoint: Path, tmp_path: Path) -> None:
     stages: list[str] = []
     bill = lading.convert(
         small_checkpoint, tmp_path / "out", to=["onnx"], output="labels", bake=["zscore"],
-        image="grayscale", progress=lambda stage, detail: stages.append(stage),
+        input_image="grayscale", progress=lambda stage, detail: stages.append(stage),
     )  # fmt: skip
     assert bill.verdict == "pass"
     assert stages[0] == "read"
-    assert stages[-1] == "sign"
+    assert stages[-1] == "write"
     made = tmp_path / "out" / bill.artifacts[0].path
     shown = lading.inspect(made)
     assert isinstance(shown, ArtifactInspection)
@@ -60,7 +60,7 @@ def test_inspect_shows_a_conflict_and_why_the_ledger_stays_open(
     assert [c.name for c in looked.recognition.conflicts] == ["features_per_stage"]
     assert looked.summary is None
     assert "--set" in looked.refused
-    settled = lading.inspect(path, settings={"features_per_stage": "8,16,32"})
+    settled = lading.inspect(path, set={"features_per_stage": "8,16,32"})
     assert isinstance(settled, Inspection)
     assert settled.refused == ""
     assert settled.recognition.conflicts[0].settled
@@ -70,13 +70,13 @@ def test_inspect_shows_a_conflict_and_why_the_ledger_stays_open(
     ("options", "subject"),
     [
         ({"to": ["tflite"]}, "--to tflite"),
-        ({"target": "iOS12"}, "deployment target iOS12"),
+        ({"ios": 12}, "--ios 12"),
         ({"shapes": "big"}, "--shapes big"),
         ({"shapes": "40x40"}, "--shapes 40x40"),
         ({"shapes": "33x32"}, "--shapes 33x32"),
-        ({"image": "rgb", "bake": ["zscore"]}, "--input-image rgb"),
-        ({"image": "grayscale"}, "--input-image grayscale"),
-        ({"settings": {"no_such": "1"}}, "no_such"),
+        ({"input_image": "rgb", "bake": ["zscore"]}, "--input-image rgb"),
+        ({"input_image": "grayscale"}, "--input-image grayscale"),
+        ({"set": {"no_such": "1"}}, "no_such"),
         ({"data": "nowhere"}, "nowhere"),
     ],
 )

@@ -69,8 +69,9 @@ def carried(checkpoint: Path, out: Path, *options: str) -> tuple[dict[str, Any],
 
 def worst(bill: dict[str, Any], runtime: str) -> float:
     (one,) = [c for c in bill["comparisons"] if c["runtime"] == runtime]
-    (metric,) = [m for m in one["metrics"] if m["name"] == "prediction psnr"]
-    return float(metric["value"])
+    (psnr,) = [m for m in one["measurements"] if m["kind"] == "psnr" and m["reading"] == "declared"
+               and m["steady"]]  # fmt: skip
+    return float(psnr["value"])
 
 
 def walked(bill: dict[str, Any]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""lading carries a trained PyTorch checkpoint to Core ML and ONNX, and signs for it.
+"""lading converts PyTorch checkpoints to Core ML and ONNX, and proves the result.
 
 Importing it is light: neither torch nor coremltools is imported until a name is used.
 
@@ -16,21 +16,33 @@ from typing import TYPE_CHECKING, Any
 from lading.base.version import __version__
 
 if TYPE_CHECKING:
-    from lading.api import convert, inspect, verify
+    from lading.api import (  # fmt: skip
+        classify,
+        compare,
+        convert,
+        diff,
+        doctor,
+        inspect,
+        report,
+        run,
+        sample,
+        verify,
+        whose,
+    )
     from lading.errors import LadingError
 
 
-_WHERE = {
-    "convert": "lading.api",
-    "inspect": "lading.api",
-    "verify": "lading.api",
-    "LadingError": "lading.errors",
-}
-
-__all__ = ["LadingError", "__version__", "convert", "inspect", "verify"]
+__all__ = [
+    "LadingError", "__version__", "classify", "compare", "convert", "diff", "doctor", "inspect",
+    "report", "run", "sample", "verify", "whose",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in __all__:
         raise AttributeError(f"module 'lading' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(importlib.import_module("lading.api"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -109,3 +109,9 @@ class VerificationError(LadingError):
     """The artifact was made and is not equal to the original."""
 
     exit_status = 1
+
+
+class NoAnswerError(LadingError):
+    """The artifact ran, and what came out is no answer: NaN, or a class that there is not."""
+
+    exit_status = 1

@@ -33,9 +33,17 @@ def test_a_module_that_keeps_no_contract_is_an_error(package: str) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "attribute"),
-    [("network.families", "FAMILY"), ("formats", "TARGET"), ("runtimes", "RUNTIME")],
+    [("network.families", "FAMILY"), ("formats", "FORMAT")],
 )
 def test_every_object_on_the_shelves_carries_its_files_name(folder: str, attribute: str) -> None:
     found = shelf.read(f"lading.{folder}", attribute)
     assert found
     assert {name: one.name for name, one in found.items()} == {name: name for name in found}
+
+
+def test_the_runtimes_of_every_format_have_names_of_their_own() -> None:
+    by_name: dict[str, object] = {}
+    for form in shelf.read("lading.formats", "FORMAT").values():
+        for runtime in form.runtimes:
+            assert by_name.setdefault(runtime.name, runtime) == runtime
+    assert {"coreml", "mil", "neuralnetwork", "neuralnetwork_fp16", "onnxruntime"} == set(by_name)

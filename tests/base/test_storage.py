@@ -24,7 +24,7 @@ def names(folder: Path) -> list[str]:
 
 
 def result(folder: Path, text: str, artifacts: tuple[str, ...] = (ARTIFACT, "net.onnx")) -> None:
-    """What a voyage leaves: a package, a file, the schema and the bill that names them."""
+    """What a conversion leaves: a package, a file, the schema and the bill that names them."""
     for name in artifacts:
         place = folder / name
         if name.endswith(".mlpackage"):
@@ -92,7 +92,7 @@ def test_force_replaces_what_lading_wrote_and_leaves_the_rest(tmp_path: Path) ->
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_an_earlier_artifact_does_not_outlive_a_failed_voyage(tmp_path: Path) -> None:
+def test_an_earlier_artifact_does_not_outlive_a_failed_conversion(tmp_path: Path) -> None:
     out = tmp_path / "out"
     publish(out, "good")
     (out / "other.onnx").write_text("mine")
@@ -300,7 +300,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
-    with pytest.raises(StorageError) as caught, storage.told(tmp_path / "out"):
+    with pytest.raises(StorageError) as caught, storage.errors_about(tmp_path / "out"):
         full.write_bytes(b"x" * 10_000)
     assert caught.value.subject == str(tmp_path / "out")
     assert "No space left on device" in caught.value.found
@@ -390,9 +390,10 @@ def vectors(folder: Path, *files: str) -> None:
     """Golden vectors as far as ownership goes."""
     folder.mkdir()
     entries = {str(place): {"file": name} for place, name in enumerate(files)}
-    told = {"format": "lading golden vectors", "vectors": [{"name": "noise-0", "raw": entries}]}
+    first = {"name": "noise-0", "raw": entries, "graphs": {"coreml": {"y": {"file": "graph.bin"}}}}
+    told = {"format": "lading golden vectors", "vectors": [first]}
     (folder / "index.json").write_text(json.dumps(told))
-    for name in files:
+    for name in (*files, "graph.bin"):
         (folder / name).write_text("1")
 
 

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lading.checkpoint import Named, Placeholder, nonfinite, read
-from lading.checkpoint.source import Source
+from lading.checkpoint.mapped import Mapped
 from lading.checkpoint.tensors import same_bytes
 from lading.errors import CheckpointError, RequestError
 
@@ -144,14 +144,14 @@ def test_writing_to_a_tensor_leaves_the_file(tmp_path: Path) -> None:
 def test_reading_copies_no_tensor(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[Source] = []
+    opened: list[Mapped] = []
 
-    class Watched(Source):
+    class Watched(Mapped):
         def __init__(self, path: Path) -> None:
             super().__init__(path)
             opened.append(self)
 
-    monkeypatch.setattr("lading.checkpoint.reader.Source", Watched)
+    monkeypatch.setattr("lading.checkpoint.reader.Mapped", Watched)
     state = {"w": torch.zeros(1 << 10), "v": torch.ones(64)}
     if form == "safetensors":
         safetensors.torch.save_file(state, tmp_path / "m")
@@ -473,7 +473,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08\x00", "a gzip file", "gunzip"),
         (b"\x89HDF\r\n\x1a\n", "HDF5", "PyTorch"),
         (b"GGUF\x03\x00", "a GGUF file", "made from"),
-        (b"\x08\x08\x12\x07pytorch", "ONNX", "made from"),
+        (b"\x08\x08\x12\x07pytorch", "an ONNX model", "made from"),
+        (b"\x08\x0a:\x90\x02\n\x04\x12\x01y", "an ONNX model", "made from"),
+        (b"\x08\x07\x12\xf0\x01\n\x05\n\x01xZ\x00", "a Core ML model", "made from"),
         (bytes(5000), "nothing but zero bytes", "not finished"),
         (b"\x01\x02\x03\xff\xfe", "no kind that lading knows (01 02 03 ff fe)", "right file"),
         (pickle.dumps({"a": 1}, 2), "a pickle that torch.save did not write", "torch.save"),

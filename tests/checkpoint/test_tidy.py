@@ -53,11 +53,44 @@ def test_two_networks_are_the_users_choice() -> None:
     with pytest.raises(RequestError) as caught:
         tidy(root, "m.pth")
     assert caught.value.found == "several networks: generator, discriminator"
-    assert caught.value.remedy == "name the one to carry, e.g. --which generator"
+    assert caught.value.remedy == "name the one to convert, e.g. --which generator"
     assert tidy(root, "m", "discriminator")[0]["a.weight"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("which", ["encoder", "generator.a", "generator.a.weight", "epoch", "."])
+def test_a_key_that_leads_to_no_network_is_told_what_does(which: str) -> None:
+    root = {
+        "generator": state(1),
+        "discriminator": {"model": state(2), "ema": state(3)},
+        "epoch": 1,
+    }
     with pytest.raises(RequestError) as caught:
-        tidy(root, "m.pth", "encoder")
-    assert caught.value.found == "no 'encoder'; at hand: generator, discriminator"
+        tidy(root, "m.pth", which)
+    error = caught.value
+    known = "discriminator.ema, discriminator.model, generator"
+    assert error.subject == f"--which {which}"
+    assert sorted(error.found.partition("at hand: ")[2].split(", ")) == known.split(", ")
+    for one in known.split(", "):
+        assert tidy(root, "m.pth", one)[0]["b.weight"].tolist() == [0]
+    with pytest.raises(RequestError) as caught:
+        tidy(state(), "m.pth", which)
+    assert caught.value.remedy == "leave --which out"
+
+
+def test_keys_may_hold_dots_and_others_are_named_from_the_top() -> None:
+    root = {"run": {"G.ema": state(1), "G": state(2), "params": state(3)}}
+    for which, value in (("run.G.ema", 1), ("run.G", 2), ("run.params", 3)):
+        assert tidy({**root}, "m", which)[0]["a.weight"].tolist() == [value] * 2
+    nested = {"model": {"ema": state(1), "net": state(2)}}
+    assert "(--which takes another: model.net)" in tidy(nested, "m")[2][1]
+    assert tidy(nested, "m", "model.net")[2] == ["took 'model.net', as asked"]
+
+
+def test_a_container_inside_itself_ends() -> None:
+    loop: dict[str, Any] = {"generator": state(1), "discriminator": state(2)}
+    loop["model"] = loop
+    with pytest.raises(RequestError):
+        tidy(loop, "m", "model.model.model." * 50 + "nowhere")
 
 
 def test_containers_in_containers() -> None:

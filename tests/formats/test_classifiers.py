@@ -16,13 +16,15 @@ from torch import nn
 from lading.conversion import apple
 from lading.conversion.capture import capture
 from lading.coreml import mil, neuralnetwork
-from lading.errors import ProgramError, RequestError
-from lading.formats import targets
+from lading.coreml.arrays import noted_labels
+from lading.errors import RequestError
+from lading.formats import Artifact, format_named
 from lading.interface import Interface, Options, wrap
 from lading.interface.settings import Settings
 from lading.proof import compare, probes
-from lading.record import Comparison, Port, Task
-from lading.runtimes import Predicting, in_order, noted_labels, runtimes_for
+from lading.proof.original import Original
+from lading.record import ArtifactRecord, Comparison, Port, Task
+from lading.record.wording import subject
 from tests.toys import interface as segmenter
 from tests.toys import task as segmentation
 
@@ -48,21 +50,18 @@ def carried(
     one: Interface, kind: str, folder: Path, precision: Any = "fp32"
 ) -> tuple[Path, list[Comparison]]:
     """The artifact, and how it compares in every runtime that is here."""
-    target = targets()[kind]
-    path = folder / f"net{target.suffix}"
+    form = format_named(kind)
+    path = folder / f"net{form.suffix}"
     settings = Settings(precision=precision, facts=FACTS)
-    record = target.convert(capture(one, "trace", target.axes(one.options)), settings, path)
-    drawn = probes.make(one)
-    session = runtimes_for("torch") or None
-    assert session is None
-    from lading.runtimes.torch import Eager
+    record = form.convert(capture(one, "trace", form.axes(one.options)), settings, path)
+    return path, judged(form.open(path), record, one)
 
-    expected = compare.reference(Eager(one), drawn)
-    able = [runtime for runtime in runtimes_for(kind) if not runtime.unavailable()]
-    return path, [
-        compare.compare(record, runtime, runtime.load(path), drawn, expected, one.task)
-        for runtime in able
-    ]
+
+def judged(artifact: Artifact, record: ArtifactRecord, one: Interface) -> list[Comparison]:
+    """The artifact beside a network, in every runtime that is here."""
+    original = Original(one, probes.make(one))
+    every = compare.every_runtime(original, artifact, record, lambda *_: None)
+    return [comparison for comparison in every if comparison.verdict != "not run"]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -70,9 +69,9 @@ def carried(
 def test_equal(kind: str, count: int, precision: str, tmp_path: Path) -> None:
     path, comparisons = carried(interface(), kind, tmp_path, precision)
     assert [one.verdict for one in comparisons] == ["pass"] * count, comparisons
-    names = {metric.name for one in comparisons for metric in one.metrics}
+    names = {subject(m) for one in comparisons for m in one.measurements}
     assert "probabilities label_agreement" in names
-    said = targets()[kind].describe(path)
+    said = format_named(kind).open(path).record
     assert noted_labels(said.details) == LABELS
     (port,) = said.outputs
     assert (port.name, port.shape, port.dtype) == ("probabilities", (1, 4), "float32")
@@ -114,45 +113,15 @@ def test_names_of_another_task_fail(kind: str, tmp_path: Path) -> None:
     """The whole artifact with two names exchanged, in its notes too: only the task can tell."""
     one = interface()
     path, _ = carried(one, kind, tmp_path)
-    record = targets()[kind].describe(path)
+    artifact = format_named(kind).open(path)
     other = dataclasses.replace(one.task, labels=(LABELS[1], LABELS[0], *LABELS[2:]))
-    for runtime in runtimes_for(kind):
-        if runtime.unavailable():
-            continue
-        judged = compare.compare(
-            record, runtime, runtime.load(path), probes.make(one), [{}] * 9, other
-        )
-        assert judged.verdict == "fail"
-        assert judged.reason == (
+    comparisons = judged(artifact, artifact.record, dataclasses.replace(one, task=other))
+    assert comparisons
+    for comparison in comparisons:
+        assert comparison.verdict == "fail"
+        assert comparison.reason == (
             "the artifact's class names are ru, en, he, de; the original's are en, ru, he, de"
         )
-
-
-# ----------------------------------------------------------------------------------- the session
-def session(outputs: dict[str, Any], labels: tuple[str, ...] = ()) -> Predicting:
-    return Predicting(lambda data: outputs, (), labels)
-
-
-def test_a_class_that_is_not_the_most_probable_one() -> None:
-    shares = {"a": 0.25, "b": 0.75}
-    good = session({"classLabel": "b", "p": shares}, ("b", "a")).run({})
-    assert {name: value.tolist() for name, value in good.items()} == {"p": [[0.75, 0.25]]}
-    for wrong in ("a", "c"):
-        with pytest.raises(ProgramError) as caught:
-            session({"classLabel": wrong, "p": shares}).run({})
-        assert caught.value.expected == "the most probable class, 'b' with 0.75"
-
-
-def test_names_that_are_others() -> None:
-    with pytest.raises(ProgramError) as caught:
-        in_order({"a": 1.0, "b": 0.0}, ["a", "c"])
-    assert (caught.value.found, caught.value.expected) == ("a, b", "a, c")
-
-
-def test_notes_that_say_nothing() -> None:
-    assert noted_labels({}) == ()
-    assert noted_labels({"lading.labels": "{"}) == ()
-    assert noted_labels({"lading.labels": "3"}) == ()
 
 
 # ----------------------------------------------------------------------------------- the request

@@ -14,8 +14,9 @@ from torch import nn
 from lading import api, cli
 from lading.errors import InputError, RequestError
 from lading.job.classify import classifier
-from lading.job.pipeline import load
+from lading.job.request import Classify
 from lading.network.families.keyboard_layout import alphabet, network
+from lading.network.source import Source, load
 
 PLAN = network.BasicPlan(
     vocabulary=189, width=12, filters=(10, 8), kernels=(3, 3), padding=1, classes=9
@@ -47,7 +48,7 @@ def made(checkpoint: Path) -> Path:
 def expected(checkpoint: Path, text: str) -> np.ndarray:
     ids = torch.tensor([alphabet.encode(text)])
     with torch.inference_mode():
-        shares: np.ndarray = load(checkpoint).network(ids).softmax(1)[0].numpy()
+        shares: np.ndarray = load(Source(checkpoint)).network(ids).softmax(1)[0].numpy()
     return shares
 
 
@@ -55,7 +56,7 @@ def expected(checkpoint: Path, text: str) -> np.ndarray:
 def test_every_artifact_says_what_the_original_says(
     checkpoint: Path, made: Path, suffix: str
 ) -> None:
-    one = classifier(made / f"Small{suffix}")
+    one = classifier(Classify(made / f"Small{suffix}"))
     for text in ("ghbdtn", "привет", "akuo", "Ё"):
         answer = one(text)
         shares = expected(checkpoint, text)
@@ -66,21 +67,21 @@ def test_every_artifact_says_what_the_original_says(
 
 
 def test_the_checkpoint_itself_answers(checkpoint: Path) -> None:
-    answer = classifier(checkpoint)("ghbdtn")
+    answer = classifier(Classify(checkpoint))("ghbdtn")
     np.testing.assert_allclose(
         list(answer.probabilities.values()), expected(checkpoint, "ghbdtn"), atol=1e-6
     )
 
 
 def test_an_artifact_that_gives_probabilities(checkpoint: Path, made: Path) -> None:
-    answer = classifier(checkpoint.parent / "probabilities" / "Small.onnx")("ghbdtn")
+    answer = classifier(Classify(checkpoint.parent / "probabilities" / "Small.onnx"))("ghbdtn")
     np.testing.assert_allclose(
         list(answer.probabilities.values()), expected(checkpoint, "ghbdtn"), atol=1e-5
     )
 
 
 def test_an_artifact_that_gives_the_class_only(checkpoint: Path, made: Path) -> None:
-    answer = classifier(checkpoint.parent / "labels" / "Small.onnx")("ghbdtn")
+    answer = classifier(Classify(checkpoint.parent / "labels" / "Small.onnx"))("ghbdtn")
     assert answer.label == alphabet.LABELS[expected(checkpoint, "ghbdtn").argmax()]
     assert answer.probabilities == {}
 
@@ -89,14 +90,14 @@ def test_a_core_ml_classifier(checkpoint: Path) -> None:
     out = checkpoint.parent / "named"
     bill = api.convert(checkpoint, out, to=("coreml",), name="Small", classifier=True)
     assert bill.verdict == "pass", [one.reason for one in bill.comparisons]
-    answer = classifier(out / "Small.mlpackage")("ghbdtn")
+    answer = classifier(Classify(out / "Small.mlpackage"))("ghbdtn")
     np.testing.assert_allclose(
         list(answer.probabilities.values()), expected(checkpoint, "ghbdtn"), atol=1e-2
     )
 
 
 def test_what_the_network_does_not_see_is_said(checkpoint: Path) -> None:
-    one = classifier(checkpoint)
+    one = classifier(Classify(checkpoint))
     assert one("abc").notes == ()
     assert one("a漢b字漢" + "x" * 20).notes == (
         "the first 20 of 25 characters were looked at",
@@ -107,16 +108,16 @@ def test_what_the_network_does_not_see_is_said(checkpoint: Path) -> None:
 # ----------------------------------------------------------------------------------------- refusals
 def test_a_runtime_of_another_format(made: Path, checkpoint: Path) -> None:
     with pytest.raises(RequestError) as refused:
-        classifier(made / "Small.onnx", "mil")
+        classifier(Classify(made / "Small.onnx", runtime="mil"))
     assert refused.value.found == "an artifact of format onnx"
     with pytest.raises(RequestError) as refused:
-        classifier(checkpoint, "onnxruntime")
+        classifier(Classify(checkpoint, runtime="onnxruntime"))
     assert "a checkpoint runs in torch" in refused.value.expected
 
 
 def test_settings_of_an_artifact(made: Path) -> None:
     with pytest.raises(RequestError) as refused:
-        classifier(made / "Small.onnx", given={"heads": "4"})
+        classifier(Classify(made / "Small.onnx", set={"heads": "4"}))
     assert refused.value.subject == "--set"
 
 
@@ -126,14 +127,14 @@ def test_an_artifact_that_is_no_text_classifier(tmp_path: Path) -> None:
             nn.Linear(3, 2), (torch.zeros(1, 3),), str(tmp_path / "a.onnx"), dynamo=False
         )
     with pytest.raises(InputError) as refused:
-        classifier(tmp_path / "a.onnx")
+        classifier(Classify(tmp_path / "a.onnx"))
     assert refused.value.found.startswith("no word of lading's; inputs: ")
     assert refused.value.expected.startswith("a classifier")
 
 
 def test_a_segmentation_network_is_no_classifier(small_checkpoint: Path) -> None:
     with pytest.raises(InputError) as refused:
-        classifier(small_checkpoint)
+        classifier(Classify(small_checkpoint))
     assert refused.value.found == "a segmentation network"
 
 

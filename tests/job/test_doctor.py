@@ -99,5 +99,5 @@ def test_a_full_disk_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(10, 9, 10**8))
     check = examine()[-1]
     assert check == Check(
-        "room on this disk", "trouble", "0.1 GB free; a full-size voyage writes 0.3 GB"
+        "room on this disk", "trouble", "0.1 GB free; a full-size conversion writes 0.3 GB"
     )

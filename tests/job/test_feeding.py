@@ -13,7 +13,6 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from lading.errors import InputError
-from lading.interface import Options
 from lading.job.feeding import feed
 from lading.record import Port
 
@@ -24,7 +23,7 @@ LISTED = Port("y", "tensor", "float32", (1, 2), enumerated=((1, 2), (1, 5)))
 
 
 def values(ports: list[Port], *texts: str) -> dict[str, Any]:
-    return {name: one.value for name, one in feed(ports, texts, None, Options()).items()}
+    return {name: one.value for name, one in feed(ports, texts).items()}
 
 
 def saved(path: Path, array: Any) -> str:
@@ -58,7 +57,7 @@ def test_numbers_are_read_as_they_are_written(array: Any) -> None:
 def test_a_bare_file_is_for_the_only_input(tmp_path: Path) -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
     Image.fromarray(pixels).save(tmp_path / "a=b.png")
-    fed = feed([X], [str(tmp_path / "a=b.png")], None, Options())["x"]
+    fed = feed([X], [str(tmp_path / "a=b.png")])["x"]
     assert fed.value.shape == (1, 1, 4, 6)
     assert fed.notes == ()
 

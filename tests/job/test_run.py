@@ -13,12 +13,13 @@ from PIL import Image
 
 from lading.conversion.capture import capture
 from lading.errors import InputError, ProgramError, RequestError, RuntimeUnavailableError
-from lading.formats import target
+from lading.formats import format_named
 from lading.interface import Options
+from lading.interface.original import TorchSide
 from lading.interface.settings import Settings
-from lading.job.run import Applied, apply, save, shares
+from lading.job.request import Run
+from lading.job.run import Applied, run, save, shares
 from lading.record import to_json
-from lading.runtimes.torch import Eager
 from lading.task.pictures import PALETTE, normalise
 from tests.toys import LABELS, interface
 
@@ -38,9 +39,10 @@ def artifact(folder: Path, options: Options, kind: str = "onnx", **facts: str) -
         "lading.options": json.dumps(to_json(options)),
         **facts,
     }
-    path = folder / f"net{target(kind).suffix}"
+    path = folder / f"net{format_named(kind).suffix}"
     settings = Settings(precision="fp32", facts={k: v for k, v in told.items() if v})
-    target(kind).convert(capture(one, "trace"), settings, path)
+    captured = capture(one, "trace", axes=format_named(kind).axes(options))
+    format_named(kind).convert(captured, settings, path)
     return path
 
 
@@ -56,10 +58,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_picture_goes_through(made: dict[str, Path], name: str) -> None:
-    applied = apply(made[name], [str(made[name].parent / "a.png")])
+    applied = run(Run(made[name], input=[str(made[name].parent / "a.png")]))
     x = PIXELS[None].astype(np.float32)
     fed = normalise(x) if name == "bare" else x
-    expected = Eager(interface(KINDS[name])).run({"image": fed[None]})[applied.port.name]
+    expected = TorchSide(interface(KINDS[name])).run({"image": fed[None]})[applied.port.name]
     np.testing.assert_allclose(applied.output, expected, rtol=1e-4, atol=1e-4)
     assert applied.labels == LABELS
     assert applied.notes == (("normalised: zscore",) if name == "bare" else ())
@@ -73,28 +75,36 @@ def test_a_picture_goes_through(made: dict[str, Path], name: str) -> None:
 def test_an_array_of_the_exact_shape_is_fed_as_it_is(made: dict[str, Path], tmp_path: Path) -> None:
     x = np.random.default_rng(1).standard_normal((1, 1, 16, 16))
     np.save(tmp_path / "a.npy", x)
-    applied = apply(made["bare"], [str(tmp_path / "a.npy")])
+    applied = run(Run(made["bare"], input=[str(tmp_path / "a.npy")]))
     assert applied.notes == ("fed as it is",)
-    expected = Eager(interface()).run({"image": x.astype(np.float32)})["logits"]
+    expected = TorchSide(interface()).run({"image": x.astype(np.float32)})["logits"]
     np.testing.assert_allclose(applied.output, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_another_size_is_resampled_and_said(made: dict[str, Path], tmp_path: Path) -> None:
     Image.fromarray(PIXELS[:12, :10]).save(tmp_path / "a.png")
-    applied = apply(made["baked"], [str(tmp_path / "a.png")])
+    applied = run(Run(made["baked"], input=[str(tmp_path / "a.png")]))
     assert applied.notes == ("resampled from 12x10 to 16x16, bilinear",)
+
+
+def test_where_the_size_is_open_a_picture_keeps_its_own(tmp_path: Path) -> None:
+    path = artifact(tmp_path, Options(dynamic=("size",)))
+    Image.fromarray(PIXELS[:13, :10]).save(tmp_path / "a.png")
+    applied = run(Run(path, input=[str(tmp_path / "a.png")]))
+    assert applied.output.shape == (1, 3, 12, 10)
+    assert applied.notes[0] == "resampled from 13x10 to 12x10, bilinear"
 
 
 def test_wrong_requests(made: dict[str, Path]) -> None:
     picture = made["bare"].parent / "a.png"
     with pytest.raises(RequestError) as caught:
-        apply(made["bare"], [str(picture)], "mil")
+        run(Run(made["bare"], input=[str(picture)], runtime="mil"))
     assert caught.value.found == "an artifact of format onnx"
     assert caught.value.expected == "onnxruntime"
     with pytest.raises(InputError):
-        apply(made["bare"], [str(picture.with_name("none.png"))])
+        run(Run(made["bare"], input=[str(picture.with_name("none.png"))]))
     with pytest.raises(RequestError):
-        apply(picture, [str(picture)])
+        run(Run(picture, input=[str(picture)]))
 
 
 def test_core_ml_off_a_mac_is_not_there(
@@ -104,7 +114,7 @@ def test_core_ml_off_a_mac_is_not_there(
 
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     with pytest.raises(RuntimeUnavailableError):
-        apply(made["picture"], [str(made["picture"].parent / "a.png")], "coreml")
+        run(Run(made["picture"], input=[str(made["picture"].parent / "a.png")], runtime="coreml"))
 
 
 @pytest.mark.parametrize("noted", ["no json", "[]", '{"kind": 3}', '{"colour": "red"}'])
@@ -112,14 +122,14 @@ def test_notes_that_cannot_be_read(tmp_path: Path, noted: str) -> None:
     path = artifact(tmp_path, Options(), **{"lading.task": noted})
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     with pytest.raises(ProgramError) as caught:
-        apply(path, [str(tmp_path / "a.png")])
+        run(Run(path, input=[str(tmp_path / "a.png")]))
     assert caught.value.found.startswith("notes of lading's that cannot be read: ")
 
 
 def test_an_artifact_of_somebody_else(tmp_path: Path) -> None:
     path = artifact(tmp_path, Options(), **{"lading.task": "", "lading.options": ""})
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
-    applied = apply(path, [str(tmp_path / "a.png")])
+    applied = run(Run(path, input=[str(tmp_path / "a.png")]))
     assert (applied.labels, applied.label_map, shares(applied)) == ((), None, {})
 
 
@@ -151,7 +161,7 @@ def test_several_inputs_and_outputs_and_a_state(tmp_path: Path) -> None:
     )  # fmt: skip
     model.save(str(tmp_path / "net.mlpackage"))
     for _ in range(2):  # each run from a fresh state
-        applied = apply(tmp_path / "net.mlpackage", ["x=1,2", "t=4"])
+        applied = run(Run(tmp_path / "net.mlpackage", input=["x=1,2", "t=4"]))
         assert {name: one.tolist() for name, one in applied.outputs.items()} == {
             "held": [4.0, 8.0], "less": [-3.0, -2.0]
         }  # fmt: skip
@@ -161,7 +171,7 @@ def test_several_inputs_and_outputs_and_a_state(tmp_path: Path) -> None:
             "held": [4.0, 8.0], "less": [-3.0, -2.0]
         }  # fmt: skip
     with pytest.raises(InputError) as caught:
-        apply(tmp_path / "net.mlpackage", ["x=1,2"])
+        run(Run(tmp_path / "net.mlpackage", input=["x=1,2"]))
     assert caught.value.remedy == "give 't' a value"
 
 

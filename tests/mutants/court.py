@@ -22,12 +22,11 @@ from lading.checkpoint import Checkpoint
 from lading.conversion.capture import capture
 from lading.conversion.repairs import repaired
 from lading.errors import LadingError
-from lading.formats import artifact_target, target
+from lading.formats import format_named, open_artifact
 from lading.interface import Interface, Options
 from lading.interface.matching import matched
 from lading.interface.settings import Settings
-from lading.proof import probes, verdict
-from lading.proof.judge import compared
+from lading.proof import compare, probes, verdict
 from lading.proof.original import Original
 from lading.proof.weights import provenance
 from lading.record import CheckpointRecord, Route, Task
@@ -109,7 +108,7 @@ def carry(
         change: to the interface, for what a network alone cannot get wrong.
     """
     interface = change(subject.interface(network))
-    kind = target("onnx" if form == "onnx" else "coreml")
+    kind = format_named("onnx" if form == "onnx" else "coreml")
     settings = Settings("fp32" if form == "onnx" else form)
     place = path.with_name(path.name + kind.suffix)
     with warnings.catch_warnings():
@@ -127,19 +126,20 @@ def carry(
 def judge(subject: Subject, path: Path) -> Judgement:
     """What `lading verify` says of the artifact at `path` against the subject's checkpoint."""
     try:
-        record = artifact_target(path).describe(path)
-        record, interface = matched(record, subject.interface())
+        artifact = open_artifact(path)
+        record, interface = matched(artifact.record, subject.interface())
         key = tuple((p.name, p.dtype) for p in (*interface.inputs, *interface.outputs))
         if key not in subject.originals:
             subject.originals[key] = Original(interface, probes.make(interface))
-        source = provenance.trace(path, subject.checkpoint, subject.required)
-        comparisons = tuple(compared(record, path, subject.originals[key], lambda *_: None))
+        original = subject.originals[key]
+        source = provenance.trace(artifact, subject.checkpoint, subject.required)
+        comparisons = tuple(compare.every_runtime(original, artifact, record, lambda *_: None))
     except LadingError as error:
         return Judgement("fail", f"{type(error).__name__}: {error.subject}: {error.found}")
     reasons = [one.reason for one in comparisons if one.verdict == "fail"]
     if source.finding != provenance.MADE:
-        reasons.append(f"{source.finding}: {source.told}")
-    ratios = [m for c in comparisons for m in c.metrics if m.name.endswith("psnr")]
-    graph = [m for m in ratios if m.name.endswith("graph psnr")] or ratios
+        reasons.append(f"{source.finding}: {source.evidence}")
+    ratios = [m for c in comparisons for m in c.measurements if m.kind == "psnr" and m.steady]
+    graph = [m for m in ratios if m.reading == "graph" and m.of == "output"] or ratios
     least = min((m.value for m in graph), default=float("nan"))
     return Judgement(verdict.overall(comparisons, (source,)), "; ".join(reasons), least)

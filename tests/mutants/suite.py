@@ -193,10 +193,10 @@ def document(rows: Sequence[Row], seconds: float) -> str:
         "# Wrong artifacts, and right ones",
         "",
         "Written by `make mutants`. Wrong artifacts are made by rule, from small members of the "
-        "three families and from small networks: by carrying a wrong module, or by editing the "
-        "graph, the program or the weights of a right file. Each is brought before what "
-        "`lading verify` asks, at the default settings. Right ones are random configurations of "
-        "every family and random small modules, carried to ONNX and to Core ML in both precisions.",
+        "three families and from small networks: by converting a wrong module, or by editing the "
+        "graph, the program or the weights of a right file. Each is judged as `lading "
+        "verify` judges, at the default settings. Right ones are random configurations of every "
+        "family and random small modules, converted to ONNX and to Core ML in both precisions.",
         "",
         f"- **Right artifacts passed: {sum(r.verdict == 'pass' for r in sound)} of {len(sound)}.**",
         f"- **Wrong artifacts refused: {killed} of {len(bad)}.** Below the declared precision: "

@@ -19,8 +19,8 @@ from lading.conversion.capture import capture
 from lading.conversion.repairs import repaired
 from lading.errors import LadingError, LedgerError, RequestError
 from lading.interface import Options, wrap
-from lading.job import pipeline
 from lading.network.own_module import from_python, from_text, port, spelled
+from lading.network.source import Source, load
 from lading.record import Route
 from tests import strangers
 
@@ -190,7 +190,7 @@ def linear(tmp_path: Path) -> Path:
 )
 def test_the_ledger_names_what_does_not_fit(make: Any, told: str, linear: Path) -> None:
     own = from_python(make, ["x:float32[1,4]"])
-    error = refused(lambda: pipeline.load(linear, model=own))
+    error = refused(lambda: load(Source(linear, code=own)))
     assert isinstance(error, LedgerError)
     assert told in error.found
 
@@ -199,16 +199,21 @@ def test_a_half_torso_is_to_be_made_in_full(tmp_path: Path) -> None:
     path = tmp_path / "linear.pt"
     torch.save({"weight": torch.ones(2, 4), "bias": torch.zeros(2)}, path)
     own = from_python(lambda: nn.Linear(4, 2).half(), ["x:float32[1,4]"])
-    assert refused(lambda: pipeline.load(path, model=own)).remedy == (
+    assert refused(lambda: load(Source(path, code=own))).remedy == (
         "make the network in float32, without half() or a switch for a half torso"
     )
 
 
 def test_nothing_is_set_that_only_a_family_knows(linear: Path) -> None:
     own = from_python(lambda: nn.Linear(4, 2), ["x:float32[1,4]"])
-    error = refused(lambda: pipeline.load(linear, model=own, given={"heads": "4"}))
-    assert isinstance(error, RequestError)
-    assert error.subject.startswith("--set heads=4 with --model ")
+    told = f"with --model {own.origin}"
+    for said, subject in (
+        ({"given": {"heads": "4"}}, f"--set heads=4 {told}"),
+        ({"config": Path("c.yml"), "settle": (linear,)}, f"--config c.yml --settle-with {told}"),
+    ):
+        error = refused(lambda said=said: load(Source(linear, code=own, **said)))  # type: ignore[misc]
+        assert isinstance(error, RequestError)
+        assert error.subject == subject
 
 
 # -------------------------------------------------------------------------------------- a stranger
@@ -253,8 +258,8 @@ def test_it_is_carried_from_the_command_line(
     assert bill["verdict"] == "pass"
     assert (bill["family"], bill["task"]["kind"]) == ("module", "module")
     assert bill["ledger_summary"]["unexplained"] == 0
-    assert bill["request"]["model"] == f"{file}:Net"
-    assert bill["request"]["input"] == list(STRANGER)
+    assert bill["request"]["options"]["model"] == f"{file}:Net"
+    assert bill["request"]["options"]["input"] == list(STRANGER)
     repairs = {one["name"] for one in bill["capture"]["repairs"]}
     assert {"autograd functions", "host-side guards", "idle casts"} <= repairs
     (package,) = out.glob("*.mlpackage")
@@ -271,12 +276,12 @@ def test_it_is_carried_from_python(checkpoint: Path, tmp_path: Path) -> None:
     x, t = strangers.inputs(999)
     bill = lading.convert(
         checkpoint, tmp_path / "out", to=("onnx",), model=strangers.Net,
-        example={"x": x, "timesteps": t},
+        input={"x": x, "timesteps": t},
     )  # fmt: skip
     assert bill.verdict == "pass"
 
 
 def test_an_unknown_checkpoint_offers_it(tmp_path: Path) -> None:
     torch.save({"a.weight": torch.ones(2)}, tmp_path / "unknown.pt")
-    error = refused(lambda: pipeline.load(tmp_path / "unknown.pt"))
+    error = refused(lambda: load(Source(tmp_path / "unknown.pt")))
     assert "--model FILE.py:FACTORY --input NAME:DTYPE[SHAPE]" in error.remedy

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lading.base.drawing.chart import BOTTOM, DOTS, LEFT, RIGHT, TOP
 from lading.page import charts
 from lading.record import Station, Walk
 from tests import bills
+from tests.page.drawn import Seen
 
 
 def walk(errors: list[float]) -> Walk:
@@ -23,42 +25,39 @@ def walk(errors: list[float]) -> Walk:
 
 
 def test_a_decade_is_a_decade() -> None:
-    chart = charts.error(walk([1e-4, 1e-3, 1e-2]))
-    assert chart is not None
-    low, middle, high = (dot.y for dot in chart.dots)
-    assert (low, high) == (chart.bottom, chart.top)
+    seen = Seen(charts.error(walk([1e-4, 1e-3, 1e-2])))
+    (x0, low), (x1, middle), (x2, high) = seen.points("line")
+    assert (low, high) == (BOTTOM, TOP)
     assert middle == pytest.approx((low + high) / 2, abs=0.1)
-    assert [dot.state for dot in chart.dots] == ["first", "", ""]
-    xs = [dot.x for dot in chart.dots]
-    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
-    assert [tick.label for tick in chart.ticks] == ["10⁻⁴", "10⁻³", "0.01"]
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
+    assert seen.heights("first") == [low]
+    assert len(seen.heights()) == 3
+    assert seen.words("tick")[:3] == ["10⁻⁴", "10⁻³", "0.01"]
 
 
 def test_what_leaves_fp16_is_above_its_line() -> None:
     chart = charts.ranges(bills.walk())
+    seen = Seen(chart)
+    limit = float(seen("line", "limit")[0].get("y1", ""))
+    (beyond,) = seen.heights("beyond")
+    assert beyond < limit
+    assert sum(y < limit for y in seen.heights()) == 1
     assert chart is not None
-    limit = chart.limits[0].at
-    beyond = [dot for dot in chart.dots if dot.state == "beyond"]
-    assert len(beyond) == 1
-    assert beyond[0].y < limit
-    assert all(dot.y > limit for dot in chart.dots if not dot.state)
     assert "1 places lie beyond" in chart.alt
 
 
 @given(st.lists(st.floats(min_value=0), min_size=1, max_size=60))
 def test_no_point_leaves_the_chart(errors: list[float]) -> None:
     for chart in (charts.error(walk(errors)), charts.ranges(walk(errors))):
-        assert chart is not None
-        for pair in chart.line.split():
-            x, y = map(float, pair.split(","))
-            assert chart.left <= x <= chart.right
-            assert chart.top <= y <= chart.bottom
+        for x, y in Seen(chart).points("line"):
+            assert LEFT <= x <= RIGHT
+            assert TOP <= y <= BOTTOM
 
 
 def test_not_a_number_is_drawn_at_the_top_and_told() -> None:
     chart = charts.error(walk([1e-3, math.nan]))
+    assert Seen(chart).heights()[1] == TOP
     assert chart is not None
-    assert chart.dots[1].y == chart.top
     assert "the largest is nan at a.b1" in chart.alt
 
 
@@ -68,7 +67,12 @@ def test_nothing_walked_is_no_chart() -> None:
 
 
 def test_many_stations_are_a_line_with_the_marked_ones() -> None:
-    chart = charts.error(walk([1e-3] * (charts.DOTS + 1)))
-    assert chart is not None
-    assert len(chart.dots) == 1
-    assert len(chart.line.split()) == charts.DOTS + 1
+    seen = Seen(charts.error(walk([1e-3] * (DOTS + 1))))
+    assert len(seen.heights()) == 1
+    assert len(seen.points("line")) == DOTS + 1
+
+
+def test_modules_stand_below_their_stations() -> None:
+    seen = Seen(charts.error(walk([1e-3] * 3)))
+    assert [word for word in seen.words("tick") if word.startswith("a")] == ["a.b0", "a.b1", "a.b2"]
+    assert len(seen("rect", "stripe")) == 2

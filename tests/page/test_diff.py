@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lading import cli
 from lading.cli import terminal
 from lading.page import diff
-from lading.record import Bill, Trajectory, to_json
+from lading.record import Bill, Measurement, Trajectory, to_json
+from lading.record.measurement import KINDS
 from tests import bills
 from tests.cli.test_terminal import drawn
 from tests.page.test_page import parsed, text_of
@@ -26,8 +27,9 @@ def retrained() -> Bill:
     """The same network with one tensor trained on, a smaller file and a newer torch."""
     one = bills.full()
     ledger = (replace(one.ledger[0], sha256="99" * 32), *one.ledger[1:])
-    better = replace(one.comparisons[0].metrics[0], value=60.0)
-    compared = replace(one.comparisons[0], metrics=(better, *one.comparisons[0].metrics[1:]))
+    better = replace(one.comparisons[0].measurements[0], value=60.0)
+    rest = one.comparisons[0].measurements[1:]
+    compared = replace(one.comparisons[0], measurements=(better, *rest))
     return replace(
         one,
         ledger=ledger,
@@ -75,19 +77,20 @@ def test_turned_round_better_is_worse() -> None:
     assert parameter.kind == "only in B"
 
 
-@given(st.floats(), st.floats(), st.sampled_from(["higher", "lower"]))
-def test_a_number_changed_unless_it_is_the_same(a: float, b: float, better: str) -> None:
+@given(st.floats(), st.floats(), st.sampled_from(list(KINDS)))
+def test_a_number_changed_unless_it_is_the_same(a: float, b: float, kind: str) -> None:
     def told(value: float) -> Bill:
-        metric = replace(bills.ratio(value), better=better)
+        measured = Measurement("logits", kind, value, None, "")
         one = bills.full()
-        return replace(one, comparisons=(replace(one.comparisons[0], metrics=(metric,)),))
+        return replace(one, comparisons=(replace(one.comparisons[0], measurements=(measured,)),))
 
     changes = sections(diff.compare(told(a), told(b)))["Error"]
     same = a == b or (math.isnan(a) and math.isnan(b))
     assert bool(changes) is not same
     if changes:
-        words = {"better", "worse"} if not (math.isnan(a) or math.isnan(b)) else {"no number"}
-        assert changes[0].note in words
+        word = "better" if (b > a) == (KINDS[kind].better == "higher") else "worse"
+        word = "" if KINDS[kind].better == "none" else word
+        assert changes[0].note == ("no number" if math.isnan(a) or math.isnan(b) else word)
 
 
 def test_in_the_terminal_as_it_was() -> None:

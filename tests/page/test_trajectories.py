@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lading import page as report
-from lading.page.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
-from lading.page.head import sentence
+from lading.base.drawing.chart import BOTTOM, LEFT, RIGHT, TOP
 from lading.page.trajectories import chart, walks
 from lading.page.view import look
 from lading.record import Bill, Picture, Trajectory
 from tests import bills
+from tests.page.drawn import Seen
 from tests.page.test_page import text_of
 
 TOLD = (999.0, 666.0, 333.0, 0.0)
@@ -43,26 +43,31 @@ def diffusion(*many: Trajectory, **changes: Any) -> Bill:
 
 
 def test_decibels_are_heights_and_moves_are_places() -> None:
-    drawn = chart([ONNX, MIL])
-    assert drawn is not None
-    first, second = drawn.series
+    seen = Seen(chart([ONNX, MIL]))
     # 20 to 140 dB over the frame's height, four moves over its width.
-    height, width = HEIGHT - BOTTOM - TOP, WIDTH - LEFT - RIGHT
-    points = [tuple(map(float, point.split(","))) for point in second.line.split()]
+    height, width = BOTTOM - TOP, RIGHT - LEFT
+    points = seen.points("series-2")
     for place, value in enumerate((100.0, 80.0, 60.0, 40.0)):
         x, y = points[place]
         assert x == pytest.approx(LEFT + width * (place + 0.5) / 4, abs=0.1)
-        assert y == pytest.approx(HEIGHT - BOTTOM - height * (value - 20) / 120, abs=0.1)
-    assert [tick.label for tick in drawn.ticks] == ["20", "40", "60", "80", "100", "120", "140"]
-    assert [limit.label for limit in drawn.limits] == ["gate 60 dB", "gate 35 dB"]
-    assert [mark.label for mark in drawn.marks] == [
-        "1: told 999", "2: told 666", "3: told 333", "4: told 0"
+        assert y == pytest.approx(BOTTOM - height * (value - 20) / 120, abs=0.1)
+    assert seen.words("tick") == [
+        "20", "40", "60", "80", "100", "120", "140", "dB, from the original",
+        "1: t 999", "2: t 666", "3: t 333", "4: t 0",
     ]  # fmt: skip
-    assert [dot.state for dot in first.dots] == ["", "", "first", ""]
-    assert [dot.state for dot in second.dots] == ["", "first", "", ""]
-    assert (first.number, second.number) == (1, 2)
+    assert seen.words("limit-label") == ["gate 60 dB", "gate 35 dB"]
+    assert seen.heights("first", "series-1") == [seen.points("series-1")[2][1]]
+    assert seen.heights("first", "series-2") == [points[1][1]]
     # The legend stands below the frame and within the picture.
-    assert HEIGHT - BOTTOM < first.foot < second.foot < drawn.height
+    first, second = (float(mark.get("y", "")) for mark in seen("text", "legend")[1:])
+    drawn = chart([ONNX, MIL])
+    assert drawn is not None
+    assert BOTTOM < first < second < drawn.height
+
+
+def test_a_move_forth_told_nothing() -> None:
+    drawn = chart([walked(90.0, 80.0, 70.0, 60.0, timesteps=(9.0, math.nan, 9.0, 0.0))])
+    assert "2: t nothing" in Seen(drawn).words("tick")
 
 
 def test_the_words_have_the_numbers() -> None:
@@ -80,19 +85,14 @@ def test_the_words_have_the_numbers() -> None:
     "psnr", [(math.inf,) * 4, (math.nan,) * 4, (-math.inf, 1e9, -1e9, 0.0), (50.0,)]
 )
 def test_no_point_leaves_the_chart(psnr: tuple[float, ...]) -> None:
-    drawn = chart([walked(*psnr, parts=None)])
-    assert drawn is not None
-    for point in drawn.series[0].line.split():
-        x, y = map(float, point.split(","))
-        assert LEFT <= x <= WIDTH - RIGHT
-        assert TOP <= y <= HEIGHT - BOTTOM
+    for x, y in Seen(chart([walked(*psnr, parts=None)])).points("series-1"):
+        assert LEFT <= x <= RIGHT
+        assert TOP <= y <= BOTTOM
 
 
 def test_not_a_number_is_at_the_foot_and_equal_at_the_top() -> None:
-    drawn = chart([walked(math.inf, math.nan, parts=2)])
-    assert drawn is not None
-    above, below = (float(p.split(",")[1]) for p in drawn.series[0].line.split())
-    assert (above, below) == (TOP, HEIGHT - BOTTOM)
+    seen = Seen(chart([walked(math.inf, math.nan, parts=2)]))
+    assert [y for _, y in seen.points("series-1")] == [TOP, BOTTOM]
 
 
 def test_nothing_walked_is_no_chart() -> None:
@@ -107,7 +107,7 @@ def test_rows_say_what_failed_first_and_what_was_not_run_last() -> None:
     lost, mil, absent = shown.rows
     assert (lost.end, lost.lowest, lost.why) == ("nan dB", "nan dB", "ends nan dB away")
     assert (mil.end, mil.lowest, mil.gate) == ("40.0 dB", "40.0 dB", "≥ 35.0 dB")
-    assert (mil.parts, mil.why) == ("move 2, told 666", "fp32 rounds")
+    assert (mil.parts, mil.why) == ("move 2, time step 666", "fp32 rounds")
     assert (absent.end, absent.lowest, absent.parts) == ("", "", "")
     assert absent.why == "Core ML exists on macOS only"
     assert shown.moves is not None
@@ -123,7 +123,7 @@ def test_the_page_has_a_section_of_it() -> None:
     assert page.count('class="line series-1"') == 2  # the walk and its legend
     lines = text_of(page)
     assert "4 moves of ddim from the noise of seed 0, the same for every network" in lines
-    assert "| 100.0 dB | 100.0 dB | move 3, told 333 | ≥ 60.0 dB | pass" in lines
+    assert "| 100.0 dB | 100.0 dB | move 3, time step 333 | ≥ 60.0 dB | pass" in lines
     assert "SVG" not in lines
 
 
@@ -137,20 +137,19 @@ def test_other_networks_have_no_such_section() -> None:
 def test_pictures_of_the_walk_alone_leave_no_empty_section_of_pictures() -> None:
     page = report.render(diffusion(ONNX, pictures=(SHEET,)))
     assert 'id="pictures"' not in page
-    assert "This voyage drew none." not in page
+    assert "None were drawn." not in page
     assert 'id="pictures"' in report.render(diffusion(ONNX))
-    assert "This voyage drew none." in report.render(replace(bills.full(), pictures=()))
+    assert "None were drawn." in report.render(replace(bills.full(), pictures=()))
 
 
 def test_a_diffusion_network_that_was_not_walked_says_so() -> None:
-    assert "No trajectory was walked on this voyage." in text_of(report.render(diffusion()))
+    assert "No trajectory was walked." in text_of(report.render(diffusion()))
 
 
 def test_the_first_sentence_says_that_it_leads_elsewhere() -> None:
     failed = diffusion(LOST, MIL, verdict="fail")
-    assert sentence(failed) == (
-        "What was made leads elsewhere than the original. CAMUS.onnx in ONNX Runtime: "
-        "ends nan dB away."
+    assert look(failed).summary == (
+        "CAMUS.onnx does not lead where the original leads: ends nan dB away"
     )
 
 
@@ -158,7 +157,7 @@ def test_a_strangers_words_and_numbers_are_drawn_and_not_obeyed() -> None:
     text = "".join(bills.HOSTILE[:4])
     strange = [
         walked(1.0, artifact=text, runtime=text, sampler=text, reason=text, gate_reason=text),
-        walked(*[math.inf] * 9, told=(), steps=-1, parts=77),
+        walked(*[math.inf] * 9, timesteps=(), steps=-1, parts=77),
         walked(1e300, -1e300, gate=math.nan, parts=-3),
         walked(5.0, 4.0, gate=-math.inf),
     ]

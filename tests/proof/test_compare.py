@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lading.errors import InputError, ProgramError
-from lading.interface import Interface, Options
-from lading.proof.compare import LEAST, compare, not_run, reference
+from lading.formats import Runtime
+from lading.interface import Options
+from lading.proof.compare import every_runtime, in_runtime
+from lading.proof.original import LEAST, Original
 from lading.proof.probes import make
+from lading.proof.reference import Reference
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Comparison
-from lading.runtimes.torch import Eager
+from lading.record import Comparison
+from lading.record.wording import subject
+from tests.standin import Change, Changed, Fake, Given
 from tests.toys import LABELS, interface
-
-Change = Callable[[dict[str, Any]], Any]
-
-
-class Fake:
-    """A runtime whose session gives the reference's outputs, changed."""
-
-    name, title, formats = "fake", "Fake", ("fake",)
-    precision = None
-
-    def __init__(self, one: Interface, change: Change = lambda outputs: None) -> None:
-        self.session = Eager(one)
-        self.change = change
-
-    def unavailable(self) -> str | None:
-        return None
-
-    def load(self, path: Path) -> Fake:
-        return self
-
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        outputs = {name: value.copy() for name, value in self.session.run(inputs).items()}
-        changed = self.change(outputs)
-        return outputs if changed is None else changed
-
-
-def record(one: Interface, precision: str = "fp32", **changes: Any) -> ArtifactRecord:
-    plain = ArtifactRecord("fake", "a.fake", 1, "00", precision, one.inputs, one.outputs, "export")
-    return replace(plain, **changes)
 
 
 def judged(
@@ -59,14 +33,17 @@ def judged(
     **changes: Any,
 ) -> Comparison:
     one = interface(options, **(toy or {}))
-    drawn = make(one)[take]
-    fake = Fake(one, change)
-    expected = reference(Eager(one), drawn)
-    return compare(record(one, precision, **changes), fake, fake, drawn, expected, one.task)
+    return held(Given(one, make(one)[take]), Fake(one, Changed(one, change), precision, **changes))
+
+
+def held(reference: Reference, artifact: Fake) -> Comparison:
+    """The artifact in its runtime beside a reference."""
+    (comparison,) = every_runtime(reference, artifact, artifact.record, lambda *_: None)
+    return comparison
 
 
 def by_name(one: Comparison) -> dict[str, Any]:
-    return {metric.name: metric for metric in one.metrics}
+    return {subject(each): each for each in one.measurements}
 
 
 @pytest.mark.parametrize("output", ["logits", "probabilities", "labels"])
@@ -81,7 +58,7 @@ def test_equal_passes(output: Any, precision: str) -> None:
         assert numbers[f"{output} psnr"].value == math.inf
         assert numbers[f"{output} max_abs"].value == 0.0
     assert {name for name in numbers if "dice" in name} == {f"{output} dice {n}" for n in LABELS}
-    assert all(metric.reason for metric in one.metrics)
+    assert all(each.why for each in one.measurements)
 
 
 def test_rounding_to_half_precision_passes_its_own_gate() -> None:
@@ -132,7 +109,7 @@ def _dtype(outputs: dict[str, Any]) -> None:
 )
 def test_outputs_that_are_not_the_ports(change: Change, reason: str) -> None:
     one = judged(change)
-    assert (one.verdict, one.reason, one.metrics, one.probes) == ("fail", reason, (), 0)
+    assert (one.verdict, one.reason, one.measurements, one.probes) == ("fail", reason, (), 0)
 
 
 @pytest.mark.parametrize("kind", [ProgramError, InputError])
@@ -151,7 +128,7 @@ def test_a_runtime_that_stops_fails(kind: Any) -> None:
 
 def test_no_probe_is_not_run() -> None:
     one = judged(take=slice(0))
-    assert (one.verdict, one.probes, one.metrics) == ("not run", 0, ())
+    assert (one.verdict, one.probes, one.measurements) == ("not run", 0, ())
     assert one.reason == "no probe fits the artifact's inputs"
 
 
@@ -170,15 +147,17 @@ def test_an_artifact_without_outputs_never_passes() -> None:
 
 def test_outputs_for_other_probes_are_an_error() -> None:
     one = interface()
-    fake = Fake(one)
-    drawn = make(one)
+    reference = Given(one, make(one))
+    reference.outputs = reference.outputs[:2]
     with pytest.raises((ValueError, IndexError)):
-        compare(record(one), fake, fake, drawn, reference(fake, drawn[:2]), one.task)
+        held(reference, Fake(one, Changed(one)))
 
 
 def test_not_run_says_why() -> None:
     one = interface()
-    told = not_run(record(one), Fake(one), "this is Linux")
+    artifact = Fake(one, Changed(one))
+    absent = Runtime("fake", "Fake", unavailable=lambda: "this is Linux")
+    told = in_runtime(Given(one, make(one)), artifact, artifact.record, absent)
     assert (told.verdict, told.reason, told.probes) == ("not run", "this is Linux", 0)
 
 
@@ -195,9 +174,9 @@ def test_a_small_error_fails_and_the_worst_probe_is_named() -> None:
     assert one.verdict == "fail"
     psnr = by_name(one)["logits psnr"]
     assert psnr.value == pytest.approx(26.02, abs=0.01)  # 20·log10(1/0.05)
-    assert psnr.worst_probe == "stripes-3"
+    assert psnr.probe == "stripes-3"
     assert "logits psnr 26.02 misses its gate 60 (worst probe stripes-3)" in one.reason
-    assert by_name(one)["logits max_abs"].worst_probe == "stripes-3"
+    assert by_name(one)["logits max_abs"].probe == "stripes-3"
 
 
 @pytest.mark.parametrize("output", ["logits", "probabilities"])
@@ -207,10 +186,8 @@ def test_nan_never_passes(output: Any, both: bool) -> None:
         outputs[output][0, 0, 0, 0] = np.nan
 
     one = interface(Options(output=output))
-    drawn = make(one)
-    fake = Fake(one, spoil)
-    expected = reference(fake if both else Eager(one), drawn)
-    told = compare(record(one), fake, fake, drawn, expected, one.task)
+    side = Changed(one, spoil)
+    told = held(Given(one, make(one), side if both else None), Fake(one, side))
     assert told.verdict == "fail"
     assert math.isnan(by_name(told)[f"{output} psnr"].value)
     assert "not finite" in {finding.name for finding in told.findings}
@@ -255,21 +232,22 @@ def test_no_gate_gives_way_to_the_artifacts_own_error(noise: float) -> None:
     ],
 )
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_ties_are_counted_on_the_original(activation: Any, moved: float, gate: Any) -> None:
+def test_ties_are_counted_on_the_original(
+    activation: Any, moved: float, gate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     regions = {"region_order": (1, 2, 3)} if activation == "sigmoid" else {}
     toy = interface(activation=activation, **regions)
-    drawn = make(toy)
-    fake = Fake(toy)
-    outputs = reference(Eager(toy), drawn)
+    original = Original(toy, make(toy))
     spread = np.random.default_rng(3)
     rounded = [
         {
             name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
             for name, value in one.items()
         }
-        for one in outputs
+        for one in original.outputs
     ]
-    one = compare(record(toy, "fp16"), fake, fake, drawn, outputs, toy.task, rounded=rounded)
+    monkeypatch.setattr(original, "rounded", lambda: rounded)
+    one = held(original, Fake(toy, Changed(toy), "fp16"))
     found = by_name(one)["logits label_agreement"].gate
     assert found == gate if gate is not None else LEAST < found < GATES["fp16"].agreement
 
@@ -289,13 +267,12 @@ def test_regions_are_compared_by_their_cut() -> None:
 
 def test_agreement_on_something_degenerate_fails() -> None:
     one = interface()
-    drawn = make(one)
 
     def lose(outputs: dict[str, Any]) -> None:
         outputs["logits"] *= 1e-3
 
-    fake = Fake(one, lose)
-    told = compare(record(one), fake, fake, drawn, reference(fake, drawn), one.task)
+    side = Changed(one, lose)
+    told = held(Given(one, make(one), side), Fake(one, side))
     assert by_name(told)["logits psnr"].value == math.inf
     assert told.verdict == "fail"
     assert {(f.name, f.where) for f in told.findings} == {
@@ -313,6 +290,6 @@ def test_a_constant_probe_is_not_held_against_the_network() -> None:
     def plain(outputs: dict[str, Any]) -> None:
         outputs["labels"][:] = 0
 
-    fake = Fake(one, plain)
-    told = compare(record(one), fake, fake, zeros, reference(fake, zeros), one.task)
+    side = Changed(one, plain)
+    told = held(Given(one, zeros, side), Fake(one, side))
     assert told.findings == ()

@@ -12,14 +12,16 @@ import pytest
 from onnx import numpy_helper
 
 from lading.conversion.capture import capture
-from lading.formats.coreml import TARGET as COREML
-from lading.formats.onnx import TARGET as ONNX
+from lading.formats import open_artifact
+from lading.formats.coreml import FORMAT as COREML
+from lading.formats.onnx import FORMAT as ONNX
+from lading.interface.original import TorchSide
 from lading.interface.settings import Settings
+from lading.interface.side import EVERYTHING, Made
 from lading.proof import divergence, probes
 from lading.proof.alignment import distance
-from lading.proof.divergence import departing, walk
-from lading.proof.sides import Made, Original
-from lading.record import Station
+from lading.proof.divergence import departing
+from lading.record import Station, Walk
 from tests import toys
 
 
@@ -37,6 +39,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def inputs() -> Any:
     return probes.make(toys.interface())[0].inputs
+
+
+def walk(path: Path, *more: Any) -> Walk:
+    return divergence.walk(open_artifact(path), *more)
 
 
 def edited(path: Path, folder: Path, change: Callable[[Any], None]) -> Path:
@@ -91,15 +97,15 @@ def test_the_first_that_departs_is_the_one_that_was_changed(
 ) -> None:
     path = edited(files["onnx"], tmp_path, change)
     found = walk(path, toys.interface(), inputs(), "fp32")
-    assert op in found.told
-    assert module in found.told
+    assert op in found.text
+    assert module in found.text
     if found.first:
         here = next(one for one in found.stations if one.value == found.first)
-        lost = found.told.partition("without a counterpart before it: ")[2]
+        lost = found.text.partition("without a counterpart before it: ")[2]
         assert here.op == op or lost.startswith(op)
         before = found.stations[: found.stations.index(here)]
         assert all(one.error < 1e-5 for one in before)
-        assert f"error {max((s.error for s in before), default=0.0):.2g} before it" in found.told
+        assert f"error {max((s.error for s in before), default=0.0):.2g} before it" in found.text
 
 
 def test_an_fp16_program_is_walked_in_fp32_where_its_graph_is_wrong(tmp_path: Path) -> None:
@@ -114,8 +120,9 @@ def test_an_fp16_program_is_walked_in_fp32_where_its_graph_is_wrong(tmp_path: Pa
 
 
 def test_the_originals_values_have_their_line_and_module() -> None:
-    made, values = Original(toys.interface()).run(inputs())
-    heads = [one for one in made if one.name == "network.head"]
+    original = TorchSide(toys.interface())
+    values = original.run(inputs(), EVERYTHING)
+    heads = [one for one in original.graph if one.name == "network.head"]
     assert len(heads) == 1
     assert heads[0].module_output
     assert heads[0].source.startswith("tests/toys.py:")

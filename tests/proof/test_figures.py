@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from lading.base.drawing import gallery
+from lading.formats import Runtime
 from lading.proof import figures, probes
 from lading.proof.original import Original
-from lading.record import ArtifactRecord
 from lading.task import pictures
 from tests import toys
+from tests.standin import Changed, Fake
 
 
-class Wrong:
-    """The original, with one corner of the picture given to the last class."""
-
-    name = "onnxruntime"
-    title = "a runtime"
-    formats = ("onnx",)
-
-    def __init__(self, original: Original) -> None:
-        self.original = original
-
-    def unavailable(self) -> None:
-        return None
-
-    def load(self, path: Path) -> Wrong:
-        return self
-
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        outputs = self.original.session.run(inputs)
-        scores = outputs["logits"].copy()
-        scores[0, 2, :4, :4] = 1e3
-        return {"logits": scores}
+def wrong(outputs: dict[str, Any]) -> None:
+    """One corner of the picture given to the last class."""
+    outputs["logits"][0, 2, :4, :4] = 1e3
 
 
 @pytest.fixture
@@ -49,20 +31,22 @@ def original() -> Original:
     return Original(one, probes.make(one))
 
 
-def drawn(original: Original, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    wrong = Wrong(original)
-    monkeypatch.setattr(figures, "runtimes_for", lambda kind: [wrong])
+def drawn(original: Original, absent: str | None = None) -> dict[str, Any]:
     one = original.interface
-    record = ArtifactRecord("onnx", "a.onnx", 1, "", "fp32", one.inputs, one.outputs, "export")
-    return {p.name: p for p in figures.segmentation(original, [(record, Path("a.onnx"))])}
+    side = Changed(one, wrong)
+    artifact = Fake(one, side, format="onnx", path="a.onnx", title="ONNX")
+    artifact.format.runtimes = (
+        Runtime("onnxruntime", "it", unavailable=lambda: absent, opens=lambda path: side),
+    )
+    return {p.name: p for p in figures.segmentation(original, [(artifact.record, artifact)])}
 
 
 def pixels(picture: Any) -> Any:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.png))).convert("RGB"))
 
 
-def test_maps_and_difference(original: Original, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = drawn(original, monkeypatch)
+def test_maps_and_difference(original: Original) -> None:
+    made = drawn(original)
     names = ["input", "original", "onnx-onnxruntime", "difference"]
     assert list(made) == [
         f"{probe}/{name}" for probe in ("shapes-2", "stripes-3") for name in names
@@ -70,7 +54,7 @@ def test_maps_and_difference(original: Original, monkeypatch: pytest.MonkeyPatch
     truth = original.outputs[2]["logits"][0].argmax(0)
     expected = np.asarray(pictures.PALETTE, dtype=np.uint8)[truth]
     assert np.array_equal(pixels(made["shapes-2/original"]), expected)
-    red = (pixels(made["shapes-2/difference"]) == figures.DIFFER).all(axis=2)
+    red = (pixels(made["shapes-2/difference"]) == gallery.WRONG).all(axis=2)
     changed = np.zeros((16, 16), dtype=bool)
     changed[:4, :4] = truth[:4, :4] != 2
     assert changed.any()
@@ -80,9 +64,9 @@ def test_maps_and_difference(original: Original, monkeypatch: pytest.MonkeyPatch
         assert one.alt
 
 
-def test_dice_is_told_per_class(original: Original, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dice_is_told_per_class(original: Original) -> None:
     truth = original.outputs[2]["logits"][0].argmax(0)
-    title = drawn(original, monkeypatch)["shapes-2/onnx-onnxruntime"].title
+    title = drawn(original)["shapes-2/onnx-onnxruntime"].title
     assert title.startswith("ONNX in ONNX Runtime: Dice ")
     got = truth.copy()
     got[:4, :4] = 2
@@ -98,10 +82,7 @@ def test_other_tasks_have_none(original: Original) -> None:
     assert figures.segmentation(original, []) == ()
 
 
-def test_an_absent_runtime_is_left_out(original: Original, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "runtimes_for", lambda kind: [])
-    one = original.interface
-    record = ArtifactRecord("onnx", "a.onnx", 1, "", "fp32", one.inputs, one.outputs, "export")
-    made = figures.segmentation(original, [(record, Path("a.onnx"))])
-    assert [p.name for p in made[:2]] == ["shapes-2/input", "shapes-2/original"]
+def test_an_absent_runtime_is_left_out(original: Original) -> None:
+    made = drawn(original, absent="not here")
+    assert list(made)[:2] == ["shapes-2/input", "shapes-2/original"]
     assert len(made) == 4

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from lading.proof import metrics
 
 NAN, INF = math.nan, math.inf
-PAIR = [metrics.psnr, metrics.relative_l2, metrics.max_abs, metrics.agreement]
+PAIR = [metrics.psnr, metrics.relative_l2, metrics.max_abs, metrics.label_agreement]
 VALUES = st.floats(-1e6, 1e6, width=32)
 SHAPES = hnp.array_shapes(max_dims=4, max_side=5)
 
@@ -114,9 +114,9 @@ def test_max_abs_is_the_largest(pair: tuple[Any, Any]) -> None:
 
 def test_agreement_by_hand() -> None:
     a, b = np.array([[0, 1], [2, 2]]), np.array([[0, 1], [1, 2]])
-    assert metrics.agreement(a, b) == 0.75
-    assert metrics.agreement(a, a) == 1.0
-    assert metrics.agreement(a, a + 1) == 0.0
+    assert metrics.label_agreement(a, b) == 0.75
+    assert metrics.label_agreement(a, a) == 1.0
+    assert metrics.label_agreement(a, a + 1) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,6 @@ def test_dice_counts_sets(labels: Any, order: list[int]) -> None:
         a, b = (set(np.flatnonzero(one == label)) for one in (labels, other))
         got = metrics.dice(labels, other, label)
         assert got == (2 * len(a & b) / (len(a) + len(b)) if a or b else None)
-
-
-def test_labels_of() -> None:
-    scores = np.zeros((1, 3, 4))
-    scores[0, 1, 0] = scores[0, 2, 1] = 1.0
-    scores[0, 0, 2] = NAN
-    assert metrics.labels_of(scores, 1).tolist() == [[1, 2, -1, 0]]
 
 
 # ------------------------------------------------------------------------------------- NaN, shapes
@@ -174,4 +167,4 @@ def test_only_equal_arrays_are_equal(pair: tuple[Any, Any]) -> None:
     assert (metrics.psnr(*pair) == INF) is equal
     assert (metrics.relative_l2(*pair) == 0.0) is equal
     assert (metrics.max_abs(*pair) == 0.0) is equal
-    assert (metrics.agreement(*pair) == 1.0) is equal
+    assert (metrics.label_agreement(*pair) == 1.0) is equal

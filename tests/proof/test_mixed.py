@@ -12,10 +12,12 @@ import torch
 from torch import nn
 
 from lading.base.notices import Notices
-from lading.formats import artifact_target, target
+from lading.coreml import mil
+from lading.formats.coreml import FORMAT
+from lading.formats.coreml.artifact import MLProgram
 from lading.interface import Interface
 from lading.interface.settings import Settings
-from lading.job.voyage import Voyage
+from lading.job.conversion import Conversion
 from lading.proof import mixed, probes, readings
 from lading.proof.original import Original
 from lading.record import ArtifactRecord
@@ -54,22 +56,21 @@ def original(large: Interface) -> Original:
 
 
 def carried(original: Original, settings: Settings, folder: Path) -> Any:
-    voyage = Voyage(original.interface, settings, original, silent, Notices())
-    return voyage.carry(target("coreml"), "net", folder, "trace")
+    conversion = Conversion(original.interface, settings, original, silent, Notices())
+    return conversion.convert(FORMAT, "net", folder, "trace")
 
 
 @pytest.fixture(scope="module")
-def broken(original: Original, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def broken(original: Original, tmp_path_factory: pytest.TempPathFactory) -> MLProgram:
     folder = tmp_path_factory.mktemp("broken")
     one = carried(original, Settings(), folder)
     assert not one.passed
-    return folder / str(one.artifact.path)
+    return FORMAT.open(folder / str(one.artifact.path))
 
 
 @pytest.fixture(scope="module")
-def record(broken: Path, large: Interface) -> ArtifactRecord:
-    found = artifact_target(broken).describe(broken)
-    return replace(found, inputs=large.inputs, outputs=large.outputs)
+def record(broken: MLProgram, large: Interface) -> ArtifactRecord:
+    return replace(broken.record, inputs=large.inputs, outputs=large.outputs)
 
 
 def test_auto_keeps_the_fewest_and_passes(original: Original, tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_auto_keeps_the_fewest_and_passes(original: Original, tmp_path: Path) ->
     assert told[0].startswith("0 of ")
     assert told[0].endswith("fail")
     assert any(trial.endswith("pass") for trial in told)
-    half = mixed.operations(tmp_path / one.artifact.path)
+    half = mixed.operations(FORMAT.open(tmp_path / one.artifact.path).model)
     assert len(half) > len(kept)
 
 
@@ -94,56 +95,44 @@ def test_auto_changes_nothing_where_fp16_passes(tmp_path: Path) -> None:
     assert "fp32 operations" not in one.artifact.details
 
 
-def test_the_search_is_minimal_and_says_when_fp32_does_not_help(broken: Path) -> None:
-    names = mixed.operations(broken)
+def test_the_search_is_minimal_and_says_when_fp32_does_not_help(broken: MLProgram) -> None:
+    names = mixed.operations(broken.model)
     needed = {names[2], names[-2]}
 
-    def passes(session: Any) -> bool:
-        return needed <= asked[-1]
+    def wide(model: mil.Model) -> set[str]:
+        (function,) = model.program.functions.values()
+        return {op.name for op in function.block.operations if op.name in names and not op.half}
 
-    asked: list[frozenset[str]] = []
-    genuine = mixed.Mixed
-
-    class Noted(genuine):  # type: ignore[misc, valid-type]
-        def __init__(self, path: Path, kept: frozenset[str]) -> None:
-            asked.append(kept)
-
-    mixed.Mixed = Noted  # type: ignore[misc]
-    try:
-        found = mixed.search(broken, passes)
-        hopeless = mixed.search(broken, lambda session: False)
-    finally:
-        mixed.Mixed = genuine  # type: ignore[misc]
+    found = mixed.search(broken.model, lambda model: needed <= wide(model))
+    hopeless = mixed.search(broken.model, lambda model: False)
     assert {name.removesuffix(mixed.SUFFIX) for name in needed} == set(found.kept)
     assert found.passes
     assert (hopeless.passes, hopeless.kept, len(hopeless.trials)) == (False, (), 2)
 
 
-def test_all_in_fp32_is_the_float32_reading(broken: Path, original: Original) -> None:
-    from lading.coreml import mil
-
+def test_all_in_fp32_is_the_float32_reading(broken: MLProgram, original: Original) -> None:
     probe = original.drawn[0]
-    every = mixed.Mixed(broken, frozenset(mixed.operations(broken))).run(probe.inputs)
-    wide = mil.load(broken).predict(dict(probe.inputs), precision="float32")
+    every = mixed.mixed(broken.model, frozenset(mixed.operations(broken.model)))
+    got = broken.with_model(every).run(probe.inputs)
+    wide = broken.side("float32").run(probe.inputs)
     # the input's own cast to fp16 is an operation too, and stays one: half a rounding of 2^-11
-    np.testing.assert_allclose(every["logits"], wide["logits"], atol=0.02)
+    np.testing.assert_allclose(got["logits"], wide["logits"], atol=0.02)
 
 
 def test_readings_name_what_overflows(
-    broken: Path, record: ArtifactRecord, original: Original
+    broken: MLProgram, record: ArtifactRecord, original: Original
 ) -> None:
     found = readings.read(broken, record, original.drawn, original.outputs)
     by_name = {one.name: one for one in found}
     assert set(by_name) == {"float32", "declared", "half-accumulate"}
-    assert by_name["float32"].metrics[0].value > 60
-    assert not by_name["declared"].metrics[0].value > 40  # NaN, or far below
+    assert by_name["float32"].measurements[0].value > 60
+    assert not by_name["declared"].measurements[0].value > 40  # NaN, or far below
     assert sum(by_name["declared"].overflows.values()) > 0
     assert max(by_name["float32"].near_limit.values()) > 65504
-    assert all(metric.gate is None for one in found for metric in one.metrics)
+    assert all(m.gate is None and m.reading == one.name for one in found for m in one.measurements)
 
 
 def test_no_reading_of_what_does_not_round(original: Original, tmp_path: Path) -> None:
     one = carried(original, Settings("fp32"), tmp_path)
-    path = tmp_path / one.artifact.path
     assert one.passed
-    assert readings.read(path, one.artifact, original.drawn, original.outputs) == ()
+    assert readings.read(one.opened, one.artifact, original.drawn, original.outputs) == ()

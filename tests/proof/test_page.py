@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from lading import cli
-from lading.proof import compare, insides, noise, verdict
+from lading.coreml import system
+from lading.proof import compare, noise, original, verdict
 from lading.proof.weights import provenance
 
 PAGE = Path(__file__).parents[2] / "docs" / "verification.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMMANDS = [
     line
-    for block in re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)
+    for block in re.findall(r"^```\w*\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
     for line in block.splitlines()
     if line.startswith("lading ")
 ]
@@ -63,7 +64,7 @@ def test_the_numbers_are_the_codes() -> None:
     assert (gates["fp16"].psnr, gates["fp16"].agreement) == (40.0, 0.995)
     assert (gates["fp32"].psnr, gates["fp32"].agreement) == (60.0, 0.999)
     assert "≥ 99.5 %" in TEXT
-    assert (compare.TIED, compare.LEAST, compare.JUDGED, compare.LOST) == (4.0, 0.95, 50, 0.5)
+    assert (original.TIED, original.LEAST, compare.JUDGED, compare.LOST) == (4.0, 0.95, 50, 0.5)
     assert "50 positions or more must reach 0.5" in TEXT
     assert provenance.MADE in TEXT
-    assert insides.of_runtime(PAGE, "coreml") is None  # "the runtime shows none (Core ML itself)"
+    assert system.System.graph == ()  # "the runtime shows none (Core ML itself)"

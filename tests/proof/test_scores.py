@@ -16,18 +16,18 @@ from torch import nn
 
 from lading.checkpoint import read
 from lading.conversion.capture import capture
-from lading.formats.coreml import TARGET as COREML
-from lading.formats.mlmodel import TARGET as MLMODEL
-from lading.formats.onnx import TARGET as ONNX
+from lading.formats.coreml import FORMAT as COREML
+from lading.formats.mlmodel import FORMAT as MLMODEL
+from lading.formats.onnx import FORMAT as ONNX
 from lading.interface import Interface, Options, wrap
 from lading.interface.matching import matched
 from lading.interface.settings import Settings
-from lading.proof import probes, scores, verdict
-from lading.proof.judge import compared
+from lading.interface.side import Made
+from lading.proof import compare, probes, scores, verdict
 from lading.proof.original import Original
-from lading.proof.sides import Made
 from lading.proof.weights import provenance
-from lading.record import Comparison
+from lading.record import Comparison, Unproved
+from lading.record.wording import left_open, subject
 from tests import toys
 
 FORMS: dict[str, tuple[Any, Settings]] = {
@@ -68,8 +68,9 @@ def original() -> Original:
 
 
 def judge(path: Path, kind: Any, against: Original) -> list[Comparison]:
-    record, _ = matched(kind.describe(path), against.interface)
-    many = compared(record, path, against, lambda *_: None)
+    artifact = kind.open(path)
+    record, _ = matched(artifact.record, against.interface)
+    many = compare.every_runtime(against, artifact, record, lambda *_: None)
     return [one for one in many if one.verdict != "not run"]
 
 
@@ -81,7 +82,7 @@ def carried(form: str, one: Interface, folder: Path) -> tuple[Path, Any]:
 
 
 def named(one: Comparison, name: str) -> Any:
-    return next((m for m in one.metrics if m.name == name), None)
+    return next((m for m in one.measurements if subject(m) == name), None)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -93,7 +94,7 @@ def test_a_right_one_passes_and_its_scores_were_seen(form: str, tmp_path: Path) 
         half = form == "fp16" or "fp16" in (form.split()[-1], one.runtime.split("_")[-1])
         assert metric.gate == 40.0 if half else metric.gate > 60.0
         assert metric.value > (50.0 if half else 100.0)
-        assert not any(scores.ONLY in m.reason for m in one.metrics)
+        assert one.unproved == ()
         graph = named(one, "labels graph scores psnr")
         whole = form == "fp16" or (form == "network fp16" and one.runtime == "neuralnetwork")
         assert (graph is not None) == whole
@@ -124,9 +125,9 @@ def test_one_weight_in_an_fp16_program_is_found_by_its_origin(tmp_path: Path) ->
     path, kind = carried("fp16", interface(one_weight), tmp_path)
     first = judge(path, kind, original())[0]
     graph = named(first, "labels graph scores psnr")
-    assert "unknown origin" in graph.reason
+    assert "unknown origin" in graph.why
     assert graph.value < 100.0
-    source = provenance.trace(path, checkpoint)
+    source = provenance.trace(kind.open(path), checkpoint)
     assert source.finding == "same architecture, other weights"
     assert verdict.overall([first], [source]) == "fail"
 
@@ -204,14 +205,12 @@ def test_where_the_scores_are_not_found_the_bill_says_so(tmp_path: Path) -> None
     (one,) = judge(path, kind, original())
     assert one.verdict == "pass"
     assert named(one, "labels scores psnr") is None
-    told = named(one, "labels label_agreement").reason
-    assert told.endswith(
-        "; only labels were compared, not the scores behind them: "
+    assert one.unproved == (Unproved("scores", "no value that labels is chosen from was found"),)
+    (notice,) = left_open([one])
+    assert notice == (
+        f"{path} in onnxruntime: only labels were compared, not the scores behind them: "
         "no value that labels is chosen from was found"
     )
-    (notice,) = scores.notices([one])
-    assert notice.startswith(f"{path} in onnxruntime: only labels were compared")
-    assert "no value" in notice
 
 
 class Chosen(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,56 +15,43 @@ from onnx import TensorProto, helper
 
 from lading import cli
 from lading.checkpoint import Checkpoint
+from lading.conversion.capture import capture
 from lading.errors import ProgramError
-from lading.formats import artifact_target
-from lading.formats.onnx import TARGET as ONNX
-from lading.interface import Interface
+from lading.formats import Runtime, open_artifact
+from lading.formats.onnx import FORMAT as ONNX
 from lading.interface.settings import Settings
-from lading.job import pipeline
-from lading.proof import divergence, hazards, readings
-from lading.proof.compare import compare, not_run, reference
+from lading.interface.side import Side
+from lading.job.request import Verify
+from lading.job.verify import verify
+from lading.proof import compare, divergence, readings
+from lading.proof.original import Original
 from lading.proof.probes import Probe, make
+from lading.proof.reference import Graph
 from lading.proof.verdict import overall
 from lading.proof.weights import provenance
-from lading.record import ArtifactRecord, CheckpointRecord, Comparison, Metric, Provenance
-from lading.runtimes import runtimes
-from lading.runtimes.torch import Eager
+from lading.record import CheckpointRecord, Comparison, Provenance
 from tests import toys
+from tests.standin import Change, Changed, Fake, Given
 
 MADE = Provenance("a", "b", "made from this checkpoint", ())
 
 
-class Fake:
-    """A session whose outputs are the reference's, changed."""
-
-    name, title, formats, precision = "fake", "Fake", ("fake",), None
-    rounded = 0
-
-    def __init__(self, one: Interface, change: Callable[[dict[str, Any]], Any]) -> None:
-        self.session, self.change = Eager(one), change
-
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        outputs = {name: value.copy() for name, value in self.session.run(inputs).items()}
-        return self.change(outputs) or outputs
-
-
-def record(one: Interface, **changes: Any) -> ArtifactRecord:
-    plain = ArtifactRecord("fake", "a.fake", 1, "00", "fp32", one.inputs, one.outputs, "export")
-    return replace(plain, **changes)
-
-
 def judged(
-    change: Callable[[dict[str, Any]], Any] = lambda outputs: None,
+    change: Change = lambda outputs: None,
     drawn: list[Probe] | None = None,
     expected: Callable[[list[Any]], Any] = lambda outputs: outputs,
-    graph: Any = None,
+    wide: Side | None = None,
+    precision: str = "fp32",
     **changes: Any,
 ) -> Comparison:
     one = toys.interface()
-    drawn = make(one)[:2] if drawn is None else drawn
-    wanted = expected(reference(Eager(one), drawn))
-    fake: Any = Fake(one, change)
-    return compare(record(one, **changes), fake, fake, drawn, wanted, one.task, graph=graph)
+    reference = Given(one, make(one)[:2] if drawn is None else drawn)
+    reference.outputs = expected([dict(outputs) for outputs in reference.outputs])
+    if wide:
+        reference.alone = Graph(wide, reference.outputs, 0)
+    artifact = Fake(one, Changed(one, change), precision, **changes)
+    (comparison,) = compare.every_runtime(reference, artifact, artifact.record, lambda *_: None)
+    return comparison
 
 
 def test_the_judge_passes_what_is_equal() -> None:
@@ -127,33 +114,29 @@ def test_nan_on_a_side(side: str, share: int) -> None:
     assert overall([one], [MADE]) == "fail"
 
 
-def test_a_metric_that_is_nan_meets_no_gate() -> None:
-    assert not Metric("x", float("nan"), None, "higher", "").passed
-    assert not Metric("x", float("nan"), float("-inf"), "higher", "").passed
-    assert not Metric("x", float("nan"), float("inf"), "lower", "").passed
+def test_a_graph_that_cannot_be_run_in_fp32_fails() -> None:
+    def broken(outputs: dict[str, Any]) -> Any:
+        raise ProgramError("graph", found="x", expected="y", remedy="z")
 
-
-def test_a_graph_that_cannot_be_read_in_fp32_fails() -> None:
-    class Broken:
-        rounded = 0
-
-        def run(self, inputs: Any) -> Any:
-            raise ProgramError("graph", found="x", expected="y", remedy="z")
-
-    assert judged(graph=Broken()).verdict == "fail"
+    one = judged(wide=Changed(toys.interface(), broken), precision="fp16")
+    assert one.verdict == "fail"
+    assert one.reason.startswith("noise-0: graph")
 
 
 def test_a_graph_that_is_another_fails_though_the_rounded_one_agrees() -> None:
-    other: Any = Fake(toys.interface(), lambda o: {"logits": o["logits"] * np.float32(1.01)})
-    one = judged(graph=other)
+    other = Changed(toys.interface(), lambda o: {"logits": o["logits"] * np.float32(1.01)})
+    one = judged(wide=other, precision="fp16")
     assert one.verdict == "fail"
     assert "graph psnr" in one.reason
 
 
-def test_every_runtime_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_runtime_missing() -> None:
     one = toys.interface()
-    kind: Any = next(iter(runtimes().values()))
-    absent = not_run(record(one), kind, "not on this computer")
+    artifact = Fake(one, Changed(one))
+    gone = Runtime("fake", "Fake", unavailable=lambda: "not on this computer")
+    reference = Given(one, make(one))
+    absent = compare.in_runtime(reference, artifact, artifact.record, gone)
+    assert absent.reason == "not on this computer"
     assert absent.verdict == "not run"
     assert overall([absent, absent], [MADE]) == "not run"
     good = replace(absent, artifact="other", verdict="pass")
@@ -172,8 +155,8 @@ def test_an_artifact_without_weights_is_not_made_from_anything(tmp_path: Path) -
     onnx.save(helper.make_model(helper.make_graph([], "g", [], [])), str(path))
     tensors = {"w": torch.randn(3, 3)}
     file = Checkpoint(CheckpointRecord("w.pth", "", 0, "torch zip"), tensors)
-    assert provenance.trace(path, file).finding == "not this network"
-    assert provenance.owner([provenance.trace(path, file)]) is None
+    assert provenance.trace(open_artifact(path), file).finding == "not this network"
+    assert provenance.owner([provenance.trace(open_artifact(path), file)]) is None
 
 
 def test_a_checkpoint_without_tensors_owns_nothing(tmp_path: Path) -> None:
@@ -182,7 +165,7 @@ def test_a_checkpoint_without_tensors_owns_nothing(tmp_path: Path) -> None:
     path = tmp_path / "one.onnx"
     onnx.save(helper.make_model(helper.make_graph([node], "g", [], [], [value])), str(path))
     nothing = Checkpoint(CheckpointRecord("w.pth", "", 0, "torch zip"), {})
-    assert provenance.trace(path, nothing).finding == "not this network"
+    assert provenance.trace(open_artifact(path), nothing).finding == "not this network"
 
 
 def test_a_walk_that_aligns_nothing_says_so(tmp_path: Path) -> None:
@@ -196,45 +179,45 @@ def test_a_walk_that_aligns_nothing_says_so(tmp_path: Path) -> None:
     model.opset_import[0].version = 18
     path = tmp_path / "sine.onnx"
     onnx.save(model, str(path))
-    found = divergence.walk(path, one, make(one)[0].inputs, "fp32")
+    found = divergence.walk(open_artifact(path), one, make(one)[0].inputs, "fp32")
     assert (found.aligned, found.stations) == (0, ())
-    assert "Sin" in found.told
-    missing = divergence.walk(tmp_path / "none.onnx", one, make(one)[0].inputs, "fp32")
-    assert missing.told.startswith("not walked")
+    assert "Sin" in found.text
+    model.graph.node[0].op_type = "None"
+    onnx.save(model, str(path))
+    missing = divergence.walk(open_artifact(path), one, make(one)[0].inputs, "fp32")
+    assert missing.text.startswith("not walked")
 
 
 def test_a_dropout_in_training_mode_fails_whatever_a_runtime_makes_of_it(tmp_path: Path) -> None:
-    from lading.conversion.capture import capture
-    from lading.job.voyage import Original, compared
     from tests.mutants import edited
 
     one = toys.interface()
     path, wrong = tmp_path / "net.onnx", tmp_path / "wrong.onnx"
     made = ONNX.convert(capture(one, "export"), Settings(), path)
-    assert hazards.chance(path) == ""
+    assert ONNX.open(path).randomness() == ""
     assert edited.edit_onnx(path, wrong, edited.ONNX["dropout left on"])
     original = Original(one, make(one)[:1])
-    (said,) = [c for c in compared(made, wrong, original, lambda *_: None) if c.probes == 0]
+    many = compare.every_runtime(original, ONNX.open(wrong), made, lambda *_: None)
+    (said,) = [c for c in many if c.probes == 0]
     assert said.verdict == "fail"
     assert "training mode" in said.reason
-    assert readings.read(path, made, original.drawn, original.outputs) == ()
+    assert readings.read(ONNX.open(path), made, original.drawn, original.outputs) == ()
 
 
 def test_a_bill_of_nothing_compared_ends_with_one(
     small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lading.runtimes import onnxruntime
-
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
-        gone = lambda self: "gone for this test"  # noqa: E731
-        patched.setattr(onnxruntime.OnnxRuntime, "unavailable", gone)
+        (runtime,) = ONNX.runtimes
+        gone = replace(runtime, unavailable=lambda: "gone for this test")
+        patched.setattr(type(ONNX), "runtimes", (gone,))
         status = cli.main(
             ["convert", str(small_checkpoint), "-o", str(out), "--to", "onnx", "--quiet",
              "--route", "trace"]
         )  # fmt: skip
     assert status == 1
     (made,) = (out / "rejected").glob("*.onnx")
-    assert artifact_target(made).describe(made).format == "onnx"
+    assert open_artifact(made).record.format == "onnx"
     assert '"verdict": "not run"' in (out / "lading.json").read_text()
-    assert pipeline.verify(made, small_checkpoint).verdict == "pass"  # the file itself was right
+    assert verify(Verify(made, small_checkpoint)).verdict == "pass"  # the file itself was right

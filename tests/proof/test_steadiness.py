@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lading.proof import compare, steadiness
-from lading.proof.probes import Probe
-from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Port, Task
-from lading.runtimes import runtimes
+from lading.proof.probes import Probe, make
+from lading.record import Port
+from tests import toys
+from tests.standin import Changed, Fake, Given
 
 SCORES = Port("scores", "tensor", "float32", (1, 64), meaning="logits")
 LABELS = Port("labels", "tensor", "int32", (1, 64), meaning="labels")
@@ -53,8 +53,7 @@ def amplifying(x: Any) -> Any:
 def test_scores(precision: str, function: Any, values: Any, expected: bool) -> None:
     original, one = Original("scores", function), probe(values)
     outputs = original.run(one.inputs)
-    gates = GATES[precision]
-    assert steadiness.steady(original, one, outputs, (SCORES,), precision, gates) is expected
+    assert steadiness.steady(original, one, outputs, (SCORES,), precision) is expected
 
 
 def test_labels_are_judged_by_agreement() -> None:
@@ -62,14 +61,14 @@ def test_labels_are_judged_by_agreement() -> None:
     for values, expected in ((NOISE, True), (ZEROS, False)):
         one = probe(values)
         outputs = original.run(one.inputs)
-        got = steadiness.steady(original, one, outputs, (LABELS,), "fp32", GATES["fp32"])
+        got = steadiness.steady(original, one, outputs, (LABELS,), "fp32")
         assert got is expected
 
 
 def test_nan_is_not_steady() -> None:
     original, one = Original("scores", lambda x: x * np.float32("nan")), probe(NOISE)
     outputs = original.run(one.inputs)
-    assert not steadiness.steady(original, one, outputs, (SCORES,), "fp32", GATES["fp32"])
+    assert not steadiness.steady(original, one, outputs, (SCORES,), "fp32")
 
 
 def test_integers_are_not_disturbed_and_noise_repeats() -> None:
@@ -81,13 +80,11 @@ def test_integers_are_not_disturbed_and_noise_repeats() -> None:
 
 
 def test_nothing_gated_is_a_failure_even_when_all_is_equal() -> None:
-    x = Port("x", "tensor", "float32", (1, 64))
-    record = ArtifactRecord("onnx", "a.onnx", 1, "", "fp32", (x,), (SCORES,), "export")
-    original, one = Original("scores", smooth), probe(NOISE)
-    expected = [original.run(one.inputs)]
-    task = Task("module", (x,), (SCORES,))
-    runtime = runtimes()["onnxruntime"]
-    for steady, verdict in (([True], "pass"), ([False], "fail")):
-        got = compare.compare(record, runtime, original, [one], expected, task, steady)
+    one = toys.interface()
+    artifact = Fake(one, Changed(one))
+    reference = Given(one, make(one))
+    for steady, verdict in ((True, "pass"), (False, "fail")):
+        reference.calm = [steady] * len(reference.drawn)
+        (got,) = compare.every_runtime(reference, artifact, artifact.record, lambda *_: None)
         assert got.verdict == verdict
     assert got.reason == compare.NOTHING_GATED

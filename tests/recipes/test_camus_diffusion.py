@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from lading.cli.demos import DATA
-from lading.job import pipeline
+from lading.cli.demos import checkpoint
+from lading.network.source import Source, load
 from lading.task.diffusion.schedule import Schedule
 from recipes.camus_diffusion import evaluate, network, train
 from recipes.camus_diffusion.data import phantoms, scaled
 
-SHIPPED, CONFIG = DATA / "camus_diffusion.pth", DATA / "camus_diffusion.json"
+SHIPPED = checkpoint("camus_diffusion")
+CONFIG = SHIPPED.with_suffix(".json")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_the_file_is_guided_diffusions_bare_average(weights):
 
 def test_the_configuration_beside_it_is_what_the_recipe_trains():
     told = json.loads(CONFIG.read_text())
-    loaded = pipeline.load(SHIPPED, config=CONFIG)
+    loaded = load(Source(SHIPPED, config=CONFIG))
     known = {one.name: one.value for one in loaded.recognition.hyperparameters}
     assert told["image_size"] == network.SIZE
     assert told["num_channels"] == known["model_channels"] == network.CHANNELS
@@ -47,7 +48,7 @@ def test_the_rebuild_is_the_trained_network(weights):
     """Two writings of one network: the recipe's, and lading's from the tensors alone."""
     trained = network.UNet()
     trained.load_state_dict(weights)
-    rebuilt = pipeline.load(SHIPPED, config=CONFIG).network
+    rebuilt = load(Source(SHIPPED, config=CONFIG)).network
     x = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     t = torch.tensor([3, 900])
     with torch.inference_mode():

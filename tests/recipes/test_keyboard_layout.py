@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading.job import pipeline
 from lading.network.families.keyboard_layout import alphabet
+from lading.network.source import Source, load
 from lading.proof.table.rows import Table
 from recipes.keyboard_layout import (
     evaluate,
@@ -23,7 +23,7 @@ from recipes.keyboard_layout import (
     train,
 )
 
-SHIPPED = Path(pipeline.__file__).parents[1] / "data" / "keyboard_layout.pth"
+SHIPPED = Path(train.__file__).with_name("keyboard_layout.pth")
 
 ROW = {  # US keys of the letters, row by row, and what stands on them elsewhere
     "qwertyuiop": ("йцукенгшщз", "/'קראטוןםפ"),
@@ -215,7 +215,7 @@ def test_twins_are_words_of_two_classes() -> None:
 # ------------------------------------------------------------------------------ the shipped network
 def test_the_shipped_checkpoint_through_lading_tells_what_was_meant() -> None:
     """98.1 % was measured on 20,000 phrases; of 1,500, three standard errors (1.1 %) less."""
-    loaded = pipeline.load(SHIPPED)
+    loaded = load(Source(SHIPPED))
     assert loaded.recognition["network"] == "ensemble"
     assert loaded.ledger.summary.parameters == 3_462_292
     drawn = evaluate.draw(7, 1500)

@@ -24,7 +24,7 @@ from lading.record import (
     HyperParameter,
     LedgerLine,
     LedgerSummary,
-    Metric,
+    Measurement,
     ProbeRecord,
     RepairRecord,
     Sign,
@@ -39,7 +39,7 @@ def bill() -> Bill:
     """One with something in every field."""
     one = task()
     claims = (Claim("tensors", 7, "encoder.*"), Claim("embedded", 6, "init_args.plans"))
-    metric = Metric("logits psnr", math.inf, 60.0, "higher", "because", "noise-0")
+    measured = Measurement("logits", "psnr", math.inf, 60.0, "because", "noise-0")
     return Bill(
         schema=SCHEMA,
         lading="0.1",
@@ -75,7 +75,7 @@ def bill() -> Bill:
                 "onnxruntime",
                 "torch",
                 1,
-                (metric,),
+                (measured,),
                 (Finding("a", "b", "c"),),
                 "fail",
                 "x",
@@ -141,14 +141,16 @@ def _drop(path: str) -> Callable[[Any], None]:
         (_put("ledger/0/shape", ["8"]), "'8' is not of type 'integer'"),
         (_put("ledger/0/shape", "8"), "'8' is not of type 'array'"),
         (_put("ledger/0/fate", "lost"), "'lost' is not one of"),
-        (_put("comparisons/0/metrics/0/value", "many"), "'many' is not valid"),
-        (_put("comparisons/0/metrics/0/value", None), "None is not valid"),
+        (_put("comparisons/0/measurements/0/value", "many"), "'many' is not valid"),
+        (_put("comparisons/0/measurements/0/value", None), "None is not valid"),
+        (_put("comparisons/0/measurements/0/kind", "logits psnr"), "'logits psnr' is not one of"),
+        (_drop("comparisons/0/measurements/0/better"), "'better' is a required property"),
         (_put("checkpoint", None), "None is not of type 'object'"),
         (_put("environment/numpy", 2), "2 is not of type 'string'"),
         (_put("artifacts", {}), "{} is not of type 'array'"),
         (_drop("verdict"), "'verdict' is a required property"),
         (_drop("ledger/0/sha256"), "'sha256' is a required property"),
-        (_drop("comparisons/0/metrics/0/gate"), "'gate' is a required property"),
+        (_drop("comparisons/0/measurements/0/gate"), "'gate' is a required property"),
     ],
 )
 def test_what_is_no_bill_is_refused(
@@ -163,7 +165,7 @@ def test_what_is_no_bill_is_refused(
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", 1, 1.5])
 def test_numbers_that_json_cannot_say(validator: Any, data: Any, value: Any) -> None:
-    _put("comparisons/0/metrics/0/value", value)(data)
+    _put("comparisons/0/measurements/0/value", value)(data)
     validator.validate(data)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from PIL import Image
 
 from lading.errors import InputError
 from lading.task import pictures
-from tests.toys import noise, task
+from tests.toys import noise
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
 GREY = RGB[:, :, 0].copy()
@@ -176,24 +175,10 @@ def test_normalise_is_the_formula(values: Any) -> None:
         assert got.dtype == np.float32
 
 
-def test_values_in_the_ports_units() -> None:
-    levels = np.array([[[0.0, 51.4], [255.0, 300.0]]], np.float32)
-    port = task().inputs[0]
-    np.testing.assert_array_equal(pictures.for_port(levels, port)[0], pictures.normalise(levels))
-    ranged = replace(port, value_range=(-1.0, 1.0))
-    assert pictures.for_port(levels[:, :1, :1], ranged).tolist() == [[[[-1.0]]]]
-    assert pictures.for_port(levels[:, 1:, :1], ranged).tolist() == [[[[1.0]]]]
-    plain = replace(port, meaning="grey levels", value_range=(0.0, 255.0))
-    np.testing.assert_array_equal(pictures.for_port(levels, plain)[0], levels)
-    image = replace(plain, kind="image")
-    assert pictures.for_port(levels, image).tolist() == [[[[0.0, 51.0], [255.0, 255.0]]]]
-    assert pictures.for_port(levels, replace(plain, dtype="float16")).dtype == np.float16
-
-
 # ---------------------------------------------------------------------------------------- pictures
 def test_label_maps_in_colour() -> None:
     labels = np.arange(16, dtype=np.int32).reshape(4, 4)
-    pixels = np.asarray(pictures.colour(labels)).reshape(16, 3)
+    pixels = np.asarray(pictures.colour(labels).convert("RGB")).reshape(16, 3)
     assert [tuple(p) for p in pixels[:8]] == list(pictures.PALETTE)
     assert [tuple(p) for p in pixels[8:15]] == list(pictures.PALETTE[1:])
     assert len(set(pictures.PALETTE)) == len(pictures.PALETTE)
@@ -202,8 +187,14 @@ def test_label_maps_in_colour() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])
 def test_labels_of_any_integer_type(dtype: Any) -> None:
     labels = np.array([[0, 1], [8, 2]], dtype)
-    assert np.asarray(pictures.colour(labels)).shape == (2, 2, 3)
-    assert tuple(np.asarray(pictures.colour(labels))[1, 0]) == pictures.PALETTE[1]
+    assert np.asarray(pictures.colour(labels).convert("RGB")).shape == (2, 2, 3)
+    assert tuple(np.asarray(pictures.colour(labels).convert("RGB"))[1, 0]) == pictures.PALETTE[1]
+
+
+def test_what_belongs_to_no_class_is_white() -> None:
+    pixels = np.asarray(pictures.colour(np.array([[-1, 0], [200, -1]])).convert("RGB"))
+    assert (pixels == 255).all(axis=2).tolist() == [[True, False], [False, True]]
+    assert (255, 255, 255) not in pictures.PALETTE
 
 
 def test_planes_in_grey() -> None:

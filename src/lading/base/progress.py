@@ -1,4 +1,4 @@
-"""Who is told when a stage begins."""
+"""What is called when a stage begins."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ Progress = Callable[[str, str], None]
 
 
 def silent(stage: str, detail: str) -> None:
-    """A `Progress` that tells nobody."""
+    """A `Progress` that does nothing."""

@@ -7,6 +7,7 @@ modules each hold one object that keeps it, under one agreed name. `read` collec
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from typing import Any
 
@@ -21,6 +22,12 @@ def read(package: str, attribute: str) -> dict[str, Any]:
     Raises:
         AttributeError: a module on the shelf does not hold one.
     """
-    folder = importlib.import_module(package)
-    names = sorted(m.name for m in pkgutil.iter_modules(folder.__path__))
-    return {n: getattr(importlib.import_module(f"{package}.{n}"), attribute) for n in names}
+    modules = {name: importlib.import_module(f"{package}.{name}") for name in names(package)}
+    return {name: getattr(module, attribute) for name, module in modules.items()}
+
+
+def names(package: str) -> tuple[str, ...]:
+    """What lies on a shelf, sorted; nothing of it is imported."""
+    found = importlib.util.find_spec(package)
+    assert found is not None
+    return tuple(sorted(one.name for one in pkgutil.iter_modules(found.submodule_search_locations)))

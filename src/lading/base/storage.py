@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lading.errors import StorageError
 
@@ -22,7 +23,7 @@ from lading.errors import StorageError
 BILL = "lading.json"
 SCHEMA = "lading.record.schema.json"
 REJECTED = "rejected"
-#: How each page of a voyage ends its title.
+#: How each page of a bill ends its title.
 _TITLE = b"(bill of lading)</title>"
 
 
@@ -102,14 +103,18 @@ def _vectors(folder: Path) -> set[str]:
         index = json.loads((folder / "index.json").read_bytes())
         if index["format"] != "lading golden vectors":
             return set()
-        groups = [
-            group for vector in index["vectors"] for group in vector.values()
-            if isinstance(group, dict)
-        ]  # fmt: skip
+        return {"index.json", *_files(index["vectors"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
-    entries = [one for group in groups for one in group.values() if isinstance(one, dict)]
-    return {"index.json", *(str(one["file"]) for one in entries if "file" in one)}
+
+
+def _files(value: Any) -> Iterator[str]:
+    """Every ``file`` that is named in what was read of a JSON file, however deep."""
+    if isinstance(value, dict) and "file" in value:
+        yield str(value["file"])
+    for one in value.values() if isinstance(value, dict) else value:
+        if isinstance(one, (dict, list)):
+            yield from _files(one)
 
 
 @contextmanager
@@ -119,7 +124,7 @@ def aside(out: Path) -> Iterator[Path]:
     Raises:
         StorageError: writing failed: the disk is full, or the place is not writable.
     """
-    with told(out):
+    with errors_about(out):
         place = out.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{place.name}.lading-"
@@ -144,7 +149,7 @@ def publish(folder: Path, out: Path) -> None:
     Raises:
         StorageError: the file system refused.
     """
-    with told(out):
+    with errors_about(out):
         place = out.resolve()
         # The working directory of a shell is filled, not replaced: the shell would lose it.
         if not place.exists() or not (any(place.iterdir()) or place.samefile(Path.cwd())):
@@ -162,7 +167,7 @@ def publish(folder: Path, out: Path) -> None:
 
 
 @contextmanager
-def told(out: Path) -> Iterator[None]:
+def errors_about(out: Path) -> Iterator[None]:
     """Turns an operating-system error within it into a `StorageError` about `out`."""
     try:
         yield
@@ -182,7 +187,7 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         StorageError: the file system refused.
     """
-    with aside(path) as folder, told(path):
+    with aside(path) as folder, errors_about(path):
         (folder / path.name).write_bytes(data)
         (folder / path.name).replace(path)
 
@@ -193,10 +198,10 @@ def _artifacts(bill: Path) -> list[str]:
     None where the bill cannot be read; a verification's names artifacts that were there before.
     """
     try:
-        told = json.loads(bill.read_bytes())
-        if "against" in told.get("request", {}):
+        earlier = json.loads(bill.read_bytes())
+        if "against" in earlier.get("request", {}):
             return []
-        names = [str(one["path"]) for one in told["artifacts"]]
+        names = [str(one["path"]) for one in earlier["artifacts"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
     return [

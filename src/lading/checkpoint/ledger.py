@@ -80,7 +80,7 @@ def close(
     return book.closed()
 
 
-def carried(ledger: Ledger) -> tuple[str, ...]:
+def loaded(ledger: Ledger) -> tuple[str, ...]:
     """Names of the tensors that the network computes with: loaded ones."""
     return tuple(line.name for line in ledger.lines if line.fate == "loaded")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from lading.checkpoint import folder, safetensors_file, sniff, tidy, torch_legacy, torch_zip
 from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
-from lading.checkpoint.source import Source, unreadable
 from lading.errors import RequestError
 from lading.record import CheckpointRecord
 
@@ -23,7 +23,7 @@ _READERS: dict[sniff.Container, Any] = {
 def read(path: str | Path, *, fold: str | None = None, which: str | None = None) -> Checkpoint:
     """The checkpoint in the file or nnU-Net model folder `path`; no code from it runs.
 
-    The container is told by the content, never by the name. Tensors are views of the mapped file
+    The container is known by the content, never by the name. Tensors are views of the mapped file
     on the CPU, in the dtype and shape that they have there; nothing is copied where the container
     stores them plainly, and writing to one does not reach the file.
 
@@ -55,7 +55,7 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
             expected="an nnU-Net model folder",
             remedy="leave --fold out, or give the model folder",
         )
-    source = Source(path)
+    source = Mapped(path)
     container = sniff.container(source)
     root, opened = _READERS[container](source)
     tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from lading.checkpoint.source import Source
+from lading.checkpoint.mapped import Mapped
 from lading.errors import CheckpointError, UnsafeFileError
 
 #: The format's own limit on the header.
@@ -43,7 +43,7 @@ def looks_like(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 40
 
 
-def read(source: Source) -> tuple[dict[str, Any], list[str]]:
+def read(source: Mapped) -> tuple[dict[str, Any], list[str]]:
     """The tensors by name in the header's order (and ``__metadata__``), and the steps taken.
 
     Raises:
@@ -100,7 +100,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _place(source: Source, name: str, entry: Any) -> tuple[torch.dtype, tuple[int, ...], int, int]:
+def _place(source: Mapped, name: str, entry: Any) -> tuple[torch.dtype, tuple[int, ...], int, int]:
     subject = f"{source.path}, tensor {name}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise _malformed(source, "an entry without dtype, shape and data_offsets", subject)
@@ -130,7 +130,7 @@ def _whole(values: Any) -> bool:
     )
 
 
-def _malformed(source: Source, found: str, subject: str = "") -> CheckpointError:
+def _malformed(source: Mapped, found: str, subject: str = "") -> CheckpointError:
     return CheckpointError(
         subject or str(source.path),
         found=found,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from lading.checkpoint import safetensors_file, torch_legacy
-from lading.checkpoint.source import Source
+from lading.checkpoint.mapped import Mapped
 from lading.checkpoint.unpickle import Machine
 from lading.errors import CheckpointError, UnsafeFileError
 
@@ -31,11 +32,11 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
 _EXPECTED = "a checkpoint written by torch.save, or a safetensors file"
 
 
-def container(source: Source) -> Container:
+def container(source: Mapped) -> Container:
     """Which container the content of `source` is, whatever the file is called.
 
     Raises:
-        CheckpointError: it is something else; the error says what, where that can be told.
+        CheckpointError: it is something else; the error says what, where that is known.
         UnsafeFileError: it is a bare pickle that would act.
     """
     head = source.data[:_HEAD]
@@ -51,7 +52,7 @@ def container(source: Source) -> Container:
     raise _no_checkpoint(source, head)
 
 
-def _refuse_if_pickle(source: Source) -> None:
+def _refuse_if_pickle(source: Mapped) -> None:
     """A pickle of protocol 0 looks like text: let one that would act be named for what it is."""
     try:
         Machine(source.data, where=str(source.path)).run()
@@ -61,7 +62,7 @@ def _refuse_if_pickle(source: Source) -> None:
         return
 
 
-def _no_checkpoint(source: Source, head: bytes) -> CheckpointError:
+def _no_checkpoint(source: Mapped, head: bytes) -> CheckpointError:
     def error(found: str, remedy: str) -> CheckpointError:
         return CheckpointError(str(source.path), found=found, expected=_EXPECTED, remedy=remedy)
 
@@ -79,11 +80,12 @@ def _no_checkpoint(source: Source, head: bytes) -> CheckpointError:
     for magic, found, remedy in _OTHERS:
         if head.startswith(magic):
             return error(found, remedy)
-    if source.path.suffix.lower() in (".onnx", ".mlmodel") and head[:1] == b"\x08":
-        kind = "ONNX" if source.path.suffix.lower() == ".onnx" else "Core ML"
-        return _converted(source, f"an {kind} model" if kind == "ONNX" else f"a {kind} model")
-    if head[:1] == b"\x08" and len(head) > 2 and head[2:3] in (b"\x12", b":"):
-        return _converted(source, "a protobuf model (ONNX or Core ML)")
+    converted = _converted(head)
+    if converted:
+        return error(
+            f"{converted}, the result of a conversion",
+            "give the PyTorch checkpoint that it was made from",
+        )
     if not any(head):
         return error(
             "nothing but zero bytes at its beginning",
@@ -100,13 +102,19 @@ def _no_checkpoint(source: Source, head: bytes) -> CheckpointError:
     )
 
 
-def _converted(source: Source, found: str) -> CheckpointError:
-    return CheckpointError(
-        str(source.path),
-        found=f"{found}, the result of a conversion",
-        expected=_EXPECTED,
-        remedy="give the PyTorch checkpoint that it was made from",
+def _converted(head: bytes) -> str:
+    """What a converted model is, by its first fields; empty where it is none.
+
+    Both begin with a number, that of a version. What follows is in Core ML a description, which
+    begins with an input; in ONNX the name of who made it, or the graph.
+    """
+    second = re.match(
+        rb"\x08[\x80-\xff]*[\x00-\x7f]([\x12\x3a])[\x80-\xff]*[\x00-\x7f](.)", head, re.S
     )
+    if second is None:
+        return ""
+    field, first = second.groups()
+    return "a Core ML model" if (field, first) == (b"\x12", b"\n") else "an ONNX model"
 
 
 def _as_text(head: bytes) -> str | None:

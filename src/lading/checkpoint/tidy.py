@@ -40,7 +40,7 @@ AVERAGES = (
     "ema_params",
 )
 _KNOWN = (*AVERAGES, *NETWORKS)
-#: Prefixes of wrappers, taken off only where every name carries them.
+#: Prefixes of wrappers, taken off only where every name has them.
 PREFIXES = ("module.", "_orig_mod.", "model.")
 
 #: Containers inside containers; a module inside a module; names and visits in a pickled module.
@@ -119,23 +119,14 @@ def _path(root: Any, subject: str, which: str | None, steps: list[str]) -> list[
     path: list[Any] = []
     value = root
     if which is not None:
-        for key in [which] if which in _entries(root) else which.split("."):
-            if key not in _entries(value):
-                raise RequestError(
-                    subject,
-                    found=f"no {which!r}; at hand: {_some(_candidates(root) or _entries(root))}",
-                    expected="the key of a network in the file",
-                    remedy="name one of them with --which, or leave --which out",
-                )
-            path.append(key)
-            value = _entries(value)[key]
+        path, value = _led(root, which, subject)
         steps.append(f"took {which!r}, as asked")
     while not _is_module(value):
         candidates = _candidates(value)
         chosen = _choose(candidates, subject, path)
         if chosen is None or len(path) > MAX_NESTING:
             break
-        others = [one for one in candidates if one != chosen]
+        others = [".".join([*map(str, path), one]) for one in candidates if one != chosen]
         step = f"took {chosen!r} out of the file's {len(_entries(value))} entries"
         if chosen in AVERAGES and others:
             step = f"took {chosen!r}, the averaged weights"
@@ -149,6 +140,55 @@ def _path(root: Any, subject: str, which: str | None, steps: list[str]) -> list[
     return path
 
 
+def _led(root: Any, which: str, subject: str) -> tuple[list[Any], Any]:
+    """The keys that `which` names, and what they lead to.
+
+    Raises:
+        RequestError: they lead to no network.
+    """
+    path = _keys(root, which)
+    value = root
+    for key in path:
+        value = _entries(value)[key]
+    if path and (_is_state(value) or _candidates(value)):
+        return list(path), value
+    known = _networks(root)
+    raise RequestError(
+        f"--which {which}",
+        found=f"no network of that name in {subject}"
+        + (f"; at hand: {_some(known)}" if known else ""),
+        expected="the keys that lead to a network in the file"
+        if known
+        else "no --which: the file holds one network, under no key",
+        remedy=f"use --which {known[0]}" if known else "leave --which out",
+    )
+
+
+def _keys(value: Any, which: str, depth: int = 0) -> tuple[str, ...]:
+    """The keys, one inside the other, that `which` names with dots between; a key may hold dots."""
+    entries = _entries(value)
+    if which in entries:
+        return (which,)
+    for key in entries if depth < MAX_NESTING else ():
+        if isinstance(key, str) and which.startswith(f"{key}."):
+            inner = _keys(entries[key], which[len(key) + 1 :], depth + 1)
+            if inner:
+                return (key, *inner)
+    return ()
+
+
+def _networks(root: Any) -> list[str]:
+    """What ``--which`` can name: each network by the keys that lead to it."""
+    found: list[str] = []
+    level, seen = [("", root)], {id(root)}
+    for _ in range(MAX_NESTING):
+        inner = [(f"{path}{key}", _entries(v)[key]) for path, v in level for key in _candidates(v)]
+        found += [path for path, value in inner if _is_state(value)]
+        level = [(f"{p}.", v) for p, v in inner if not _is_state(v) and id(v) not in seen]
+        seen.update(id(value) for _, value in level)
+    return found
+
+
 def _candidates(value: Any) -> list[str]:
     """Keys of `value` that lead to networks, known keys first."""
     entries = _entries(value)
@@ -156,7 +196,10 @@ def _candidates(value: Any) -> list[str]:
     direct = [
         key
         for key, one in entries.items()
-        if isinstance(key, str) and key not in known and _is_state(one) and not _is_optimizer(key)
+        if isinstance(key, str)
+        and key not in known
+        and not _is_optimizer(key)
+        and (_is_state(one) or any(_is_state(_entries(one).get(inner)) for inner in _KNOWN))
     ]
     return known + direct
 
@@ -176,7 +219,7 @@ def _choose(candidates: list[str], subject: str, path: list[Any]) -> str | None:
             subject,
             found=f"several networks: {_some(keys)}",
             expected="one",
-            remedy=f"name the one to carry, e.g. --which {keys[0]}",
+            remedy=f"name the one to convert, e.g. --which {keys[0]}",
         )
     return candidates[0] if candidates else None
 

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 
 from lading.checkpoint.inert import Named
+from lading.checkpoint.mapped import Mapped
 from lading.checkpoint.rebuild import Storage, view
-from lading.checkpoint.source import Source
 from lading.checkpoint.torch_zip import big_endian, check_not_quantised, element_type
 from lading.checkpoint.unpickle import Machine
 from lading.errors import CheckpointError
@@ -43,7 +43,7 @@ def _no_storage(identity: Any) -> Any:
 
 
 # ------------------------------------------------------------------------------ run of pickles
-def read(source: Source) -> tuple[Any, list[str]]:
+def read(source: Mapped) -> tuple[Any, list[str]]:
     """The object in a run of pickles, and the steps taken.
 
     Raises:
@@ -102,7 +102,7 @@ def read(source: Source) -> tuple[Any, list[str]]:
 
     at = begin
     value = next_object(lambda one: _persistent(one, subject, lambda key, *_: placed[key]))
-    steps = ["opened the older torch file (before 1.6); it carries no checksums"]
+    steps = ["opened the older torch file (before 1.6); it holds no checksums"]
     return value, steps
 
 
@@ -143,7 +143,7 @@ def _persistent(
 class _Member:
     """A member of the tar, read from front to back."""
 
-    def __init__(self, source: Source, info: tarfile.TarInfo) -> None:
+    def __init__(self, source: Mapped, info: tarfile.TarInfo) -> None:
         self.source, self.at = source, info.offset_data
         self.end = info.offset_data + info.size
         self.subject = f"{source.path}, member {info.name}"
@@ -176,7 +176,7 @@ class _Member:
         return value
 
 
-def read_tar(source: Source) -> tuple[Any, list[str]]:
+def read_tar(source: Mapped) -> tuple[Any, list[str]]:
     """The object in torch 0.1's tar, and the steps taken.
 
     Raises:
@@ -209,7 +209,7 @@ def read_tar(source: Source) -> tuple[Any, list[str]]:
         return tensors[key]
 
     value = _Member(source, infos["pickle"]).object(persistent)
-    return value, ["opened torch's first file format (a tar); it carries no checksums"]
+    return value, ["opened torch's first file format (a tar); it holds no checksums"]
 
 
 def _storages(member: _Member) -> dict[str, Storage]:

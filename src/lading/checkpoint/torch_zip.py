@@ -18,8 +18,8 @@ import torch
 
 from lading.checkpoint.allowed import ELEMENTS
 from lading.checkpoint.inert import Named
+from lading.checkpoint.mapped import Mapped
 from lading.checkpoint.rebuild import Storage
-from lading.checkpoint.source import Source
 from lading.checkpoint.unpickle import Machine
 from lading.errors import CheckpointError, UnsafeFileError
 
@@ -50,10 +50,10 @@ class Archive:
 
     Attributes:
         entries: by name.
-        checked: whether the archive carries checksums (torch can be told to leave them out).
+        checked: whether the archive holds checksums (torch can be asked to leave them out).
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Mapped) -> None:
         """Read the directory of `source`.
 
         Raises:
@@ -188,7 +188,7 @@ class Archive:
         return torch.frombuffer(raw, dtype=torch.uint8) if raw else torch.empty(0).byte()
 
 
-def _as_file(source: Source) -> Any:
+def _as_file(source: Mapped) -> Any:
     source.data.seek(0)
     return _Window(source)
 
@@ -196,7 +196,7 @@ def _as_file(source: Source) -> Any:
 class _Window(io.RawIOBase):
     """The mapping as a file that zipfile may close without closing the mapping."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Mapped) -> None:
         self._data = source.data
         self._size = source.size
         self._at = 0
@@ -224,7 +224,7 @@ class _Window(io.RawIOBase):
         return piece
 
 
-def read(source: Source) -> tuple[Any, list[str]]:
+def read(source: Mapped) -> tuple[Any, list[str]]:
     """The object in a torch zip archive, and the steps taken.
 
     Raises:
@@ -239,7 +239,7 @@ def read(source: Source) -> tuple[Any, list[str]]:
     (root,) = roots
     steps = ["opened the zip archive that torch.save wrote"]
     if not archive.checked:
-        steps.append("the archive carries no checksums: damage to its bytes cannot be seen")
+        steps.append("the archive holds no checksums: damage to its bytes cannot be seen")
     order = archive.read(f"{root}byteorder") if f"{root}byteorder" in archive.entries else b"little"
     if order != b"little":
         raise big_endian(str(source.path))

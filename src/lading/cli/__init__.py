@@ -13,16 +13,19 @@ from typing import Any
 
 from lading.base.version import __version__
 from lading.cli import commands
+from lading.cli.commands import Command, Display, add
 from lading.errors import LadingError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    arguments = parser().parse_args(argv)
+    words = vars(parser().parse_args(argv))
+    command: Command = words.pop("command")
+    display = Display(words.pop("json"), words.pop("quiet"))
     try:
-        status: int = arguments.command(arguments)
+        status = command.run(command.request(**words), display)
     except LadingError as error:
-        _report(error, as_json=arguments.json)
+        _report(error, as_json=display.json)
         return error.exit_status
     except BrokenPipeError:
         return 2
@@ -36,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     parser = argparse.ArgumentParser(
         prog="lading",
-        description="Carries a trained PyTorch checkpoint to Core ML and ONNX, and signs for it.",
+        description="Converts PyTorch checkpoints to Core ML and ONNX, and proves the result.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"lading {__version__}")
@@ -50,8 +53,8 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=Help,
             add_help=False,
         )
-        one.set_defaults(command=command.run)
-        command.arguments(one)
+        one.set_defaults(command=command)
+        add(one, command.request)
         always = one.add_argument_group("always")
         always.add_argument("-h", "--help", action="help", help="print this")
         always.add_argument("--json", action="store_true", help="print JSON and nothing else")
@@ -73,13 +76,6 @@ class Help(argparse.RawDescriptionHelpFormatter):
         for action in actions:
             if not action.option_strings:
                 words.append(self._format_args(action, str(action.metavar or action.dest)))
-            elif action.required:
-                metavar = str(action.metavar or action.dest.upper())
-                words += [action.option_strings[-1], self._format_args(action, metavar)]
-        for group in groups:
-            if group.required:
-                either = (f"{a.option_strings[-1]} {a.metavar}" for a in group._group_actions)
-                words.append(f"({' | '.join(either)})")
         super().add_usage(" ".join([*words, "[options]"]), [], [], prefix)
 
     def start_section(self, heading: str | None) -> None:

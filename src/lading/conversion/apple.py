@@ -13,8 +13,10 @@ import torch
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
 from lading.errors import ConversionError
 from lading.interface import Interface, Options
+from lading.interface import snippets as code
 from lading.interface.settings import Settings
-from lading.record import Port
+from lading.record import ArtifactRecord, Port, Snippet, Task
+from lading.record.text import python_literal
 
 
 def axes(options: Options) -> Axes:
@@ -162,3 +164,19 @@ def read_outputs(ports: Sequence[Port], labels: int) -> tuple[Port, ...]:
         for port in ports
         if port.kind != "string"
     )  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------- snippets
+def snippets(record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
+    """Swift with Core ML, and Python for any computer."""
+    pictures = any(port.kind == "image" for port in record.inputs)
+    run = [
+        "# On a Mac, coremltools.models.MLModel(path) has the same call.",
+        f"model = coreml.load({python_literal(code.name(record))})",
+        f"outputs = model.predict({{{code.fed(record)}}})",
+    ]
+    python = code.python(["from lading import coreml"], run, record, task, pictures=pictures)
+    return (
+        Snippet(record.path, "swift", "Swift with Core ML", code.swift(record, task)),
+        Snippet(record.path, "python", "Python, on any computer", python),
+    )

@@ -52,7 +52,7 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
             whatever sizes arrive.
 
     Raises:
-        CaptureError: the route cannot take this module; the message carries torch's own reason.
+        CaptureError: the route cannot take this module; the message holds torch's own reason.
     """
     example = interface.example(2 if "batch" in axes else 1)
     arguments = tuple(example.values())

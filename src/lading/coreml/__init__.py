@@ -32,11 +32,7 @@ def load(path: str | Path, function_name: str | None = None) -> Any:
 
 
 def is_network(path: Path) -> bool:
-    """Whether a Core ML path is one file that holds no ML Program: a NeuralNetwork, if anything.
+    """Whether a Core ML path is one file that holds no ML Program: a NeuralNetwork, if anything."""
+    from lading.coreml.mil.description import kind
 
-    Raises:
-        ProgramError: it cannot be read.
-    """
-    from lading.coreml.mil.description import specification
-
-    return path.is_file() and specification(path).WhichOneof("Type") not in _PROGRAMS
+    return path.is_file() and kind(path) not in _PROGRAMS

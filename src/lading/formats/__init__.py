@@ -1,29 +1,267 @@
-"""The contract of a target: a file format that a captured graph is converted to.
+"""The contract of a file format, and the shelf of those that keep it.
 
-Each lives in one file of `targets/`, found by being there: the module holds one object ``TARGET``.
+Each format lies in one folder here, found by being there: it holds one object ``FORMAT`` that
+answers everything asked of a format. Nobody else asks for a suffix or a format's name.
 """
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from lading.base import shelf
 from lading.conversion.capture import Axes, Captured
-from lading.errors import ProgramError, RequestError
+from lading.coreml import system
+from lading.coreml.mil import Statistics
+from lading.errors import ProgramError, RequestError, RuntimeUnavailableError
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
-from lading.record import ArtifactRecord, Task, from_json
+from lading.interface.side import Array, Side
+from lading.record import ArtifactRecord, Hazard, Snippet, Task, from_json
+from lading.record.measurement import ReadingName
+
+#: What a runtime computes in where that is less than the artifact's own precision.
+Arithmetic: TypeAlias = Literal["fp16"] | None
 
 
-class Target(Protocol):
-    """A format."""
+# --------------------------------------------------------------------------------------- runtimes
+def _here() -> str | None:
+    return None
 
-    #: the file's name in `targets/`, and what ``--to`` takes
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs artifacts of a format.
+
+    Attributes:
+        name: ``"mil"``, as `Comparison.runtime` and ``--runtime`` spell it.
+        title: for people, e.g. ``"lading.mil (declared precision)"``.
+        reading: how it reads the file's precision; see `Artifact.side`.
+        precision: of its arithmetic, where that is less than the artifact's own: it decides the
+            gates.
+        own: the system decides how it sums: what sound fp32 keeps is not measured for it.
+        unavailable: why it cannot run on this computer, or None when it can.
+        opens: opens a path by itself, where it is not the format that does.
+    """
+
+    name: str
+    title: str
+    reading: str = "declared"
+    precision: Arithmetic = None
+    own: bool = False
+    unavailable: Callable[[], str | None] = _here
+    opens: Callable[[Path], Side] | None = None
+
+    def require(self) -> None:
+        """Passes only if it runs on this computer.
+
+        Raises:
+            RuntimeUnavailableError: with its own reason.
+        """
+        reason = self.unavailable()
+        if reason:
+            raise RuntimeUnavailableError(
+                self.title,
+                found=reason,
+                expected="a computer that has it",
+                remedy="use another runtime; see `lading doctor`",
+            )
+
+
+#: Core ML itself, which runs both of its formats.
+SYSTEM = Runtime(
+    system.NAME, system.TITLE, own=True, unavailable=system.unavailable, opens=system.System
+)
+
+
+# --------------------------------------------------------------------------------------- contents
+@dataclass(frozen=True)
+class Held:
+    """One constant that an artifact holds.
+
+    Attributes:
+        name: in the artifact.
+        values: as declared; for a packed weight, unpacked.
+        dtype: numpy's name of the declared element type.
+        reader: the operation that reads it, e.g. ``"conv"``; empty where several do or none.
+        packed: how it is compressed, e.g. ``"constexpr_lut_to_dense"``; empty where it is plain.
+        step: of a linear grid, its spacing, broadcastable to `values`; None without one.
+    """
+
+    name: str
+    values: Array
+    dtype: str
+    reader: str = ""
+    packed: str = ""
+    step: Array | None = None
+
+
+class Restore(Protocol):
+    """Where rounded constants come from; see `lading.proof.lifted`.
+
+    Attributes:
+        unknown: how many stayed rounded, as nobody knows what they were.
+    """
+
+    unknown: int
+
+    def constant(self, rounded: Array) -> Array:
+        """The values in full precision and their own shape; themselves where nobody knows."""
+        ...
+
+    def packed(self, unpacked: Array) -> Array | None:
+        """The tensor that a packed weight was made of; None where nobody knows."""
+        ...
+
+
+class Artifact(ABC):
+    """A file of a format, opened: parsed once, asked often."""
+
+    def __init__(self, path: Path, form: Format) -> None:
+        self.path, self.format = path, form
+
+    @cached_property
+    @abstractmethod
+    def record(self) -> ArtifactRecord:
+        """What it says of itself: ports, precision, metadata in `details`. Open axes are -1."""
+
+    @abstractmethod
+    def constants(self) -> Sequence[Held]:
+        """Every constant, in the file's order."""
+
+    @abstractmethod
+    def side(self, reading: str = "declared") -> Side:
+        """The artifact as computed here, each value rounded as `reading` says: ``"declared"``, as
+        the file; ``"float32"``; ``"float16"`` and ``"half-accumulate"`` where the format has them.
+
+        Raises:
+            ProgramError: it cannot be run.
+        """
+
+    @abstractmethod
+    def widened(self, restore: Restore) -> Side:
+        """The same graph in fp32, each rounded constant as `restore` says.
+
+        Raises:
+            ProgramError: the graph is none in fp32.
+        """
+
+    def shaken(self, size: float) -> Side:
+        """The same graph with every weight off by up to `size`, relative; of what torch does not
+        compute, so that its arithmetic cannot be disturbed itself."""
+        raise NotImplementedError(f"torch computes {self.format.name}")
+
+    def hazards(self) -> tuple[Hazard, ...]:
+        """What is known to go wrong with it on devices although the graph is right."""
+        return ()
+
+    def randomness(self) -> str:
+        """What in it draws random numbers, in words; empty where nothing does."""
+        return ""
+
+    @property
+    def readings(self) -> tuple[ReadingName, ...]:
+        """The readings between which a device may choose, the best first; empty where there is one
+        only."""
+        return ()
+
+    def statistics(
+        self, inputs: Mapping[str, Array], reading: str
+    ) -> tuple[dict[str, Array], Mapping[str, Statistics]]:
+        """The outputs under one of `readings`, and of every value its range and what was lost in
+        rounding it."""
+        raise NotImplementedError(f"{self.format.name} has one reading")
+
+    def open(self, runtime: Runtime) -> Side:
+        """The artifact in a runtime.
+
+        Raises:
+            RuntimeUnavailableError: not on this computer.
+            ProgramError: it cannot be loaded there.
+        """
+        runtime.require()
+        return runtime.opens(self.path) if runtime.opens else self.side(runtime.reading)
+
+    def runtime(self, name: str | None = None) -> Runtime:
+        """What runs it here: the runtime called `name`, or the first that can.
+
+        Raises:
+            RequestError: there is none of that name, it runs other formats, or nothing runs here.
+            RuntimeUnavailableError: it is not on this computer.
+        """
+        fitting = self.format.runtimes
+        if name:
+            known = runtimes()
+            if name not in known:
+                raise RequestError(
+                    f"--runtime {name}",
+                    found=repr(name),
+                    expected=" or ".join(known),
+                    remedy="see `lading doctor` for what runs here",
+                )
+            if known[name] not in fitting:
+                raise RequestError(
+                    f"--runtime {name}",
+                    found=f"an artifact of format {self.format.name}",
+                    expected=" or ".join(runtime.name for runtime in fitting),
+                    remedy="leave --runtime out",
+                )
+            known[name].require()
+            return known[name]
+        able = [runtime for runtime in fitting if not runtime.unavailable()]
+        if not able:
+            raise RequestError(
+                str(self.path),
+                found=f"no runtime for {self.format.name} on this computer",
+                expected="one that runs it",
+                remedy="see `lading doctor`",
+            )
+        return able[0]
+
+    def noted(self) -> tuple[Task | None, Options | None]:
+        """What lading wrote into it when it made it: the task and the options, if it did.
+
+        Raises:
+            ProgramError: the notes are there and cannot be read.
+        """
+        details = self.record.details
+        task, options = details.get("lading.task"), details.get("lading.options")
+        try:
+            return (
+                from_json(Task, json.loads(task)) if task else None,
+                from_json(Options, json.loads(options)) if options else None,
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            raise ProgramError(
+                self.record.path,
+                found=f"notes of lading's that cannot be read: {error}"[:200],
+                expected="what lading wrote into the artifact when it made it",
+                remedy="convert again, or feed it from Python: "
+                "lading.coreml.load(path).predict({...})",
+            ) from error
+
+
+# ---------------------------------------------------------------------------------------- formats
+class Format(Protocol):
+    """A file format."""
+
+    #: what ``--to`` takes
     name: str
     #: of the artifact's path, with the dot
     suffix: str
+    #: what people call it
+    title: str
+    #: what runs its artifacts, whether here or not, by name
+    runtimes: tuple[Runtime, ...]
+
+    def claims(self, path: Path) -> bool:
+        """Whether a path is an artifact of this format, by its suffix and by what lies there."""
+        ...
 
     def precision(self, settings: Settings) -> Precision:
         """The precision that the artifact will have under `settings`."""
@@ -41,29 +279,32 @@ class Target(Protocol):
         """
         ...
 
-    def describe(self, path: Path) -> ArtifactRecord:
-        """What the artifact at `path` says of itself: ports, precision, metadata in `details`.
-
-        Open axes have the size -1.
+    def open(self, path: Path) -> Artifact:
+        """The artifact at `path`.
 
         Raises:
             ProgramError: the file cannot be read.
         """
         ...
 
+    def snippets(self, record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
+        """Code that uses an artifact, as it stands."""
+        ...
 
-def targets() -> dict[str, Target]:
-    """Every target, by name."""
-    return shelf.read("lading.formats", "TARGET")
+
+def formats() -> dict[str, Format]:
+    """Every format, by the name that ``--to`` takes."""
+    found = shelf.read("lading.formats", "FORMAT").values()
+    return {form.name: form for form in found}
 
 
-def target(name: str) -> Target:
-    """The target called `name`.
+def format_named(name: str) -> Format:
+    """The format called `name`.
 
     Raises:
         RequestError: there is none of that name.
     """
-    known = targets()
+    known = formats()
     if name not in known:
         raise RequestError(
             f"--to {name}",
@@ -74,48 +315,36 @@ def target(name: str) -> Target:
     return known[name]
 
 
-def artifact_target(path: Path) -> Target:
-    """The target whose artifact a path is, by its suffix.
+def runtimes() -> dict[str, Runtime]:
+    """Every runtime of every format, by name."""
+    found = {runtime.name: runtime for form in formats().values() for runtime in form.runtimes}
+    return dict(sorted(found.items()))
+
+
+def is_artifact(path: Path) -> bool:
+    """Whether a path is called as an artifact is; else it is a checkpoint."""
+    return path.suffix.lower() in {form.suffix for form in formats().values()}
+
+
+def open_artifact(path: Path) -> Artifact:
+    """The artifact at a path, its format by the suffix.
 
     Raises:
         RequestError: there is no such path, or it is no artifact.
+        ProgramError: the file cannot be read.
     """
-    known = targets().values()
-    suffixes = " or ".join(one.suffix for one in known)
+    known = formats().values()
+    expected = f"an artifact: {' or '.join(form.suffix for form in known)}"
     if not path.exists():
         raise RequestError(
-            str(path),
-            found="no such file",
-            expected=f"an artifact: {suffixes}",
-            remedy="check the path",
+            str(path), found="no such file", expected=expected, remedy="check the path"
         )
-    for one in known:
-        if path.suffix.lower() == one.suffix:
-            return one
+    for form in known:
+        if form.claims(path):
+            return form.open(path)
     raise RequestError(
         str(path),
         found=f"suffix {path.suffix!r}",
-        expected=f"an artifact: {suffixes}",
+        expected=expected,
         remedy="convert the checkpoint first: lading convert PATH",
     )
-
-
-def noted(record: ArtifactRecord) -> tuple[Task | None, Options | None]:
-    """What lading wrote into an artifact when it made it: the task and the options, if it did.
-
-    Raises:
-        ProgramError: the notes are there and cannot be read.
-    """
-    task, options = record.details.get("lading.task"), record.details.get("lading.options")
-    try:
-        return (
-            from_json(Task, json.loads(task)) if task else None,
-            from_json(Options, json.loads(options)) if options else None,
-        )
-    except (TypeError, KeyError, ValueError) as error:
-        raise ProgramError(
-            record.path,
-            found=f"notes of lading's that cannot be read: {error}"[:200],
-            expected="what lading wrote into the artifact when it made it",
-            remedy="convert again, or feed it from Python: lading.coreml.load(path).predict({...})",
-        ) from error

@@ -21,11 +21,11 @@ from torch import nn
 from lading.errors import RequestError
 from lading.network.through import Through, refuse
 from lading.record import Port, Task
+from lading.task import kind_of
 from lading.task.diffusion.step import as_step
 from lading.task.processing import Affine, Labels, Probabilities, Wrapped, ZScore
 
 Output = Literal["logits", "probabilities", "labels"]
-OUTPUTS: tuple[Output, ...] = ("logits", "probabilities", "labels")
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def _require_classifier(scores: Port, task: Task, options: Options) -> None:
         RequestError: it has none, or several, or labels were asked for as well.
     """
     named = len(task.labels) == len(set(task.labels)) > 0
-    one_each = task.kind == "classification" and scores.class_axis == 1 and len(scores.shape) == 2
+    one_each = kind_of(task).classifies and scores.class_axis == 1 and len(scores.shape) == 2
     if not (one_each and named and task.activation == "softmax"):
         raise RequestError(
             "--classifier",

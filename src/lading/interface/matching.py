@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from torch import nn
+
 from lading.errors import RequestError
-from lading.interface import Interface
-from lading.record import ArtifactRecord, Port
+from lading.interface import Interface, Options, wrap
+from lading.record import ArtifactRecord, Port, Task
 
 
 def matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecord, Interface]:
@@ -37,6 +39,39 @@ def matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecor
         replace(record, inputs=merged[0], outputs=merged[1]),
         replace(interface, inputs=merged[0], outputs=merged[1]),
     )
+
+
+def meant(
+    record: ArtifactRecord, task: Task | None, options: Options | None
+) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """The file's inputs and outputs, with the meanings that lading noted when it made it.
+
+    A port that the notes do not know, as in a file that was changed since, is as the file says.
+
+    Args:
+        record: as the file describes itself.
+        task: as it was noted; where it was not, an output called ``labels`` holds labels.
+        options: the same.
+    """
+    if task is None:
+        outputs = (replace(p, meaning="labels") if p.name == "labels" else p
+                   for p in record.outputs)  # fmt: skip
+        return record.inputs, tuple(outputs)
+    ours = wrap(nn.Identity(), task, options or Options())  # the network itself is not asked
+    return _told(record.inputs, ours.inputs), _told(record.outputs, ours.outputs)
+
+
+def _told(theirs: tuple[Port, ...], ours: tuple[Port, ...]) -> tuple[Port, ...]:
+    known = [
+        replace(
+            their, meaning=our.meaning, value_range=our.value_range, multiples=our.multiples,
+            class_axis=our.class_axis,
+        )
+        if _alike(their, our)
+        else their
+        for their, our in zip(theirs, ours, strict=False)
+    ]  # fmt: skip
+    return (*known, *theirs[len(known) :])
 
 
 def _alike(their: Port, our: Port) -> bool:

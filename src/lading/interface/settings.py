@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lading.errors import RequestError
-
 Precision = Literal["fp16", "fp32"]
 PRECISIONS: tuple[Precision, ...] = ("fp16", "fp32")
 
 #: Core ML came to both systems together: each macOS reads what its twin reads.
 MACOS_TWIN = {"macOS12": "iOS15", "macOS13": "iOS16", "macOS14": "iOS17", "macOS15": "iOS18"}
-DEPLOYMENTS = ("iOS15", "iOS16", "iOS17", "iOS18", *MACOS_TWIN)
-OLDEST_OPSET = 18
 
 
 @dataclass(frozen=True)
@@ -43,24 +39,3 @@ class Settings:
     facts: Mapping[str, str] = field(default_factory=dict)
     auto: bool = False
     wide: tuple[str, ...] = ()
-
-
-def deployment(text: str) -> str:
-    """The deployment target that ``--ios 16`` or ``--macos 13`` names.
-
-    Raises:
-        RequestError: there is no such system, or no ML Program runs on it.
-
-    >>> deployment("iOS16"), deployment("macos 13")
-    ('iOS16', 'macOS13')
-    """
-    wanted = text.replace(" ", "").lower()
-    for known in DEPLOYMENTS:
-        if known.lower() == wanted:
-            return known
-    raise RequestError(
-        f"deployment target {text}",
-        found=repr(text),
-        expected="--ios 15, 16, 17, 18 or --macos 12, 13, 14, 15",
-        remedy="use --ios 16",
-    )

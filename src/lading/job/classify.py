@@ -10,17 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from lading.base.progress import Progress, silent
-from lading.errors import InputError, ProgramError, RequestError
-from lading.formats import artifact_target, noted, targets
+from lading.errors import InputError, NoAnswerError, RequestError
+from lading.formats import is_artifact, open_artifact
 from lading.interface import Options, wrap
-from lading.job import pipeline
+from lading.interface.matching import meant
+from lading.interface.original import TITLE, TorchSide
+from lading.interface.side import Side
+from lading.job.request import Classify
+from lading.job.source import source
+from lading.network.source import load
 from lading.record import Port, Task
-from lading.runtimes import Session, runtime, runtime_of
-from lading.runtimes.torch import Eager
-from lading.task.classification import Vocabulary, answers, require_classifier, vocabulary
+from lading.task import prepare, require_classifier
+from lading.task.finish import class_name, of_samples
+from lading.task.text import Vocabulary, vocabulary
 
 
 @dataclass(frozen=True)
@@ -56,34 +58,37 @@ class Classifier:
     runtime: str
     words: Vocabulary
     labels: tuple[str, ...]
-    session: Session
+    side: Side
     inputs: Port
     outputs: tuple[Port, ...]
     task: Task
-    meaning: str
 
     def __call__(self, text: str) -> Answer:
         """The class of a text.
 
         Raises:
-            InputError: the text is empty or holds no character that the network knows.
-            ProgramError: the artifact cannot be run as it says, or gives no numbers.
+            InputError: the text is empty or holds no character that the network knows, or the
+                artifact gives no classes.
+            ProgramError: the artifact cannot be run as it says.
+            NoAnswerError: it gives NaN, or a class that there is not.
         """
         self.words.require_known(text)
-        ids = np.array([self.words.encode(text)], dtype=self.inputs.dtype)
-        values = self.session.run({self.inputs.name: ids})
-        said = answers(values, self.outputs, self.task, self.meaning)
-        place = int(said.classes[0])
+        ids = prepare.texts([text], self.inputs, self.words)
+        outputs = self.side.run({self.inputs.name: ids})
+        labels, probabilities = of_samples(outputs, self.outputs, self.task)
+        place = int(labels[0])
         if not 0 <= place < len(self.labels):
-            raise ProgramError(
+            raise NoAnswerError(
                 f"text {text[:40]!r} in {self.subject}",
-                found="scores that are not numbers" if place < 0 else f"class {place}",
+                found="scores that are not numbers"
+                if place < 0
+                else class_name(place, self.labels),
                 expected=f"one of {len(self.labels)} classes",
                 remedy="compare the artifact with its checkpoint: lading verify",
             )
         shares: dict[str, float] = {}
-        if said.probabilities is not None:
-            shares = dict(zip(self.labels, map(float, said.probabilities[0]), strict=True))
+        if probabilities is not None:
+            shares = dict(zip(self.labels, map(float, probabilities[0]), strict=True))
         return Answer(text, self.labels[place], shares, self._notes(text))
 
     def _notes(self, text: str) -> tuple[str, ...]:
@@ -97,34 +102,25 @@ class Classifier:
         return tuple(notes)
 
 
-def classifier(
-    path: Path,
-    runtime_name: str | None = None,
-    *,
-    given: Mapping[str, str] | None = None,
-    fold: str | None = None,
-    progress: Progress | None = None,
-) -> Classifier:
-    """The text classifier in a file.
+def classify(request: Classify) -> tuple[Answer, ...]:
+    """An answer for each text.
 
-    Args:
-        path: an artifact, or a checkpoint.
-        runtime_name: of an artifact's runtime; by default the first that runs it here.
-        given: ``--set`` values by name, of a checkpoint.
-        fold: of a model folder.
-        progress: told when a stage begins.
+    Raises:
+        LadingError: see `classifier`; or a text holds nothing that the network knows.
+    """
+    loaded = classifier(request)
+    return tuple(loaded(text) for text in request.text)
+
+
+def classifier(request: Classify) -> Classifier:
+    """The text classifier in the artifact or checkpoint that the request names.
 
     Raises:
         LadingError: the file cannot be read, is no text classifier, or the runtime is not fit.
     """
-    if path.suffix.lower() in {one.suffix for one in targets().values()}:
-        if given or fold:
-            raise RequestError(
-                "--set" if given else "--fold",
-                found=f"the artifact {path.name}",
-                expected="a checkpoint: an artifact's network is what it is",
-                remedy="leave it out",
-            )
+    path, runtime_name = Path(request.path), request.runtime
+    if is_artifact(path):
+        request.require_unread(f"the artifact {path.name}")
         return _of_artifact(path, runtime_name)
     if runtime_name not in (None, "torch"):
         raise RequestError(
@@ -133,29 +129,29 @@ def classifier(
             expected="an artifact; a checkpoint runs in torch",
             remedy="leave --runtime out, or convert the checkpoint first: lading convert PATH",
         )
-    loaded = pipeline.load(path, given=given, fold=fold, progress=progress or silent)
+    loaded = load(source(request, path), request.progress)
     task = require_classifier(loaded.task, str(path), f"a {loaded.task.kind} network")
     words = _require_words(vocabulary(task), str(path), task)
     interface = wrap(loaded.network, task, Options())
     return Classifier(
-        str(path), runtime("torch").title, words, task.labels, Eager(interface),
-        interface.inputs[0], interface.outputs, task, "logits",
+        str(path), TITLE, words, task.labels, TorchSide(interface),
+        interface.inputs[0], interface.outputs, task,
     )  # fmt: skip
 
 
 def _of_artifact(path: Path, runtime_name: str | None) -> Classifier:
-    record = artifact_target(path).describe(path)
-    told, options = noted(record)
+    artifact = open_artifact(path)
+    record = artifact.record
+    told, options = artifact.noted()
     ports = ", ".join(f"{p.name} {p.dtype} {list(p.shape)}" for p in record.inputs)
     found = f"a {told.kind} network" if told else f"no word of lading's; inputs: {ports}"
     task = require_classifier(told, str(path), found)
     words = _require_words(vocabulary(task, record.details), str(path), task)
-    chosen = runtime_of(record.format, str(path), runtime_name)
-    asked = options or Options()
-    meaning = "probabilities" if asked.classifier else asked.output
+    chosen = artifact.runtime(runtime_name)
+    (takes, *_), gives = meant(record, task, options)
     return Classifier(
-        str(path), chosen.title, words, task.labels, chosen.load(path),
-        record.inputs[0], record.outputs, task, meaning,
+        str(path), chosen.title, words, task.labels, artifact.open(chosen),
+        takes, gives, task,
     )  # fmt: skip
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from lading.base.environment import version
-from lading.runtimes import runtimes
+from lading.base.notices import Notices, gathered
+from lading.formats import runtimes
+from lading.interface.original import TITLE
+from lading.job.request import Doctor
 
 State = Literal["ok", "absent", "trouble"]
 
@@ -91,6 +94,12 @@ def troubles(package: str, installed: str) -> list[str]:
     ]
 
 
+def doctor(request: Doctor) -> list[Check]:
+    """Every check, with what libraries warn of on the way kept away."""
+    with gathered(Notices()):
+        return examine()
+
+
 def examine() -> list[Check]:
     """Every check, in the order a reader wants them."""
     return [_python(), *_packages(), _blobs(), *_runtimes(), _room()]
@@ -135,7 +144,7 @@ def _runtimes() -> list[Check]:
         reason = runtime.unavailable()
         text = f"not run here: {reason}" if reason else "runs here"
         checks.append(Check(runtime.title, "absent" if reason else "ok", text))
-    return checks
+    return [*checks, Check(TITLE, "ok", "runs here")]
 
 
 def _room() -> Check:
@@ -143,5 +152,5 @@ def _room() -> Check:
     enough = free > 2e9
     return Check(
         "room on this disk", "ok" if enough else "trouble",
-        f"{free / 1e9:.1f} GB free" + ("" if enough else "; a full-size voyage writes 0.3 GB"),
+        f"{free / 1e9:.1f} GB free" + ("" if enough else "; a full-size conversion writes 0.3 GB"),
     )  # fmt: skip

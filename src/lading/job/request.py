@@ -1,122 +1,467 @@
-"""What is asked of a conversion or a verification, and how the bill writes it down.
+"""What can be asked of each verb: every option of lading, declared.
 
-`report.repeat` spells a command from what is written here.
+A keyword of the Python API has the name that the option has on the command line, ``_`` for ``-``,
+without exception: ``set``, ``input`` and ``open`` too, which hide no builtin where they are only
+keywords. Nothing heavy is imported here: `lading --help` is read off it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lading.interface import Options
-from lading.interface.settings import Settings
-from lading.network import own_module
-from lading.network.own_module import OwnModule
-from lading.record import Route, to_json
+from lading.base import shelf
+from lading.errors import RequestError
+from lading.job.options import (  # fmt: skip
+    FLAG,
+    PAIRS,
+    PATH,
+    TEXT,
+    WORD,
+    Kind,
+    Request,
+    StrPath,
+    argument,
+    flag,
+    joined,
+    many,
+    number,
+    one_of,
+    option,
+    options,
+    whole,
+)
+from lading.record.values import show
+from lading.record.wording import RUNTIMES
+
+OLDEST_OPSET = 18
+
+
+def _shapes(value: Any) -> str:
+    text: str = TEXT.read(value).replace(" ", "")
+    if text:
+        from lading.interface import Sizes
+
+        Sizes.parse(text)
+    return text
+
+
+def _code(value: Any) -> Any:
+    return value if callable(value) else WORD.read(value)
+
+
+def _inputs(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else many(TEXT, cut=False).read(value)
+
+
+def _fed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        value = [f"{TEXT.read(name)}={_typed(one)}" for name, one in value.items()]
+    return many(Kind(_typed, ""), cut=False).read(value)
+
+
+def _typed(value: Any) -> str:
+    """A file or a number as it would be typed."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    return str(TEXT.read(show(value) if isinstance(value, (int, float)) else value))
+
+
+SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
+CODE = Kind(
+    _code, "FILE.py:FACTORY; in Python also a module, or what returns one",
+    lambda value: value if isinstance(value, str) else None, "FILE.py:FACTORY",
+)  # fmt: skip
+INPUTS = Kind(
+    _inputs, "NAME:DTYPE[SHAPE] for each input; in Python also tensors by name",
+    lambda value: None if isinstance(value, Mapping) else list(value), repeats=True,
+)  # fmt: skip
+FED = Kind(_fed, "FILE or NAME=FILE for each input; in Python also files by name", repeats=True)
+RUNTIME = one_of(*RUNTIMES)
+OWN = "a network of your own (its code is run: trust it)"
 
 
 @dataclass(frozen=True)
-class Request:
-    """What was asked of a conversion.
+class Reading(Request):
+    """How a checkpoint is read, whatever is then done with it."""
 
-    Attributes:
-        path: the checkpoint or model folder.
-        out: the folder to write.
-        to: names of targets.
-        name: of the artifacts, without suffix; empty for the family's and task's own.
-        options: of the inputs and outputs.
-        settings: of the files.
-        route: forces one; None tries ``export``, then ``trace``.
-        given: ``--set`` values by name.
-        fold: of a model folder.
-        data: the user's own pictures or arrays, as further probes.
-        config: of the network, YAML or JSON, for a family that takes one.
-        settle: pictures on which to measure what the tensors and the configuration leave open.
-        trajectory: moves that a diffusion network walks in every runtime; 0 for none, None for
-            `trajectories.STEPS` where the network is one of diffusion.
-        force: replace what lading wrote in `out` before.
-        model: the user's own network, in place of a family's.
+    _: KW_ONLY
+    set: Mapping[str, Any] | Sequence[str] = option((), PAIRS, "settle a hyper-parameter")
+    which: str | None = option(
+        None, WORD, "of several networks: its key; or best, latest", metavar="KEY"
+    )
+    fold: str | int | None = option(None, WORD, "of an nnU-Net model folder", metavar="N")
+    config: StrPath | None = option(None, PATH, "of a diffusion network: YAML or JSON")
+    settle_with: StrPath | None = option(
+        None, PATH, "pictures that settle what its file leaves open", metavar="DIR"
+    )
+    model: str | Callable[[], Any] | None = option(
+        None, CODE, "code, and what in it returns the network", group=OWN
+    )
+    input: Mapping[str, Any] | Sequence[str] = option(
+        (), INPUTS, "for each: x:float32[1,3,64,64], t:int32[1]@0..9",
+        metavar="NAME:DTYPE[SHAPE]", group=OWN,
+    )  # fmt: skip
+
+    def require_unread(self, found: str, *more: str) -> None:
+        """Passes only where nothing is said of how a checkpoint is read, nor any of `more`.
+
+        Args:
+            found: what there is in place of a checkpoint.
+            more: keywords that tell of a checkpoint too.
+
+        Raises:
+            RequestError: something is said.
+        """
+        said = " ".join(flag(name) for name in self.said() if name in {*options(Reading), *more})
+        if said:
+            raise RequestError(
+                said, found=found, expected="a checkpoint, of which that could tell",
+                remedy=f"leave {said} out",
+            )  # fmt: skip
+
+
+FILES = "the files"
+DIFFUSION = "of a diffusion network"
+PORTS = "what the artifact takes and gives"
+TRAJECTORY: Any = {
+    "kind": whole(0),
+    "help": "prove it over N moves; default 25, 0: none",
+    "group": DIFFUSION,
+}
+
+
+@dataclass(frozen=True)
+class Convert(Reading):
+    """Converts a checkpoint to the formats in `to` and compares each with the original.
+
+    The folder `out` holds the artifacts, the bill, its page and the golden vectors afterwards; what
+    is not equal lies in ``rejected/``, and the bill's `verdict` says so.
+
+    A network that no family knows: `model` is its module, or what returns one, and `input` what it
+    takes, as tensors by name or as texts; the checkpoint's tensors are loaded into it by exact
+    names.
+
+    Raises:
+        LadingError: it could not be done; nothing is written.
     """
 
-    path: Path
-    out: Path
-    to: tuple[str, ...] = ("coreml", "onnx")
-    name: str = ""
-    options: Options = field(default_factory=Options)
-    settings: Settings = field(default_factory=Settings)
-    route: Route | None = None
-    given: Mapping[str, str] = field(default_factory=dict)
-    fold: str | None = None
-    data: tuple[Path, ...] = ()
-    config: Path | None = None
-    settle: tuple[Path, ...] = ()
-    trajectory: int | None = None
-    force: bool = False
-    model: OwnModule | None = None
+    path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint or model folder"))
+    out: StrPath | None = option(None, PATH, "default: NAME-lading", metavar="DIR", short="o")
+    _: KW_ONLY
+    force: bool = option(False, FLAG, "replace an earlier result in DIR", same=False)
+    to: Sequence[str] = option(
+        ("coreml", "onnx"), many(one_of(*shelf.names("lading.formats")), "FORMAT"),
+        ", ".join(shelf.names("lading.formats")) + "; repeat",
+    )  # fmt: skip
+    name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
+    data: StrPath | Sequence[StrPath] = option(
+        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+    )
+    output: Literal["logits", "probabilities", "labels"] = option(
+        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
+    )
+    classifier: bool = option(
+        False, FLAG, "the class by name, and probabilities by class", group=PORTS
+    )
+    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
+    input_image: Literal["grayscale", "rgb"] | None = option(
+        None, one_of("grayscale", "rgb"), group=PORTS
+    )
+    scale: float = option(
+        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
+    )
+    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
+    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
+    dynamic: Sequence[str] = option(
+        (), joined(one_of("batch", "size"), "AXES"), "ONNX: batch,size", group=PORTS
+    )
+    part: Literal["network", "step"] = option(
+        "network", one_of("network", "step"), "step: x_t, t and noise in, x_t-1 out",
+        group=DIFFUSION,
+    )  # fmt: skip
+    sampler: Literal["ddpm", "ddim"] | None = option(
+        None, one_of("ddpm", "ddim"), "of the step; default ddpm", group=DIFFUSION
+    )
+    eta: float = option(
+        0.0, number(0, 1), "of ddim: 0 adds no noise, 1 as ddpm", metavar="ETA", group=DIFFUSION
+    )
+    trajectory: int | None = option(None, **TRAJECTORY)
+    timesteps: Literal["int32", "float32"] | None = option(
+        None, one_of("int32", "float32"), "their dtype", group=DIFFUSION
+    )
+    precision: Literal["fp16", "fp32", "auto"] = option(
+        "fp16", one_of("fp16", "fp32", "auto"), "of Core ML; auto: fp32 where needed", group=FILES
+    )
+    ios: str | int | None = option(
+        None, one_of("15", "16", "17", "18"), "15-18; default 16", metavar="N", group=FILES
+    )
+    macos: str | int | None = option(
+        None, one_of("12", "13", "14", "15"), "12-15", metavar="N", group=FILES
+    )
+    opset: int = option(18, whole(OLDEST_OPSET), "of ONNX; 18 or newer", group=FILES)
+    route: Literal["export", "trace"] | None = option(
+        None, one_of("export", "trace"), "default: export, then trace", group=FILES
+    )
+    author: str = option("", TEXT, group=FILES)
+    license: str = option("", TEXT, group=FILES)
+    description: str = option("", TEXT, group=FILES)
+
+    def require_sense(self) -> None:
+        """See `Request`."""
+        if self.sampler and self.part != "step":
+            raise RequestError(
+                f"--sampler {self.sampler}",
+                found="no step to make it of",
+                expected="--part step beside it",
+                remedy="add --part step, or leave --sampler out",
+            )
+        if self.ios and self.macos:
+            raise RequestError(
+                f"--ios {self.ios} --macos {self.macos}",
+                found="two systems",
+                expected="the oldest system that must run it; each has a twin of the other kind",
+                remedy="leave one of them out",
+            )
 
 
-def recorded(request: Request) -> dict[str, Any]:
-    """The request as plain values, without what differs between two equal voyages."""
-    values = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
-    values.pop("force")
-    model = values.pop("model")
-    settings = {k: v for k, v in to_json(request.settings).items() if k != "facts"}
-    values |= {
-        "path": str(request.path),
-        "out": str(request.out),
-        "data": [str(path) for path in request.data],
-        "config": str(request.config) if request.config else None,
-        "settle": [str(path) for path in request.settle],
-        "settings": settings,
-    }
-    plain: dict[str, Any] = to_json(values | _made(model))
-    return plain
+@dataclass(frozen=True)
+class Verify(Reading):
+    """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
 
+    With `golden` in place of `against`, with golden vectors alone. Written to `out` are the bill
+    and its page; in Python nothing is written without it.
 
-def recorded_verification(
-    artifact: Path,
-    against: Path,
-    *,
-    given: Mapping[str, str],
-    fold: str | None,
-    data: Sequence[Path],
-    table: Path | None,
-    model: OwnModule | None,
-    config: Path | None,
-    trajectory: int | None,
-) -> dict[str, Any]:
-    """What was asked of a verification, as plain values.
-
-    Args:
-        artifact: that was compared.
-        against: the checkpoint or model folder.
-        given: ``--set`` values by name.
-        fold: of a model folder.
-        data: the user's own pictures or arrays.
-        table: of labelled samples, or None.
-        model: the user's own network, or None.
-        config: of the network, or None.
-        trajectory: moves of a diffusion network's walk, or None.
+    Raises:
+        LadingError: either cannot be read, or their ports do not fit.
     """
-    return {
-        "artifact": str(artifact),
-        "against": str(against),
-        "given": dict(given),
-        "fold": fold,
-        "data": [str(path) for path in data],
-        "table": str(table) if table else None,
-        "config": str(config) if config else None,
-        "trajectory": trajectory,
-        **_made(model),
-    }
+
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    against: StrPath | None = option(
+        None, PATH, "checkpoint or folder; or else --golden", metavar="PATH"
+    )
+    _: KW_ONLY
+    golden: StrPath | None = option(
+        None, PATH, "golden vectors, in place of the checkpoint", metavar="DIR", same=False
+    )
+    data: StrPath | Sequence[StrPath] = option(
+        (), many(PATH, "DIR|FILE.csv", cut=False),
+        "your own pictures, as probes too; or a table text,label: every row of it",
+    )  # fmt: skip
+    out: StrPath | None = option(
+        None, PATH, "of bill and page; default: NAME-verify; - for none", metavar="DIR",
+        short="o", same=False,
+    )  # fmt: skip
+    trajectory: int | None = option(None, **TRAJECTORY)
+
+    @property
+    def table(self) -> Path | None:
+        """The table that `data` names, if it is one."""
+        data: Any = self.data
+        return data[0] if [path.suffix.lower() for path in data] == [".csv"] else None
+
+    def require_sense(self) -> None:
+        """See `Request`."""
+        if not (self.against or self.golden):
+            raise RequestError(
+                str(self.artifact),
+                found="nothing to compare it with",
+                expected="--against CHECKPOINT or --golden DIR",
+                remedy="add --against CHECKPOINT",
+            )
+        if self.golden:
+            self.require_unread(f"--golden {self.golden}", "against", "data", "trajectory")
 
 
-def _made(model: OwnModule | None) -> dict[str, Any]:
-    """Whose code made the network, and its inputs, where it was no family's."""
-    if model is None:
-        return {}
-    inputs = [own_module.spelled(one) for one in model.inputs]
-    return {("model" if model.text else "made_by"): model.text or model.told, "input": inputs}
+@dataclass(frozen=True)
+class Compare(Reading):
+    """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference.
+
+    Raises:
+        LadingError: a side cannot be read, both are checkpoints, or they do not take the same.
+    """
+
+    first: StrPath = field(metadata=argument(PATH, "A", "checkpoint or artifact"))
+    second: StrPath = field(metadata=argument(PATH, "B", "checkpoint or artifact"))
+    _: KW_ONLY
+    stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
+
+
+@dataclass(frozen=True)
+class Whose(Reading):
+    """Which of several checkpoints an artifact was made from, if any.
+
+    Tensors alone are looked at, unless something is said of the network: then it is rebuilt, and a
+    tensor that it needs and the artifact lacks counts against the checkpoint.
+
+    Raises:
+        LadingError: a file cannot be read.
+    """
+
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    checkpoints: StrPath | Sequence[StrPath] = field(
+        metadata=argument(many(PATH, cut=False), "CKPT", "checkpoints or model folders")
+    )
+
+
+@dataclass(frozen=True)
+class Inspect(Reading):
+    """What a checkpoint, a model folder or an artifact is.
+
+    Raises:
+        LadingError: it cannot be read, or no family claims it.
+    """
+
+    path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
+
+
+@dataclass(frozen=True)
+class Run(Request):
+    """Feeds an artifact once; a stateful one from a fresh state.
+
+    Raises:
+        LadingError: the artifact, an input or the runtime is not fit.
+    """
+
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    _: KW_ONLY
+    input: StrPath | Sequence[StrPath] | Mapping[str, StrPath | float] = option(
+        (), FED, "a picture or .npy, or NAME=1,2,3; one for each input", metavar="[NAME=]FILE"
+    )  # fmt: skip
+    out: StrPath | None = option(
+        None, PATH, "a .png label map, a .npy, or a .npz of all outputs", short="o"
+    )
+    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+
+
+@dataclass(frozen=True)
+class Classify(Reading):
+    """The class of a text, or of each of several, by an artifact or a checkpoint.
+
+    Raises:
+        LadingError: the file cannot be read, is no text classifier, the runtime is not fit, or a
+            text holds nothing that the network knows.
+    """
+
+    path: StrPath = field(metadata=argument(PATH, "ARTIFACT", "or a checkpoint"))
+    text: str | Sequence[str] = option(
+        (), many(TEXT, cut=False), "by default every line of standard input", argument=True
+    )
+    _: KW_ONLY
+    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+
+
+WALK, FILL, PROOF = "the walk", "completing a picture: --sampler repaint", "proof"
+
+
+@dataclass(frozen=True)
+class Sample(Reading):
+    """Walks from noise to pictures with a diffusion network, in any runtime.
+
+    Written to `out` are the pictures and a summary; in Python nothing is written without it.
+
+    Raises:
+        LadingError: it cannot be read or run here, it is no diffusion network, or what is asked
+            contradicts itself.
+    """
+
+    path: StrPath = field(metadata=argument(PATH, "PATH", "a checkpoint, or an artifact of it"))
+    out: StrPath | None = option(None, PATH, "default: NAME-samples", metavar="DIR", short="o")
+    _: KW_ONLY
+    force: bool = option(False, FLAG, "replace earlier samples in DIR")
+    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+    sampler: Literal["ddpm", "ddim", "repaint"] = option(
+        "ddim", one_of("ddpm", "ddim", "repaint"), "ddpm, ddim or repaint", metavar="NAME",
+        group=WALK,
+    )  # fmt: skip
+    steps: int | None = option(None, whole(1), "evenly spread; default by sampler", group=WALK)
+    respacing: str = option("", TEXT, '"250", "ddim50", "10,10,20"', group=WALK)
+    eta: float = option(0.0, number(0, 1), "of ddim: 0 (no noise) to 1", metavar="ETA", group=WALK)
+    no_clip: bool = option(False, FLAG, "let estimates leave -1 to 1", group=WALK)
+    seed: int = option(0, whole(0), "of the noise; default 0", metavar="S", group=WALK)
+    count: int = option(1, whole(1), "pictures; default 1", group=WALK)
+    label: int | None = option(
+        None, whole(), "for a class-conditional network", metavar="K", group=WALK
+    )
+    image: StrPath | None = option(None, PATH, "the picture", group=FILL)
+    mask: StrPath | None = option(None, PATH, "white: known; black: to paint", group=FILL)
+    jump: int = option(10, whole(1), "steps to and fro; 10", group=FILL)
+    repeats: int = option(10, whole(1), "of each stretch; 10", group=FILL)
+    against: StrPath | None = option(
+        None, PATH, "walk it beside PATH", metavar="CHECKPOINT", group=PROOF
+    )
+    digests: bool = option(False, FLAG, "of x after every move, as JSON", group=PROOF)
+
+    def require_sense(self) -> None:
+        """See `Request`."""
+        if self.steps is not None and self.respacing:
+            raise contradiction("--steps with --respacing", "two ways of saying one thing")
+        if self.eta and self.sampler != "ddim":
+            raise contradiction(f"--eta {self.eta:g}", f"sampler {self.sampler}", "ddim")
+        if self.sampler != "repaint" and (self.image or self.mask):
+            what = "--image" if self.image else "--mask"
+            raise contradiction(what, f"sampler {self.sampler}", "repaint")
+        if self.sampler == "repaint" and not (self.image and self.mask):
+            there, absent = ("--mask", "--image") if self.mask else ("--image", "--mask")
+            raise RequestError(
+                "--sampler repaint",
+                found=f"{there} without {absent}" if self.mask or self.image else "neither",
+                expected="a picture to complete, --image, and a mask of what is known, --mask",
+                remedy=f"add {absent} FILE",
+            )
+
+
+def contradiction(subject: str, found: str, sampler: str = "") -> RequestError:
+    """Of two options, or of one and the sampler."""
+    return RequestError(
+        subject,
+        found=found,
+        expected=f"--sampler {sampler}" if sampler else "one of the two",
+        remedy=f"add --sampler {sampler}, or leave it out" if sampler else "leave one out",
+    )
+
+
+@dataclass(frozen=True)
+class Report(Request):
+    """Draws the page of a bill again.
+
+    Raises:
+        LadingError: there is no bill, or the page cannot be written.
+    """
+
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    out: StrPath | None = option(None, PATH, "default: report.html beside the bill", short="o")
+    _: KW_ONLY
+    open: bool = option(False, FLAG, "show it in the browser")
+
+
+@dataclass(frozen=True)
+class Diff(Request):
+    """What changed between two bills; written to `out` as a page, if it is named.
+
+    Raises:
+        LadingError: there is no bill, or the page cannot be written.
+    """
+
+    a: StrPath = field(metadata=argument(PATH, "BILL_A", "a lading.json, or its folder"))
+    b: StrPath = field(metadata=argument(PATH, "BILL_B", "another"))
+    out: StrPath | None = option(None, PATH, "a page, .html", short="o")
+
+
+@dataclass(frozen=True)
+class Doctor(Request):
+    """What this computer can and cannot do."""
+
+
+def requests() -> dict[str, type[Request]]:
+    """Every verb by name, with what can be asked of it."""
+    kinds = (
+        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Doctor,
+    )  # fmt: skip
+    return {kind.__name__.lower(): kind for kind in kinds}
+
+
+__all__ = ["Reading", "Request", "options", "requests"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from lading.base import storage
-from lading.errors import RequestError
-from lading.formats import artifact_target, noted
-from lading.interface import Options
+from lading.errors import NoAnswerError, RequestError
+from lading.formats import open_artifact
+from lading.interface.matching import meant
+from lading.interface.side import Array
 from lading.job.feeding import feed
+from lading.job.request import Run
 from lading.record import Port, Task
-from lading.runtimes import Array, runtime_of
 from lading.task import pictures
+from lading.task.finish import NO_CLASS, class_name, finish
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Applied:
         output: the first output's values.
         port: its port.
         outputs: all of them, by name.
-        labels: class names, where the artifact carries them.
-        label_map: [H, W] where the output can be read as one, else None.
+        labels: class names, where the artifact has them.
+        label_map: [H, W] where the outputs can be read as one, else None.
         notes: what was done to the input.
         runtime: where it ran.
     """
@@ -42,32 +44,53 @@ class Applied:
     runtime: str
     outputs: Mapping[str, Array] = field(default_factory=dict)
 
+    @property
+    def lost(self) -> int:
+        """How many pixels of the label map belong to no class."""
+        return 0 if self.label_map is None else int((self.label_map == NO_CLASS).sum())
 
-def apply(artifact: Path, given: Sequence[str], runtime_name: str | None = None) -> Applied:
-    """Feeds an artifact once; a stateful one from a fresh state.
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """What of the outputs is no answer, in words; empty where all of it is one."""
+        found = []
+        for name, values in {self.port.name: self.output, **self.outputs}.items():
+            count = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+            if count:
+                found.append(f"{name}: {count:,} of {values.size:,} values are NaN")
+        if self.lost and self.label_map is not None:
+            found.append(f"{self.lost:,} of {self.label_map.size:,} pixels belong to no class")
+        return tuple(found)
 
-    Args:
-        artifact: an `.mlpackage`, `.mlmodel` or `.onnx`.
-        given: see `lading.job.feeding.feed`.
-        runtime_name: by default the first that runs the format here.
+
+def run(request: Run) -> Applied:
+    """Feeds an artifact once, a stateful one from a fresh state; what came out goes to `out`, where
+    that is named.
 
     Raises:
         LadingError: the artifact, an input or the runtime is not fit.
     """
-    record = artifact_target(artifact).describe(artifact)
-    chosen = runtime_of(record.format, record.path, runtime_name)
-    task, told = noted(record)
-    fed = feed(record.inputs, given, task, told or Options())
-    outputs = chosen.load(artifact).run({name: one.value for name, one in fed.items()})
+    artifact = Path(request.artifact)
+    opened = open_artifact(artifact)
+    record = opened.record
+    chosen = opened.runtime(request.runtime)
+    task, options = opened.noted()
+    takes, gives = meant(record, task, options)
+    given: Any = request.input  # checked, and so texts
+    fed = feed(takes, given)
+    outputs = opened.open(chosen).run({name: one.value for name, one in fed.items()})
     first = next((port for port in record.outputs if port.name in outputs), record.outputs[0])
     output = outputs[first.name]
-    label_map = _label_map(output, first.name, task)
+    seen = finish(outputs, gives, task or Task("module", takes, gives)).labels
+    label_map = seen[0] if seen is not None and seen.ndim == 3 else None
     labels = task.labels if task else ()
     several = len(fed) > 1
     notes = tuple(
         f"{name}: {note}" if several else note for name, one in fed.items() for note in one.notes
     )
-    return Applied(output, first, labels, label_map, notes, chosen.title, outputs)
+    applied = Applied(output, first, labels, label_map, notes, chosen.title, outputs)
+    if request.out:
+        save(applied, Path(request.out))
+    return applied
 
 
 def save(applied: Applied, out: Path) -> None:
@@ -76,6 +99,7 @@ def save(applied: Applied, out: Path) -> None:
 
     Raises:
         RequestError: a picture was asked for and the output is none.
+        NoAnswerError: the same, and some pixel belongs to no class.
         StorageError: it cannot be written.
     """
     buffer = io.BytesIO()
@@ -85,7 +109,8 @@ def save(applied: Applied, out: Path) -> None:
         arrays: dict[str, Any] = {_entry(n): value for n, value in applied.outputs.items()}
         np.savez(buffer, **arrays)
     elif applied.label_map is not None:
-        pictures.colour(applied.label_map).save(buffer, format=_format(out))
+        _require_answered(applied, out)
+        pictures.colour(applied.label_map).convert("RGB").save(buffer, format=_format(out))
     else:
         raise RequestError(
             f"-o {out}",
@@ -97,12 +122,25 @@ def save(applied: Applied, out: Path) -> None:
 
 
 def shares(applied: Applied) -> dict[str, float]:
-    """The share of each class in the label map, by name; empty where there is none."""
+    """The share of each class in the label map, by name, and of no class where there is such;
+    empty where there is no map.
+    """
     if applied.label_map is None:
         return {}
     count = max(len(applied.labels), int(applied.label_map.max()) + 1)
-    names = [applied.labels[i] if i < len(applied.labels) else f"class {i}" for i in range(count)]
-    return {name: float((applied.label_map == i).mean()) for i, name in enumerate(names)}
+    known = range(int(min(0, applied.label_map.min())), count)
+    return {class_name(i, applied.labels): float((applied.label_map == i).mean()) for i in known}
+
+
+def _require_answered(applied: Applied, out: Path) -> None:
+    if applied.lost:
+        raise NoAnswerError(
+            f"-o {out}",
+            found="; ".join(applied.unanswered),
+            expected="a class for every pixel; no picture is written",
+            remedy="compare the artifact with its checkpoint: lading verify; "
+            "-o out.npy writes the raw values",
+        )
 
 
 def _entry(name: str) -> str:
@@ -120,19 +158,3 @@ def _format(out: Path) -> str:
             remedy="use -o out.png",
         )
     return known[out.suffix.lower()]
-
-
-def _label_map(output: Array, name: str, task: Task | None) -> Array | None:
-    if name == "labels" and output.ndim == 3:
-        plane: Array = output[0]
-        return plane
-    if task is None or output.ndim != 4 or task.outputs[0].class_axis != 1:
-        return None
-    if task.region_order:
-        cut = 0.5 if name == "probabilities" else 0.0
-        painted = np.zeros(output.shape[2:], dtype=np.int32)
-        for region, label in enumerate(task.region_order):
-            painted[output[0, region] > cut] = label
-        return painted
-    labels: Any = output[0].argmax(axis=0)
-    return np.asarray(labels)

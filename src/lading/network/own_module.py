@@ -21,7 +21,6 @@ import torch
 from torch import nn
 
 from lading.base.digests import of_path
-from lading.checkpoint import Checkpoint
 from lading.errors import LadingError, RequestError
 from lading.network.through import Through
 from lading.record import HyperParameter, Port, Recognition, Sign, Task
@@ -43,16 +42,14 @@ class OwnModule:
     Attributes:
         make: gives the module; any values, any mode.
         inputs: its ports.
-        told: where it comes from, e.g. ``"net.py:make"``.
+        origin: where it comes from, e.g. ``"net.py:make"``.
         sha256: of the file of code; empty where there is none.
-        text: what ``--model`` was given, the file's path as it stood there; empty in Python.
     """
 
     make: Callable[[], Any]
     inputs: tuple[Port, ...]
-    told: str
+    origin: str
     sha256: str = ""
-    text: str = ""
 
     def build(self) -> nn.Module:
         """The module in eval mode.
@@ -66,14 +63,14 @@ class OwnModule:
             raise
         except Exception as error:  # the user's own code may raise anything
             raise RequestError(
-                f"--model {self.told}",
+                f"--model {self.origin}",
                 found=f"{type(error).__name__}: {str(error).strip() or 'no message'}"[:300],
                 expected="a call without arguments that returns the network",
                 remedy="correct the factory; it needs no weights, the checkpoint's are loaded",
             ) from error
         if not isinstance(module, nn.Module):
             raise RequestError(
-                f"--model {self.told}",
+                f"--model {self.origin}",
                 found=f"a {type(module).__name__}",
                 expected="a torch.nn.Module, or what returns one",
                 remedy="return the network itself from the factory",
@@ -82,13 +79,13 @@ class OwnModule:
 
     def recognition(self) -> Recognition:
         """Where the network comes from, as a family would say it."""
-        known = [HyperParameter("code", self.told, "user", "--model")]
+        known = [HyperParameter("code", self.origin, "user", "--model")]
         if self.sha256:
-            known.append(HyperParameter("code_sha256", self.sha256, "user", self.told))
+            known.append(HyperParameter("code_sha256", self.sha256, "user", self.origin))
         known += [
             HyperParameter(f"input {p.name}", spelled(p), "user", "--input") for p in self.inputs
         ]
-        sign = Sign("code that the user names and runs", present=True, found=self.told)
+        sign = Sign("code that the user names and runs", present=True, found=self.origin)
         return Recognition(FAMILY, TITLE, (sign,), tuple(known))
 
     def task(self, module: nn.Module) -> Task:
@@ -109,15 +106,36 @@ class OwnModule:
             raise RequestError(
                 f"--input {' --input '.join(map(spelled, self.inputs))}",
                 found=f"{type(error).__name__}: {str(error).strip() or 'no message'}"[:300],
-                expected=f"inputs on which {self.told} runs",
+                expected=f"inputs on which {self.origin} runs",
                 remedy="correct the names, shapes, dtypes or ranges of the inputs",
             ) from error
-        outputs = tuple(_output(name, value, self.told) for name, value in answer.items())
-        notes = {"code": self.told}
+        outputs = tuple(_output(name, value, self.origin) for name, value in answer.items())
+        notes = {"code": self.origin}
         return Task("module", self.inputs, outputs, notes=notes)
 
 
-def from_text(model: str, inputs: Sequence[str]) -> OwnModule:
+Inputs = Mapping[str, torch.Tensor] | Sequence[str]
+
+
+def own(model: str | Callable[[], Any] | None, inputs: Inputs) -> OwnModule | None:
+    """The network that ``--model`` and ``--input`` name, or the same keywords; None without them.
+
+    Raises:
+        RequestError: one without the other, or either is not right.
+    """
+    if model is not None:
+        return from_text(model, inputs) if isinstance(model, str) else from_python(model, inputs)
+    if inputs:
+        raise RequestError(
+            f"--input {next(iter(inputs))}",
+            found="no --model",
+            expected="an input beside the code of the network that takes it",
+            remedy="add --model FILE.py:FACTORY, or leave --input out",
+        )
+    return None
+
+
+def from_text(model: str, inputs: Inputs) -> OwnModule:
     """What ``--model FILE.py:FACTORY`` and ``--input NAME:DTYPE[SHAPE]@LOW..HIGH`` name.
 
     Raises:
@@ -132,38 +150,38 @@ def from_text(model: str, inputs: Sequence[str]) -> OwnModule:
             expected="FILE.py:FACTORY, a Python file and what in it returns the network",
             remedy="name both, e.g. --model net.py:make_network",
         )
-    if not inputs:
-        raise RequestError(
-            f"--model {model}",
-            found="no --input",
-            expected="what the network takes, one --input for each",
-            remedy="add e.g. --input x:float32[1,3,256,256]",
-        )
-    ports = _distinct(tuple(port(text) for text in inputs))
-    told = f"{path.name}:{name}"
-    return OwnModule(lambda: _run(path, name, told), ports, told, of_path(path), model)
+    origin = f"{path.name}:{name}"
+    ports = _ports(origin, inputs)
+    return OwnModule(lambda: _run(path, name, origin), ports, origin, of_path(path))
 
 
-def from_python(
-    model: nn.Module | Callable[[], Any], example: Mapping[str, torch.Tensor] | Sequence[str]
-) -> OwnModule:
-    """What ``lading.convert(..., model=, example=)`` was given.
+def from_python(model: Callable[[], Any], inputs: Inputs) -> OwnModule:
+    """What ``lading.convert(..., model=, input=)`` was given.
 
     Args:
         model: a module, or what returns one.
-        example: an input by name for each, or texts as for ``--input``. Whole numbers are then
-            drawn from those that occur in the example.
+        inputs: an input by name for each, or texts as for ``--input``. Whole numbers are then
+            drawn from those that occur in the input.
 
     Raises:
         RequestError: an input is none that an artifact can take.
     """
     make = (lambda: model) if isinstance(model, nn.Module) else model
-    told = getattr(model, "__qualname__", type(model).__qualname__)
-    if isinstance(example, Mapping):
-        ports = tuple(_of_tensor(name, value) for name, value in example.items())
-    else:
-        ports = tuple(port(text) for text in example)
-    return OwnModule(make, _distinct(ports), told)
+    origin = getattr(model, "__qualname__", type(model).__qualname__)
+    return OwnModule(make, _ports(origin, inputs), origin)
+
+
+def _ports(origin: str, inputs: Inputs) -> tuple[Port, ...]:
+    if not inputs:
+        raise RequestError(
+            f"--model {origin}",
+            found="no --input",
+            expected="what the network takes, one --input for each",
+            remedy="add e.g. --input x:float32[1,3,256,256]",
+        )
+    if isinstance(inputs, Mapping):
+        return _distinct(tuple(_of_tensor(name, value) for name, value in inputs.items()))
+    return _distinct(tuple(port(text) for text in inputs))
 
 
 def port(text: str) -> Port:
@@ -213,26 +231,26 @@ def spelled(one: Port) -> str:
     return f"{one.name}:{one.dtype}[{','.join(map(str, one.shape))}]{bounds}"
 
 
-def recognised(own: OwnModule, checkpoint: Checkpoint, given: Mapping[str, str]) -> Recognition:
-    """The recognition, where nothing was set that only a family could know.
+def require_alone(own: OwnModule, said: Sequence[str]) -> None:
+    """Lets a network of the user's own pass only where nothing points to a known family's.
+
+    Args:
+        own: the network.
+        said: the options that tell of one.
 
     Raises:
-        RequestError: something was.
+        RequestError: there are some.
     """
-    asked = [f"--set {name}={value}" for name, value in given.items()]
-    if checkpoint.config:
-        asked.append(f"--config {checkpoint.config}")
-    if asked:
+    if said:
         raise RequestError(
-            f"{asked[0]} with --model {own.told}",
-            found="hyper-parameters for a network that is made by its own code",
-            expected="--model alone",
+            f"{' '.join(said)} with --model {own.origin}",
+            found="what points to a known family's network",
+            expected="--model alone: the network is made by its own code",
             remedy="leave it out, and set it in the code",
         )
-    return own.recognition()
 
 
-def _run(path: Path, name: str, told: str) -> Any:
+def _run(path: Path, name: str, origin: str) -> Any:
     """Runs the file, then what it calls `name`."""
     with _importing_from(path.parent.resolve()):
         spec = importlib.util.spec_from_file_location(f"_own_{path.stem}", path)
@@ -245,7 +263,7 @@ def _run(path: Path, name: str, told: str) -> Any:
         if not callable(found):
             known = ", ".join(n for n, v in vars(code).items() if callable(v) and n[0] != "_")
             raise RequestError(
-                f"--model {told}",
+                f"--model {origin}",
                 found=f"nothing callable of that name; there is {known or 'nothing callable'}",
                 expected="a function or class that returns the network",
                 remedy="name one of them",
@@ -291,12 +309,12 @@ def _named(module: Through, values: Sequence[torch.Tensor]) -> dict[str, Any]:
     return {"output": answer}
 
 
-def _output(name: str, value: Any, told: str) -> Port:
+def _output(name: str, value: Any, origin: str) -> Port:
     known = isinstance(value, torch.Tensor) and str(value.dtype).removeprefix("torch.") in DTYPES
     if not known or not name.isidentifier():
         kind = f"{value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
         raise RequestError(
-            f"output {name!r} of {told}",
+            f"output {name!r} of {origin}",
             found=kind,
             expected="tensors of float32 or int32, alone, in a tuple, or by name",
             remedy="let the factory return a module that gives only such outputs",
@@ -305,7 +323,14 @@ def _output(name: str, value: Any, told: str) -> Port:
     return Port(name, "tensor", dtype, tuple(value.shape), meaning="values")
 
 
-def _of_tensor(name: str, value: torch.Tensor) -> Port:
+def _of_tensor(name: str, value: Any) -> Port:
+    if not isinstance(value, torch.Tensor):
+        raise RequestError(
+            f"--input {name}",
+            found=f"a {type(value).__name__}",
+            expected="a tensor for each name, or texts such as x:float32[1,3,256,256]",
+            remedy="give an example of the input as a torch.Tensor",
+        )
     whole = not value.is_floating_point() and value.dtype != torch.bool
     dtype = "int32" if whole else str(value.dtype).removeprefix("torch.")
     bounds = f"@{int(value.min())}..{int(value.max())}" if whole and value.numel() else ""
@@ -323,18 +348,3 @@ def _distinct(ports: tuple[Port, ...]) -> tuple[Port, ...]:
             remedy="rename one of them",
         )
     return ports
-
-
-def require_alone(config: object, settle: object) -> None:
-    """Lets a network of the user's own pass only without what tells of a known family's.
-
-    Raises:
-        RequestError: a configuration, or pictures to settle with, were named beside it.
-    """
-    if config or settle:
-        raise RequestError(
-            "--model" + (" --config" if config else "") + (" --settle-with" if settle else ""),
-            found="a network of your own, and options that tell of a known family's",
-            expected="one or the other",
-            remedy="leave --config and --settle-with out: the module is as you built it",
-        )

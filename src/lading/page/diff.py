@@ -1,7 +1,7 @@
-"""What changed between two voyages, read out of their bills: weights, graph, error, size, versions.
+"""What changed between two bills: weights, graph, error, size, versions.
 
 Only records are read: the files need not be there, and nothing is computed again. A tensor has
-changed when its digest has; what only one bill has is told as such.
+changed when its digest has; what only one bill has is said to be so.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import PurePath
 from typing import Literal
 
 from lading.page import draw
-from lading.record import Bill, LedgerLine, Metric, Port, to_json
+from lading.record import Bill, LedgerLine, Measurement, Port, to_json
 from lading.record.values import show
-from lading.record.wording import FORMATS, RUNTIMES, megabytes, number, port, shape
+from lading.record.wording import RUNTIMES, megabytes, number, port, shape, subject
 
 Kind = Literal["changed", "only in A", "only in B"]
 
@@ -38,12 +38,12 @@ class Section:
     title: str
     changes: tuple[Change, ...]
     same: int
-    told: str
+    note: str
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two voyages side by side."""
+    """Two bills side by side."""
 
     a: str
     b: str
@@ -127,7 +127,7 @@ def _graph(bill: Bill) -> dict[str, str]:
         facts["route"] = bill.capture.route
         facts["repairs"] = ", ".join(one.name for one in bill.capture.repairs) or "none"
     for one in bill.artifacts:
-        name = FORMATS.get(one.format, one.format)
+        name = one.format_title
         facts[f"{name} takes"] = _ports(one.inputs)
         facts[f"{name} gives"] = _ports(one.outputs)
         facts[f"{name} precision"] = one.precision
@@ -144,7 +144,7 @@ def _ports(ports: Iterable[Port]) -> str:
 
 
 def _errors(a: Bill, b: Bill) -> Section:
-    ours, theirs = _metrics(a), _metrics(b)
+    ours, theirs = _measured(a), _measured(b)
     changes, same = [], 0
     for name in _union(ours, theirs):
         left, right = ours.get(name), theirs.get(name)
@@ -157,37 +157,38 @@ def _errors(a: Bill, b: Bill) -> Section:
     return Section("Error", tuple(changes), same, f"{same} numbers equal")
 
 
-def _metrics(bill: Bill) -> dict[str, Metric]:
+def _measured(bill: Bill) -> dict[str, Measurement]:
     """Every number of the comparisons, and where each trajectory ends."""
     found = {}
     for one in bill.comparisons:
         suffix = PurePath(one.artifact).suffix.removeprefix(".")
         where = RUNTIMES.get(one.runtime, one.runtime)
         data = f", {one.data}" if one.data else ""
-        for metric in one.metrics:
-            probe = f" at {metric.worst_probe}" if metric.name.endswith(")") else ""
-            found[f"{suffix} in {where}{data}: {metric.name}{probe}"] = metric
+        for each in one.measurements:
+            probe = "" if each.steady else f" at {each.probe}"
+            found[f"{suffix} in {where}{data}: {subject(each)}{probe}"] = each
     for walk in bill.trajectories:
         suffix = PurePath(walk.artifact).suffix.removeprefix(".")
         where = RUNTIMES.get(walk.runtime, walk.runtime)
         what = f"{suffix} in {where}: {walk.steps} moves of {walk.sampler}, psnr"
         if walk.psnr:
-            found[what] = Metric(what, walk.psnr[-1], walk.gate, "higher", walk.gate_reason)
+            found[what] = Measurement("", "psnr", walk.psnr[-1], walk.gate, walk.gate_reason)
     return found
 
 
-def _said(metric: Metric | None) -> str:
-    if metric is None:
+def _said(one: Measurement | None) -> str:
+    if one is None:
         return ""
-    missed = "" if metric.passed else ", missed"
-    return f"{number(metric.name, metric.value)}{missed}"
+    return f"{number(one.kind, one.value)}{'' if one.passed else ', missed'}"
 
 
-def _way(left: Metric, right: Metric) -> str:
+def _way(left: Measurement, right: Measurement) -> str:
     if left.gate != right.gate:
         return "another gate"
     if math.isnan(left.value) or math.isnan(right.value):
         return "no number"
+    if left.better == "none":
+        return ""
     better = (right.value > left.value) == (left.better == "higher")
     return "better" if better else "worse"
 
@@ -197,8 +198,8 @@ def _alike(a: float, b: float) -> bool:
 
 
 def _sizes(a: Bill, b: Bill) -> Section:
-    ours = {FORMATS.get(one.format, one.format): one for one in a.artifacts}
-    theirs = {FORMATS.get(one.format, one.format): one for one in b.artifacts}
+    ours = {one.format_title: one for one in a.artifacts}
+    theirs = {one.format_title: one for one in b.artifacts}
     changes, same = [], 0
     for name in _union(ours, theirs):
         left, right = ours.get(name), theirs.get(name)

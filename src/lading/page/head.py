@@ -1,4 +1,4 @@
-"""The head of the page: the verdict in a sentence, what was carried, the numbers that matter."""
+"""The head of the page: what was converted, and the numbers that matter."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
-from lading.page.trajectories import name
-from lading.record import Bill, Comparison, Metric
-from lading.record.wording import FORMATS, RUNTIMES, gate, megabytes, number, worst
-
-MADE = "made from this checkpoint"
+from lading.record import Bill, Comparison, Measurement
+from lading.record.measurement import KINDS
+from lading.record.wording import RUNTIMES, gate, listed, megabytes, number, subject, worst
 
 
 @dataclass(frozen=True)
@@ -25,64 +22,28 @@ class Fact:
     state: str = ""
 
 
-def sentence(bill: Bill) -> str:
-    """The verdict in a sentence that a person can act on."""
-    names = _listed([PurePath(one.path).name for one in bill.artifacts]) or "Nothing"
-    several = len(bill.artifacts) > 1
-    if bill.verdict == "pass":
-        ran = _listed(
-            dict.fromkeys(RUNTIMES.get(c.runtime, c.runtime) for c in bill.comparisons
-                          if c.verdict == "pass")
-        )  # fmt: skip
-        probes = max(c.probes for c in bill.comparisons)
-        return (
-            f"{names}, run in {ran}, {'give' if several else 'gives'} what the untouched original "
-            f"gives on {probes} probe{'s' * (probes != 1)}, within every gate."
-        )
-    if bill.verdict == "fail":
-        reasons = [c for c in bill.comparisons if c.verdict == "fail"]
-        told = "; ".join(f"{PurePath(c.artifact).name} in {RUNTIMES.get(c.runtime, c.runtime)}: "
-                         f"{c.reason}" for c in reasons)  # fmt: skip
-        if reasons:
-            return f"What was made does not give what the original gives. {told}."
-        strange = [one for one in bill.provenance if one.finding != MADE]
-        lost = [one for one in bill.trajectories if one.verdict == "fail"]
-        if lost and not strange:
-            told = "; ".join(f"{name(one)}: {one.reason}" for one in lost)
-            return f"What was made leads elsewhere than the original. {told}."
-        told = "; ".join(f"{PurePath(one.artifact).name}: {one.finding}." for one in strange)
-        return f"What was made carries other weights than the checkpoint's. {told}"
-    reason = next((c.reason for c in bill.comparisons if c.reason), "nothing was compared")
-    return f"{names} could not be compared with the original, so nothing is proved: {reason}."
-
-
 def title(bill: Bill) -> str:
     """The artifacts' name; the checkpoint's where there is none."""
     stems = dict.fromkeys(PurePath(one.path).stem for one in bill.artifacts)
-    return _listed(stems) or PurePath(bill.checkpoint.path).name
+    return listed(stems) or PurePath(bill.checkpoint.path).name
 
 
-def _listed(words: Any) -> str:
-    *most, last = list(words) or [""]
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def carried(bill: Bill) -> tuple[Fact, ...]:
-    """What was carried, and by whom."""
+def converted(bill: Bill) -> tuple[Fact, ...]:
+    """What was converted, and by which lading."""
     summary, record = bill.ledger_summary, bill.checkpoint
     facts = [
         Fact("Checkpoint", PurePath(record.path).name,
              f"{megabytes(record.bytes)}, {record.container}"),
         Fact("Network", _network(bill), bill.task.kind),
-        Fact("Cargo", f"{summary.parameters:,} parameters",
+        Fact("Weights", f"{summary.parameters:,} parameters",
              f"{summary.tensors} tensors under {summary.names} names"),
     ]  # fmt: skip
     for one in bill.artifacts:
         how = f"{one.precision}, {megabytes(one.bytes)}, by {_route(one.route)}"
-        facts.append(Fact(FORMATS.get(one.format, one.format), one.path, how))
+        facts.append(Fact(one.format_title, one.path, how))
     if bill.task.labels:
         facts.append(Fact("Classes", str(len(bill.task.labels)), ", ".join(bill.task.labels)))
-    facts.append(Fact("Signed by", f"lading {bill.lading}", bill.environment.get("system", "")))
+    facts.append(Fact("Made by", f"lading {bill.lading}", bill.environment.get("system", "")))
     return tuple(facts)
 
 
@@ -122,9 +83,9 @@ def numbers(bill: Bill) -> tuple[Fact, ...]:
     )
     sizes = [one.bytes for one in bill.artifacts]
     if sizes:
-        note = f"{FORMATS.get(bill.artifacts[0].format, '')} {bill.artifacts[0].precision}"
+        note = f"{bill.artifacts[0].format_title} {bill.artifacts[0].precision}"
         for other in bill.artifacts[1:]:
-            note += f"; {FORMATS.get(other.format, other.format)} {megabytes(other.bytes)}"
+            note += f"; {other.format_title} {megabytes(other.bytes)}"
         found.append(Fact("On disk", megabytes(sizes[0]), note))
     return tuple(found)
 
@@ -141,43 +102,32 @@ def _two(comparisons: tuple[Comparison, ...]) -> list[Fact]:
     missed = nearest if nearest and not nearest[1].passed else None
     candidates = (
         ("Misses its gate most", missed),
-        ("Lowest signal to noise", _lowest(comparisons, "psnr")),
-        ("Lowest label agreement", _lowest(comparisons, "label_agreement")),
+        ("Lowest signal to noise", _worst(comparisons, "psnr")),
+        ("Lowest label agreement", _worst(comparisons, "label_agreement")),
         ("Nearest to its gate", nearest),
-        ("Largest relative error", _largest(comparisons, "relative_l2")),
+        ("Largest relative error", _worst(comparisons, "relative_l2")),
     )
-    taken: dict[tuple[str, str], Fact] = {}
+    facts: dict[object, Fact] = {}
     for label, found in candidates:
         if found:
-            one, metric = found
-            taken.setdefault((one.runtime + one.artifact, metric.name), _measured(label, *found))
-    return list(taken.values())[:2]
+            facts.setdefault(found, _measured(label, *found))
+    return list(facts.values())[:2]
 
 
-def _largest(comparisons: Sequence[Comparison], ending: str) -> tuple[Comparison, Metric] | None:
-    """The metric of that ending with the largest value; NaN is larger than any."""
-    every = [(one, m) for one in comparisons for m in one.metrics if m.name.endswith(ending)]
-    return max(every, key=lambda p: math.inf if math.isnan(p[1].value) else p[1].value,
+def _worst(comparisons: Sequence[Comparison], kind: str) -> tuple[Comparison, Measurement] | None:
+    """The worst value of a kind where the original is steady, whatever its gate; NaN is worst."""
+    sign = -1.0 if KINDS[kind].better == "lower" else 1.0
+    found = [(c, m) for c in comparisons for m in c.measurements if m.kind == kind and m.steady]
+    return min(found, key=lambda p: -math.inf if math.isnan(p[1].value) else sign * p[1].value,
                default=None)  # fmt: skip
 
 
-def _lowest(comparisons: Sequence[Comparison], ending: str) -> tuple[Comparison, Metric] | None:
-    """The metric of that ending with the smallest value, whatever its gate."""
-    gated = [
-        (one, metric)
-        for one in comparisons
-        for metric in one.metrics
-        if metric.gate is not None and metric.name.endswith(ending)
-    ]
-    return min(gated, key=lambda p: -math.inf if math.isnan(p[1].value) else p[1].value,
-               default=None)  # fmt: skip
-
-
-def _measured(label: str, one: Comparison, metric: Metric) -> Fact:
-    where = RUNTIMES.get(one.runtime, one.runtime)
+def _measured(label: str, one: Comparison, measured: Measurement) -> Fact:
+    title = RUNTIMES.get(one.runtime, one.runtime)
+    against = f"gate {gate(measured)}, " if measured.gate is not None else ""
     return Fact(
         label,
-        number(metric.name, metric.value),
-        f"{metric.name}, {f'gate {gate(metric)}, ' if metric.gate is not None else ''}in {where}",
-        "good" if metric.passed else "bad",
+        number(measured.kind, measured.value),
+        f"{subject(measured)}, {against}in {title}",
+        "good" if measured.passed else "bad",
     )

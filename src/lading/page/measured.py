@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lading.record import Bill, Comparison, Metric, Reading
-from lading.record.wording import RUNTIMES, UNSTEADY, distance, gate, number
+from lading.record import Bill, Comparison, Measurement, Reading
+from lading.record.measurement import KINDS
+from lading.record.wording import RUNTIMES, gate, number, subject, unproved
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Row:
-    """One metric of one artifact in one runtime."""
+    """One measurement of one artifact in one runtime."""
 
     name: str
     value: str
@@ -44,6 +45,7 @@ class Compared:
     gated: tuple[Row, ...]
     informing: tuple[Row, ...]
     findings: tuple[str, ...]
+    unproved: tuple[str, ...]
 
 
 def ordered(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -52,10 +54,8 @@ def ordered(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def compared(bill: Bill, one: Comparison) -> Compared:
-    """Its gated metrics, those that miss first, and those that only inform."""
+    """What is gated, what misses first, and what only informs."""
     precision = next((a.precision for a in bill.artifacts if a.path == one.artifact), "")
-    gated = [metric for metric in one.metrics if metric.gate is not None]
-    others = [metric for metric in one.metrics if metric.gate is None]
     return Compared(
         one.artifact,
         RUNTIMES.get(one.runtime, one.runtime),
@@ -63,40 +63,35 @@ def compared(bill: Bill, one: Comparison) -> Compared:
         one.probes,
         one.verdict,
         one.reason,
-        tuple(_row(metric) for metric in sorted(gated, key=lambda m: distance(m) >= 0)),
-        tuple(_row(metric) for metric in others),
+        tuple(_row(each) for each in sorted(one.gated, key=lambda m: m.distance >= 0)),
+        tuple(_row(each) for each in one.measurements if each.gate is None),
         tuple(f"{found.where} is {found.name}: {found.text}" for found in one.findings),
+        tuple(map(unproved, one.unproved)),
     )
 
 
-def _row(metric: Metric) -> Row:
-    plain = metric.name.removesuffix(UNSTEADY)
-    if metric.gate is None:
-        state = "informs" if metric.passed else "fail"
-    else:
-        state = "pass" if metric.passed else "fail"
+def _row(one: Measurement) -> Row:
+    met = "informs" if one.gate is None else "pass"
     return Row(
-        metric.name,
-        number(plain, metric.value),
-        gate(metric),
-        state,
-        metric.reason,
-        metric.worst_probe,
-        _gauge(metric),
+        subject(one),
+        number(one.kind, one.value),
+        gate(one),
+        met if one.passed else "fail",
+        one.why,
+        one.probe,
+        _gauge(one),
     )
 
 
-def _gauge(metric: Metric) -> Gauge | None:
+def _gauge(one: Measurement) -> Gauge | None:
     """The number on a bar: decibels from 0 to 140, shares as their distance from 1 on a log."""
-    if metric.gate is None or math.isnan(metric.value):
+    if one.gate is None or math.isnan(one.value):
         return None
-    if metric.name.endswith("psnr"):
-        return Gauge(
-            *(round(_share(value, 0.0, 140.0), 1) for value in (metric.value, metric.gate))
-        )
-    if metric.better == "higher" and 0 <= metric.gate <= 1 and metric.value <= 1:
-        return Gauge(*(round(_share(_nines(value), 0.0, 6.0), 1)
-                       for value in (metric.value, metric.gate)))  # fmt: skip
+    both = (one.value, one.gate)
+    if KINDS[one.kind].unit == "dB":
+        return Gauge(*(round(_share(value, 0.0, 140.0), 1) for value in both))
+    if one.better == "higher" and 0 <= one.gate <= 1 and one.value <= 1:
+        return Gauge(*(round(_share(_nines(value), 0.0, 6.0), 1) for value in both))
     return None
 
 
@@ -112,14 +107,19 @@ def _share(value: float, low: float, high: float) -> float:
 def readings(
     many: Sequence[Reading],
 ) -> tuple[tuple[str, tuple[str, ...], tuple[tuple[Reading, tuple[str, ...]], ...]], ...]:
-    """Per artifact: the metrics' names, then each reading with its values in that order."""
+    """Per artifact: what was measured, then each reading with its values in that order."""
     found = []
     for artifact in dict.fromkeys(one.artifact for one in many):
         mine = [one for one in many if one.artifact == artifact]
-        names = tuple(dict.fromkeys(metric.name for one in mine for metric in one.metrics))
-        rows = []
-        for one in mine:
-            values = {metric.name: number(metric.name, metric.value) for metric in one.metrics}
-            rows.append((one, tuple(values.get(name, "") for name in names)))
+        told = [
+            {subject(replace(m, reading="declared")): number(m.kind, m.value)
+             for m in one.measurements}
+            for one in mine
+        ]  # fmt: skip
+        names = tuple(dict.fromkeys(name for values in told for name in values))
+        rows = [
+            (one, tuple(values.get(name, "") for name in names))
+            for one, values in zip(mine, told, strict=True)
+        ]
         found.append((artifact, names, tuple(rows)))
     return tuple(found)

@@ -27,7 +27,7 @@ class Settled:
 
     question: str
     how: str
-    told: tuple[str, ...]
+    sentences: tuple[str, ...]
     rows: tuple[Row, ...]
 
 

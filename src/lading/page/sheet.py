@@ -5,24 +5,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import webbrowser
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from lading.base.drawing.chart import STYLE
 from lading.errors import InputError
 from lading.page import tree
-from lading.page.text import breakable, visible
 from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
+from lading.record.text import visible
 from lading.record.values import show as typed
-from lading.record.wording import FORMATS, RUNTIMES, megabytes, number, shape
+from lading.record.wording import RUNTIMES, megabytes, shape
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
+#: Where a long name may be broken; an entity such as ``&lt;`` has none of these in it.
+_JOINTS = re.compile(r"([._,/])(?=\S)")
 
 
 def read(path: Path) -> Bill:
@@ -41,6 +45,8 @@ def read(path: Path) -> Bill:
     number = data.get("schema") if isinstance(data, dict) else None
     if number != SCHEMA:
         found = f"schema {number!r}" if number is not None else "JSON without a schema number"
+        if isinstance(number, int) and number < SCHEMA:
+            raise _unread(place, f"{found}, of an older lading", "write it again: lading convert")
         raise _unread(place, found, "give a lading.json of this version of lading")
     try:
         return from_json(Bill, data)
@@ -55,7 +61,7 @@ def _unread(path: Path, found: str, remedy: str) -> InputError:
 
 
 def render(bill: Bill) -> str:
-    """The whole page of a voyage, as text; the same for the same bill."""
+    """The whole page of a bill, as text; the same for the same bill."""
     return draw("report.html", view=look(bill))
 
 
@@ -81,7 +87,7 @@ def environment() -> Environment:
         finalize=lambda value: "" if value is None else visible(value),
     )
     made.filters["breakable"] = breakable
-    style, script = _part("page.css"), _part("page.js")
+    style, script = _part("page.css") + STYLE, _part("page.js")
     made.globals |= {
         "style": Markup(style),
         "script": Markup(script),
@@ -91,11 +97,18 @@ def environment() -> Environment:
         "shape": shape,
         "megabytes": megabytes,
         "size": tree.size,
-        "number": number,
-        "formats": FORMATS,
         "runtimes": RUNTIMES,
     }
     return made
+
+
+def breakable(value: Any) -> Markup:
+    """Text that may be broken after its dots, commas and underscores; copied, it is the same.
+
+    >>> breakable("a.b<c")
+    Markup('a.<wbr>b&lt;c')
+    """
+    return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(visible(value)))))
 
 
 def _part(name: str) -> str:

@@ -12,13 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lading.page import charts, settled, tree, usage
-from lading.page.head import Fact, carried, numbers, sentence, title
+from lading.base.drawing.chart import Chart, Drawing
+from lading.page import charts, settled, tables, tree
+from lading.page.head import Fact, converted, numbers, title
 from lading.page.measured import Compared, compared, ordered, readings
 from lading.page.repeat import Repeat, repeat
 from lading.page.trajectories import GROUP, Walks, walks
-from lading.record import Bill, HyperParameter, Picture, Port, Provenance, Reading, Station, Walk
-from lading.record.wording import FORMATS, WORDS
+from lading.record import (
+    Bill,
+    HyperParameter,
+    Picture,
+    Port,
+    Provenance,
+    Reading,
+    Snippet,
+    Station,
+    Walk,
+)
+from lading.record.wording import summary
 
 #: Stations shown at once, worst first; and in the folded table of all.
 SHOWN, LISTED = 12, 600
@@ -32,8 +43,8 @@ class Walked:
     """One walk along the network: two charts and its stations."""
 
     walk: Walk
-    error: charts.Chart | None
-    ranges: charts.Chart | None
+    error: Chart | None
+    ranges: Chart | None
     worst: tuple[Station, ...]
     listed: tuple[Station, ...]
     left_out: int
@@ -65,7 +76,7 @@ class Made:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     details: tuple[tuple[str, str], ...]
-    snippets: tuple[usage.Snippet, ...]
+    snippets: tuple[Snippet, ...]
 
 
 @dataclass(frozen=True)
@@ -74,15 +85,15 @@ class View:
 
     bill: Bill
     title: str
-    words: str
-    sentence: str
-    carried: tuple[Fact, ...]
+    summary: str
+    converted: tuple[Fact, ...]
     numbers: tuple[Fact, ...]
     parameters: tuple[HyperParameter, ...]
     settled: tuple[settled.Settled, ...]
     ledger: tree.Node
     fates: tuple[tuple[str, int], ...]
     compared: tuple[Compared, ...]
+    tables: tuple[Drawing, ...]
     figures: tuple[Figure, ...]
     trajectories: Walks | None
     walks: tuple[Walked, ...]
@@ -97,15 +108,15 @@ def look(bill: Bill) -> View:
     return View(
         bill=bill,
         title=title(bill),
-        words=WORDS[bill.verdict],
-        sentence=sentence(bill),
-        carried=carried(bill),
+        summary=summary(bill.verdict, bill.comparisons, bill.provenance, bill.trajectories),
+        converted=converted(bill),
         numbers=numbers(bill),
         parameters=bill.hyperparameters,
         settled=tuple(settled.look(one) for one in bill.settlings),
         ledger=tree.grow(bill.ledger),
         fates=tuple(Counter(line.fate for line in bill.ledger).most_common()),
         compared=tuple(compared(bill, one) for one in ordered(bill.comparisons)),
+        tables=tables.charts(bill.datasets),
         figures=_figures([one for one in bill.pictures if not one.name.startswith(GROUP)]),
         trajectories=walks(bill, _whole([o for o in bill.pictures if o.name.startswith(GROUP)])),
         walks=tuple(_walked(one) for one in bill.walks),
@@ -114,11 +125,11 @@ def look(bill: Bill) -> View:
         made=tuple(
             Made(
                 one,
-                FORMATS.get(one.format, one.format),
+                one.format_title,
                 one.inputs,
                 one.outputs,
                 tuple((k, v) for k, v in one.details.items() if k not in _MACHINE),
-                usage.snippets(one, bill.task),
+                tuple(snippet for snippet in bill.snippets if snippet.artifact == one.path),
             )
             for one in bill.artifacts
         ),

@@ -3,7 +3,7 @@
 By module path first: an ONNX node keeps the path that made it, and in any format an operation that
 reads a module's weights computes that module. What is left is aligned by value: the same elements,
 to the artifact's rounding, whatever the order of the axes. Nothing else is called the same, and how
-each pair was found is told.
+each pair was found is recorded.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
+from lading.formats import Held
+from lading.interface.side import Array, Made
 from lading.proof.metrics import relative_l2
-from lading.proof.sides import Made
-from lading.proof.weights.constants import Array, Held
 from lading.proof.weights.folding import Formulas
 from lading.proof.weights.origins import Origins
 
@@ -53,7 +53,7 @@ def align(
         originals: their arrays.
         artifact: values of the other side.
         artifacts: theirs.
-        owners: constant of the artifact -> path of the module whose parameter it carries.
+        owners: constant of the artifact -> path of the module whose parameter it holds.
         precision: of the artifact, ``"fp32"`` or ``"fp16"``.
     """
     placed = _by_path(original, originals, artifact, artifacts, owners, precision)
@@ -62,7 +62,7 @@ def align(
 
 
 def owners(constants: Sequence[Held], state: Origins) -> dict[str, str]:
-    """The module whose parameter each constant carries: of a folded one, the norm's."""
+    """The module whose parameter each constant holds: of a folded one, the norm's."""
     formulas = Formulas(state)
     found: dict[str, str] = {}
     for one in constants:

@@ -1,150 +1,364 @@
-"""One artifact in one runtime against the reference, over all probes."""
+"""The one judge: an artifact in a runtime beside a reference, over all probes.
+
+`convert`, `verify`, `compare`, golden vectors and the search for what must stay in fp32 all come
+here. What it refuses nobody passes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from lading.base.progress import Progress
+from lading.coreml.arrays import noted_labels
 from lading.errors import LadingError
-from lading.proof import degenerate, metrics
-from lading.proof.lifted_files import Graph
-from lading.proof.probes import Probe, fits
-from lading.proof.verdict import GATES, Gates
-from lading.record import ArtifactRecord, Comparison, Finding, Metric, Port, Task
-from lading.runtimes import Runtime, Session, noted_labels
+from lading.formats import Artifact, Runtime
+from lading.interface.side import Array, Side
+from lading.proof import degenerate, metrics, scores
+from lading.proof.probes import fits
+from lading.proof.reference import Graph, Outputs, Reference, Scores
+from lading.proof.verdict import GATES
+from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Task, Unproved
+from lading.record.measurement import ReadingName
+from lading.record.wording import missed
+from lading.task.finish import likeliest, present
 
-Array = npt.NDArray[Any]
-Outputs = Mapping[str, Array]
 #: A class with fewer positions than this on all probes together is shown and not gated; below this
 #: Dice it was lost or swapped. A rare class is too few positions for the agreement to notice.
 JUDGED, LOST = 50, 0.5
-#: Two classes tie where their margin is within this many root mean squares of what fp16 does to the
-#: original: twice of it moves either of them.
-TIED = 4.0
-#: No agreement below, whatever the original does: one label in twenty makes another map.
-LEAST = 0.95
-TIED_REASON = "classes tie there within what rounding to fp16 does to the original itself"
 FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
+UNSTEADY_REASON = "the original itself misses its gate here when its input is rounded"
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
-def reference(session: Session, probes: Sequence[Probe]) -> list[Outputs]:
-    """The untouched original's outputs, one mapping per probe."""
-    return [session.run(probe.inputs) for probe in probes]
+def every_runtime(
+    reference: Reference, artifact: Artifact, record: ArtifactRecord, progress: Progress
+) -> Iterator[Comparison]:
+    """One comparison per runtime of the artifact's format, those that are absent included.
+
+    Args:
+        reference: what it is held against.
+        artifact: opened.
+        record: of it, its ports named and meant as the reference's.
+        progress: called when a comparison begins.
+    """
+    for runtime in artifact.format.runtimes:
+        if not runtime.unavailable():
+            progress("compare", f"{record.format_title} in {runtime.title}")
+        yield in_runtime(reference, artifact, record, runtime)
 
 
-def not_run(artifact: ArtifactRecord, runtime: Runtime, reason: str) -> Comparison:
-    """A comparison that did not take place, and why."""
-    return Comparison(artifact.path, runtime.name, "torch", 0, (), (), "not run", reason)
+def in_runtime(
+    reference: Reference, artifact: Artifact, record: ArtifactRecord, runtime: Runtime
+) -> Comparison:
+    """The artifact in one runtime, with its graph alone where the runtime rounds."""
+    random = artifact.randomness()
+    if random:
+        return _ended(reference, record, runtime, "fail", random)
+    absent = runtime.unavailable()
+    if absent:
+        return _ended(reference, record, runtime, "not run", absent)
+    return compare(reference, artifact, record, runtime, artifact.open(runtime))
 
 
 def compare(
-    artifact: ArtifactRecord,
+    reference: Reference,
+    artifact: Artifact,
+    record: ArtifactRecord,
     runtime: Runtime,
-    session: Session,
-    probes: Sequence[Probe],
-    expected: Sequence[Outputs],
-    task: Task,
-    steady: Sequence[bool] | None = None,
-    floors: Sequence[Mapping[str, float]] | None = None,
-    graph: Graph | None = None,
-    rounded: Sequence[Outputs] | None = None,
+    side: Side,
+    *,
+    alone: bool = True,
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
     Args:
-        artifact: its record: ports and declared precision.
+        reference: what it is held against.
+        artifact: opened.
+        record: of it: ports and declared precision.
         runtime: what runs it.
-        session: the artifact, loaded.
-        probes: inputs.
-        expected: `reference` of the same probes.
-        task: for labels and the activation.
-        steady: per probe, whether the original itself is steady there at the artifact's precision
-            (see `steadiness`); all are by default. The others are shown and not gated.
-        floors: per probe and output, the PSNR that a sound fp32 computation keeps (see `noise`):
-            the gates of what is computed in fp32, in place of the fixed one.
-        graph: the same artifact with every constant at the precision that it came from, in fp32
-            (see `lifted` and `lifted_files`): judged like fp32, so that rounding hides nothing.
-        rounded: per probe, the original's outputs with every result disturbed as the artifact's
-            precision rounds (see `noise`): classes that lie within that may change places.
+        side: the artifact there; or in another's place, changed.
+        alone: judge an fp16 artifact's graph alone too.
     """
-    fitting = [i for i, probe in enumerate(probes) if fits(probe, artifact.inputs)]
-    pairs = [(probes[i], expected[i]) for i in fitting]
-    firm = [place for place, i in enumerate(fitting) if steady is None or steady[i]]
-    told = noted_labels(artifact.details)
-    if told and task.labels and told != task.labels:
-        both = f"{', '.join(told)}; the original's are {', '.join(task.labels)}"
-        return failed(artifact, runtime, 0, f"the artifact's class names are {both}")
-    if not pairs:
-        return not_run(artifact, runtime, "no probe fits the artifact's inputs")
-    got: list[Outputs] = []
-    lifted: list[Outputs] = []
-    for probe, outputs in pairs:
+    told = noted_labels(record.details)
+    if told and reference.task.labels and told != reference.task.labels:
+        both = f"{', '.join(told)}; the original's are {', '.join(reference.task.labels)}"
+        reason = f"the artifact's class names are {both}"
+        return _ended(reference, record, runtime, "fail", reason)
+    places = [i for i, probe in enumerate(reference.drawn) if fits(probe, record.inputs)]
+    if not places:
+        return _ended(reference, record, runtime, "not run", "no probe fits the artifact's inputs")
+    judge = _Judge(reference, record, runtime, places)
+    try:
+        judge.run(side)
+        if alone:
+            judge.graph(artifact)
+    except _StoppedError as stopped:
+        return _ended(reference, record, runtime, "fail", stopped.reason, stopped.probes)
+    judge.scores(side)
+    return judge.comparison()
+
+
+def _ended(
+    reference: Reference,
+    record: ArtifactRecord,
+    runtime: Runtime,
+    verdict: Any,
+    reason: str,
+    probes: int = 0,
+) -> Comparison:
+    """A comparison that came to no numbers, and why."""
+    return Comparison(record.path, runtime.name, reference.name, probes, (), (), verdict, reason)
+
+
+class _StoppedError(Exception):
+    """A probe at which an artifact gives nothing that can be compared."""
+
+    def __init__(self, probes: int, reason: str) -> None:
+        super().__init__(reason)
+        self.probes, self.reason = probes, reason
+
+
+@dataclass
+class _Judge:
+    """One comparison in progress: what the artifact gave, and what was made of it."""
+
+    reference: Reference
+    record: ArtifactRecord
+    runtime: Runtime
+    #: of the reference's probes those that fit
+    places: Sequence[int]
+
+    def __post_init__(self) -> None:
+        self.precision = self.runtime.precision or self.record.precision
+        steady = self.reference.steady(self.precision)
+        self.firm = [place for place in self.places if steady[place]]
+        floors = None if self.runtime.own else self.reference.floors()
+        self.floors: Sequence[Mapping[str, float]] = floors or ()
+        self.got: dict[int, Outputs] = {}
+        self.numbers: list[Measurement] = []
+        self.findings: list[Finding] = []
+        self.unproved: list[Unproved] = []
+        self._graph: Graph | None = None
+
+    # ------------------------------------------------------------------------------- the outputs
+    def run(self, side: Side) -> None:
+        """Every probe through the artifact, and its outputs measured.
+
+        Raises:
+            _StoppedError: the artifact cannot be run, or gives something else.
+        """
+        self.got = self._outputs(side, self.reference.outputs)
+        for port in self.record.outputs:
+            if self.firm:
+                self.numbers += self._measured(port)
+            for place in self.places:
+                if place not in self.firm:
+                    self.numbers.append(self._unsteady(port, place))
+        self._degenerate()
+
+    def _outputs(self, side: Side, expected: Sequence[Outputs]) -> dict[int, Outputs]:
+        found: dict[int, Outputs] = {}
+        for place in self.places:
+            found[place] = self._of_one(side, place, len(found))
+            wrong = mismatch(self.record.outputs, expected[place], found[place])
+            if wrong:
+                name = self.reference.drawn[place].name
+                raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
+        return found
+
+    def _of_one(self, side: Side, place: int, before: int = 0) -> Outputs:
+        probe = self.reference.drawn[place]
         try:
-            values = session.run(probe.inputs)
-            lifted += [graph.run(probe.inputs)] if graph else []
+            return side.run(probe.inputs)
         except LadingError as error:
-            return failed(artifact, runtime, len(got), f"{probe.name}: {error}")
-        wrong = _mismatch(artifact.outputs, outputs, values)
-        if wrong:
-            return failed(artifact, runtime, len(got), f"{probe.name}: {wrong}")
-        got.append(values)
-    names = [probe.name for probe, _ in pairs]
-    wanted = [outputs for _, outputs in pairs]
-    precision = runtime.precision or artifact.precision
-    gates = GATES[precision]
-    sound = [floors[i] for i in fitting] if floors else None
-    numbers: list[Metric] = []
-    for port in artifact.outputs:
-        left, right = [w[port.name] for w in wanted], [g[port.name] for g in got]
-        if firm:
-            before, after = ([side[i] for i in firm] for side in (left, right))
-            probe_names = [names[i] for i in firm]
-            limits = [sound[i].get(port.name, gates.psnr) for i in firm] if sound else None
-            own = limits if precision == "fp32" else None
-            shaken = [rounded[fitting[i]][port.name] for i in firm] if rounded else None
-            numbers += _measure(port, before, after, probe_names, gates, task, own, shaken)
-            if lifted:
-                wide = [lifted[i][port.name] for i in firm]
-                exact = limits if graph and not graph.rounded else None
-                numbers.append(_of_the_graph(port, before, wide, probe_names, exact))
-        numbers += [
-            _unsteady(port, left[i], right[i], names[i]) for i in range(len(names)) if i not in firm
-        ]
-    varied = [i for i, (probe, _) in enumerate(pairs) if probe.varied]
-    found = (
-        *degenerate.findings(
-            [wanted[i] for i in varied], artifact.outputs, task.activation, "reference"
-        ),
-        *degenerate.findings(
-            [got[i] for i in varied], artifact.outputs, task.activation, runtime.name
-        ),
-    )
-    gated = [metric for metric in numbers if metric.gate is not None]
-    passed = bool(gated) and all(metric.passed for metric in numbers) and not found
-    return Comparison(
-        artifact=artifact.path,
-        runtime=runtime.name,
-        reference="torch",
-        probes=len(pairs),
-        metrics=tuple(numbers),
-        findings=found,
-        verdict="pass" if passed else "fail",
-        reason="" if passed else _why(numbers, found) or NOTHING_GATED,
-    )
+            raise _StoppedError(before, f"{probe.name}: {error}") from error
+
+    def _pairs(self, name: str, places: Sequence[int]) -> tuple[list[Array], list[Array]]:
+        wanted = [self.reference.outputs[place][name] for place in places]
+        return wanted, [self.got[place][name] for place in places]
+
+    def _names(self, places: Sequence[int]) -> list[str]:
+        return [self.reference.drawn[place].name for place in places]
+
+    def _limits(self, name: str, precision: str) -> tuple[list[float], str]:
+        """PSNR gates of an output at the steady probes, and why those."""
+        gates = GATES[precision]
+        if precision == "fp32" and self.floors:
+            floors = [self.floors[place].get(name, gates.psnr) for place in self.firm]
+            return floors, FLOOR_REASON
+        return [gates.psnr] * len(self.firm), gates.psnr_reason
+
+    def _measured(self, port: Port) -> list[Measurement]:
+        """What is measured of one output over all steady probes."""
+        wanted, got = self._pairs(port.name, self.firm)
+        probes = self._names(self.firm)
+        numbers: list[Measurement] = []
+        real = wanted[0].dtype.kind == "f"
+        if port.meaning != "labels" and real:
+            limits, reason = self._limits(port.name, self.precision)
+            numbers += [
+                ratio(port.name, wanted, got, probes, limits, reason),
+                *(_informing(port.name, kind, wanted, got, probes) for kind in metrics.SHOWN),
+            ]
+            if port.class_axis is None:
+                return numbers
+        task = self.reference.task
+        flat_w, flat_g = _classes(port, wanted, task), _classes(port, got, task)
+        gate, reason = self.reference.agreement(port, self.firm, self.precision)
+        agreed = metrics.label_agreement(flat_w, flat_g)
+        numbers.append(Measurement(port.name, "label_agreement", agreed, gate, reason))
+        if not real or task.activation != "sigmoid" or port.meaning == "labels":
+            numbers += _overlaps(port, flat_w, flat_g, task)
+        return numbers
+
+    def _unsteady(self, port: Port, place: int) -> Measurement:
+        """A probe that is shown and not gated. NaN still passes nothing."""
+        wanted, got = self.reference.outputs[place][port.name], self.got[place][port.name]
+        whole = port.meaning == "labels" or wanted.dtype.kind != "f"
+        kind = "label_agreement" if whole else "psnr"
+        value = getattr(metrics, kind)(wanted, got)
+        probe = self.reference.drawn[place].name
+        return Measurement(port.name, kind, value, None, UNSTEADY_REASON, probe, steady=False)
+
+    def _degenerate(self) -> None:
+        """What is wrong with either side's outputs even where they agree."""
+        varied = [place for place in self.places if self.reference.drawn[place].varied]
+        ports, activation = self.record.outputs, self.reference.task.activation
+        theirs = [self.reference.outputs[place] for place in varied]
+        self.findings += degenerate.findings(theirs, ports, activation, "reference")
+        ours = [self.got[place] for place in varied]
+        self.findings += degenerate.findings(ours, ports, activation, self.runtime.name)
+
+    # --------------------------------------------------------------------------- the graph alone
+    def graph(self, artifact: Artifact) -> None:
+        """What rounding hides, judged like fp32.
+
+        Raises:
+            _StoppedError: it is a graph in fp32 too, and cannot be run.
+        """
+        if self.precision != "fp16" and self.record.precision != "fp16":
+            return
+        try:
+            graph = self.reference.graph(artifact, self.runtime)
+        except LadingError as error:  # what is a graph as it is may be none in float32
+            self.unproved.append(Unproved("graph", error.found))
+            return
+        if graph is None or not self.firm:
+            return
+        self._graph = graph
+        got = {place: self._of_one(graph.side, place) for place in self.firm}
+        for port in self.record.outputs:
+            wanted = [graph.expected[place][port.name] for place in self.firm]
+            values = [got[place][port.name] for place in self.firm]
+            self.numbers.append(self._of_the_graph(port, wanted, values, exact=not graph.rounded))
+
+    def _of_the_graph(
+        self, port: Port, wanted: Sequence[Array], got: Sequence[Array], *, exact: bool
+    ) -> Measurement:
+        gates = GATES["fp32"]
+        if port.meaning == "labels" or wanted[0].dtype.kind != "f":
+            value = metrics.label_agreement(_flat(wanted), _flat(got))
+            why = f"the graph in fp32; {gates.agreement_reason}"
+            return Measurement(
+                port.name, "label_agreement", value, gates.agreement, why, reading="graph"
+            )
+        limits, why = [gates.psnr] * len(self.firm), ROUNDED_REASON
+        if exact and self.floors:
+            limits, why = self._limits(port.name, "fp32")[0], GRAPH_REASON
+        return ratio(port.name, wanted, got, self._names(self.firm), limits, why, reading="graph")
+
+    # ----------------------------------------------------------------------- scores behind labels
+    def scores(self, side: Side) -> None:
+        """The scores that a label map is chosen from, which hides a network a little wrong."""
+        port = next((port for port in self.record.outputs if port.meaning == "labels"), None)
+        if port is None:
+            return
+        expected = self.reference.scores(self.precision)
+        if isinstance(expected, str):
+            self.unproved.append(Unproved("scores", expected))
+            return
+        places = [place for place in self.places if expected.steady[place]]
+        if not places:
+            reason = "the original's scores are steady at no probe"
+            self.unproved.append(Unproved("scores", reason))
+            return
+        floors = [expected.floors[place] for place in places]
+        fixed = [GATES[self.precision].psnr] * len(places)
+        gates, why = (
+            (floors, FLOOR_REASON)
+            if self.precision == "fp32"
+            else (fixed, GATES[self.precision].psnr_reason)
+        )
+        found = self._scored("declared", side, port, expected, places, gates, why)
+        if isinstance(found, str):
+            self.unproved.append(Unproved("scores", found))
+            return
+        self.numbers.append(found)
+        if self._graph is None:
+            return
+        gates, why = floors, GRAPH_REASON
+        if self._graph.rounded:
+            gates, why = [GATES["fp32"].psnr] * len(places), ROUNDED_REASON
+        wanted = expected.values if self._graph.scores is None else self._graph.scores
+        if isinstance(wanted, str):
+            self.unproved.append(Unproved("scores", wanted))
+            return
+        expected = replace(expected, values=wanted)
+        found = self._scored("graph", self._graph.side, port, expected, places, gates, why)
+        self.numbers += [found] if isinstance(found, Measurement) else []
+
+    def _scored(
+        self,
+        reading: ReadingName,
+        side: Side,
+        port: Port,
+        expected: Scores,
+        places: Sequence[int],
+        gates: Sequence[float],
+        why: str,
+    ) -> Measurement | str:
+        """PSNR of the scores at the worst probe; in words why there is none."""
+        try:
+            if not side.graph:
+                return "this runtime shows no inner values"
+            found = scores.behind_labels(side, port, self.reference.drawn, expected, places, gates)
+        except LadingError as error:
+            return f"its inner values cannot be asked for: {error.found}"
+        if found is None:
+            return f"no value that {port.name} is chosen from was found"
+        names = self._names(places)
+        return ratio(
+            port.name, found.wanted, found.got, names, found.limits, why,
+            reading=reading, of="scores",
+        )  # fmt: skip
+
+    # ----------------------------------------------------------------------------------- the end
+    def comparison(self) -> Comparison:
+        """All of it."""
+        gated = any(number.gate is not None for number in self.numbers)
+        missing = [missed(number) for number in self.numbers if not number.passed]
+        missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
+        passed = gated and not missing
+        return Comparison(
+            artifact=self.record.path,
+            runtime=self.runtime.name,
+            reference=self.reference.name,
+            probes=len(self.places),
+            measurements=tuple(self.numbers),
+            findings=tuple(self.findings),
+            verdict="pass" if passed else "fail",
+            reason="" if passed else "; ".join(missing) or NOTHING_GATED,
+            unproved=tuple(self.unproved),
+        )
 
 
-def failed(artifact: ArtifactRecord, runtime: Runtime, probes: int, reason: str) -> Comparison:
-    """A comparison that ended after so many probes, and why."""
-    return Comparison(artifact.path, runtime.name, "torch", probes, (), (), "fail", reason)
-
-
-def _mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
+def mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
     """What is wrong with names, shapes or dtypes of one probe's outputs; empty if nothing."""
     for port in ports:
         if port.name not in got:
@@ -162,141 +376,62 @@ def _mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
     return f"unexpected outputs: {', '.join(sorted(extra))}" if extra else ""
 
 
-def _measure(
-    port: Port,
-    wanted: Sequence[Array],
-    got: Sequence[Array],
-    probes: Sequence[str],
-    gates: Gates,
-    task: Task,
-    limits: Sequence[float] | None = None,
-    rounded: Sequence[Array] | None = None,
-) -> list[Metric]:
-    """The metrics of one output over all probes; `limits` are PSNR gates of its own per probe,
-    `rounded` the original's own values as the precision would disturb them.
-    """
-    label = f"{port.name} "
-    numbers: list[Metric] = []
-    if port.meaning != "labels":
-        reason = FLOOR_REASON if limits else gates.psnr_reason
-        limits = limits or [gates.psnr] * len(probes)
-        numbers += [
-            ratio(label + "psnr", wanted, got, probes, limits, reason),
-            _informing(label + "relative_l2", metrics.relative_l2, wanted, got, probes),
-            _informing(label + "max_abs", metrics.max_abs, wanted, got, probes),
-        ]  # fmt: skip
-        if port.class_axis is None:
-            return numbers
-    flat_w, flat_g = _classes(port, wanted, task), _classes(port, got, task)
-    gate, reason = gates.agreement, gates.agreement_reason
-    if rounded is not None and port.meaning != "labels":
-        tied = _tied(port, wanted, rounded, task)
-        if 1.0 - tied < gate:
-            gate, reason = max(1.0 - tied, LEAST), TIED_REASON
-    numbers.append(
-        Metric(f"{label}label_agreement", metrics.agreement(flat_w, flat_g), gate, "higher", reason)
-    )
-    if task.activation != "sigmoid" or port.meaning == "labels":
-        for index, name in enumerate(task.labels):
-            overlap = metrics.dice(flat_w, flat_g, index)
-            if overlap is None:
-                continue
-            seen = int((flat_w == index).sum())
-            kept = LOST if seen >= JUDGED else None
-            text = f"overlap of {name} with the reference's; rounding moves borders only"
-            numbers.append(Metric(f"{label}dice {name}", overlap, kept, "higher", text))
+def _overlaps(port: Port, wanted: Array, got: Array, task: Task) -> list[Measurement]:
+    """The overlap of every class that either side has."""
+    numbers = []
+    for index, name in enumerate(task.labels):
+        overlap = metrics.dice(wanted, got, index)
+        if overlap is not None:
+            kept = LOST if int((wanted == index).sum()) >= JUDGED else None
+            why = f"overlap of {name} with the reference's; rounding moves borders only"
+            numbers.append(Measurement(port.name, "dice", overlap, kept, why, channel=name))
     return numbers
-
-
-def _cut(port: Port) -> float:
-    """Above it, a region is present."""
-    return 0.5 if port.meaning == "probabilities" else 0.0
 
 
 def _classes(port: Port, values: Sequence[Array], task: Task) -> Array:
     """The class at every position (or the presence of every region), over all probes."""
-    if port.meaning == "labels":
+    if port.meaning == "labels" or port.class_axis is None:
         return _flat(values)
     if task.activation == "sigmoid":
-        return _flat([one > _cut(port) for one in values])
-    return _flat([metrics.labels_of(one, port.class_axis or 0) for one in values])
-
-
-def _tied(port: Port, wanted: Sequence[Array], rounded: Sequence[Array], task: Task) -> float:
-    """Share of the positions where classes tie, measured on the original alone."""
-    near: list[Array] = []
-    for scores, others in zip(wanted, rounded, strict=True):
-        wide = scores.astype(np.float64)
-        moved = float(np.sqrt(np.mean(np.square(wide - others.astype(np.float64)))))
-        if task.activation == "sigmoid":
-            margin: Array = 2.0 * np.abs(wide - _cut(port))
-        else:
-            axis = port.class_axis or 0
-            steps = np.diff(np.sort(wide, axis=axis), axis=axis, prepend=-np.inf)
-            margin = np.asarray(steps.take(-1, axis=axis))
-        near.append(margin <= TIED * moved if np.isfinite(moved) else np.zeros_like(margin, bool))
-    return float(np.mean(_flat(near)))
+        return _flat([present(one, port) for one in values])
+    return _flat([likeliest(one, port.class_axis) for one in values])
 
 
 def ratio(
-    name: str,
+    output: str,
     wanted: Sequence[Array],
     got: Sequence[Array],
     probes: Sequence[str],
     limits: Sequence[float],
-    reason: str,
-) -> Metric:
+    why: str,
+    **more: Any,
+) -> Measurement:
     """PSNR at the probe where least is left above the gate of that probe.
 
     Args:
-        name: of the metric.
-        wanted: the original's values, one array per probe.
+        output: name of the port.
+        wanted: the reference's values, one array per probe.
         got: the artifact's.
         probes: names.
         limits: the gates, in dB.
-        reason: why those.
+        why: those.
+        more: fields of the measurement: its reading, and whether it is of the scores.
     """
     ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
     left = [ratio - limit for ratio, limit in zip(ratios, limits, strict=True)]
     worst = _worst(left, highest_is_worst=False)
-    return Metric(name, ratios[worst], limits[worst], "higher", reason, probes[worst])
-
-
-def _of_the_graph(
-    port: Port,
-    wanted: Sequence[Array],
-    got: Sequence[Array],
-    probes: Sequence[str],
-    limits: Sequence[float] | None,
-) -> Metric:
-    """The lifted reading, judged like fp32."""
-    gates = GATES["fp32"]
-    if port.meaning == "labels" or wanted[0].dtype.kind != "f":
-        value = metrics.agreement(_flat(wanted), _flat(got))
-        return Metric(f"{port.name} graph label_agreement", value, gates.agreement, "higher",
-                      f"the graph in fp32; {gates.agreement_reason}")  # fmt: skip
-    return ratio(f"{port.name} graph psnr", wanted, got, probes,
-                  limits or [gates.psnr] * len(probes),
-                  GRAPH_REASON if limits else ROUNDED_REASON)  # fmt: skip
+    return Measurement(output, "psnr", ratios[worst], limits[worst], why, probes[worst], **more)
 
 
 def _informing(
-    name: str, function: Any, wanted: Sequence[Array], got: Sequence[Array], probes: Sequence[str]
-) -> Metric:
-    """A metric without a gate, its largest value over the probes."""
-    values = [function(w, g) for w, g in zip(wanted, got, strict=True)]
+    output: str, kind: str, wanted: Sequence[Array], got: Sequence[Array], probes: Sequence[str]
+) -> Measurement:
+    """A number without a gate, its largest value over the probes."""
+    values = [getattr(metrics, kind)(w, g) for w, g in zip(wanted, got, strict=True)]
     worst = _worst(values, highest_is_worst=True)
-    return Metric(name, values[worst], None, "lower", "worst probe; psnr is gated", probes[worst])
-
-
-def _unsteady(port: Port, wanted: Array, got: Array, probe: str) -> Metric:
-    """A probe that is shown and not gated. NaN still passes nothing."""
-    text = "the original itself misses its gate here when its input is rounded"
-    if port.meaning == "labels":
-        value, name = metrics.agreement(wanted, got), "label_agreement"
-    else:
-        value, name = metrics.psnr(wanted, got), "psnr"
-    return Metric(f"{port.name} {name} (unsteady)", value, None, "higher", text, probe)
+    return Measurement(
+        output, kind, values[worst], None, "worst probe; psnr is gated", probes[worst]
+    )
 
 
 def _worst(values: Sequence[float], *, highest_is_worst: bool) -> int:
@@ -308,14 +443,3 @@ def _worst(values: Sequence[float], *, highest_is_worst: bool) -> int:
 
 def _flat(arrays: Sequence[Array]) -> Array:
     return np.concatenate([array.reshape(-1) for array in arrays])
-
-
-def _why(numbers: Sequence[Metric], found: Sequence[Finding]) -> str:
-    parts = [
-        f"{m.name} {m.value:.4g} misses its gate {m.gate:g} (worst probe {m.worst_probe or 'all'})"
-        for m in numbers
-        if not m.passed and m.gate is not None
-    ]
-    parts += [f"{m.name} is NaN" for m in numbers if not m.passed and m.gate is None]
-    parts += [f"{f.where} is {f.name}: {f.text}" for f in found]
-    return "; ".join(parts)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lading.record import Finding, Port
+from lading.task.finish import activated
 
 Array = npt.NDArray[Any]
 
@@ -96,6 +97,5 @@ def _certainty(array: Array, port: Port) -> Array:
     axis = port.class_axis or 0
     wide = array.astype(np.float64)
     if port.meaning != "probabilities":
-        wide = np.exp(wide - wide.max(axis=axis, keepdims=True))
-        wide = wide / wide.sum(axis=axis, keepdims=True)
+        wide = activated(wide, "softmax", axis)
     return np.asarray(wide.max(axis=axis))

@@ -14,16 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from lading.errors import LadingError
+from lading.formats import Artifact
 from lading.interface import Interface
+from lading.interface.original import TorchSide
+from lading.interface.side import EVERYTHING, Array, Made, Side, compared
 from lading.proof.alignment import Pair, align, owners
-from lading.proof.insides import artifact, wide
 from lading.proof.metrics import relative_l2
 from lading.proof.probes import Probe, fits
-from lading.proof.sides import Made, Original, Side
-from lading.proof.weights.constants import Array, constants
 from lading.proof.weights.origins import Origins
 from lading.record import ArtifactRecord, Comparison, Station, Walk
-from lading.runtimes import runtimes
 
 #: What rounding alone may leave between two values (relative L2).
 FLOOR = {"fp32": 1e-5, "fp16": 4e-3}
@@ -32,7 +31,7 @@ JUMP = 8.0
 
 
 def walk(
-    path: Path,
+    artifact: Artifact,
     interface: Interface,
     inputs: Mapping[str, Array],
     precision: str,
@@ -41,37 +40,64 @@ def walk(
     """Follows the values of an artifact beside the original's.
 
     Args:
-        path: the artifact.
+        artifact: opened.
         interface: the untouched network, its ports named as the artifact's.
         inputs: one probe.
         precision: of the artifact, ``"fp32"`` or ``"fp16"``.
-        reading: of a Core ML file, see `insides.artifact`.
+        reading: see `lading.formats.Artifact.side`.
 
     Returns:
-        the stations in order, and the first that departs. A half-precision Core ML file that is
-        right in fp32 arithmetic is walked as it rounds; one that is not, in fp32, so that rounding
-        hides nothing.
+        the stations in order, and the first that departs. A half-precision file that is right in
+        fp32 arithmetic is walked as it rounds; one that is not, in fp32, so that rounding hides
+        nothing.
     """
-    original = Original(interface)
-    made, values = original.run(inputs)
-    other: Side
+    original = TorchSide(interface)
+    values = original.run(inputs, EVERYTHING)
     try:
-        other = artifact(path, reading)
-        plain = wide(other) if precision == "fp16" else None
-        if plain and _wrong(plain, inputs, values) > 0.25 * _wrong(other, inputs, values):
-            other = plain
-        theirs, arrays = other.run(inputs)
+        other = artifact.side(reading)
+        if precision == "fp16":
+            plain = artifact.side("float32")
+            if _wrong(plain, inputs, values) > 0.25 * _wrong(other, inputs, values):
+                other = plain
+        arrays = other.run(inputs, EVERYTHING)
     except LadingError as error:
-        return Walk(str(path), "", "", 0, 0, (), told=f"not walked: {error}")
-    state = Origins(interface.module.state_dict())
-    pairs = align(made, values, theirs, arrays, owners(constants(path), state), precision)
+        return Walk(str(artifact.path), "", "", 0, 0, (), text=f"not walked: {error}")
+    known = owners(artifact.constants(), Origins(interface.module.state_dict()))
+    return along(artifact.path, original, values, other, arrays, known, precision)
+
+
+def along(
+    path: Path,
+    original: Side,
+    values: Mapping[str, Array],
+    other: Side,
+    arrays: Mapping[str, Array],
+    known: Mapping[str, str],
+    precision: str,
+    *,
+    failed: bool = True,
+) -> Walk:
+    """The walk of two sides that were looked at.
+
+    Args:
+        path: of the artifact.
+        original: the reference.
+        values: everything it computed.
+        other: the artifact.
+        arrays: everything it computed.
+        known: constant of the artifact -> path of the module whose parameter it holds.
+        precision: see `walk`.
+        failed: whether there is anything to explain.
+    """
+    made, theirs = compared(original.graph, values), compared(other.graph, arrays)
+    pairs = align(made, values, theirs, arrays, known, precision)
     stations = tuple(station(pair, values[pair.ours.name], precision) for pair in pairs)
-    return told(path, other, pairs, stations, theirs, arrays, precision)
+    return _walk(path, other, pairs, stations, theirs, arrays, precision, failed=failed)
 
 
 def explain(
+    artifact: Artifact,
     record: ArtifactRecord,
-    path: Path,
     interface: Interface,
     drawn: Sequence[Probe],
     comparisons: Sequence[Comparison],
@@ -79,8 +105,8 @@ def explain(
     """A walk at the worst probe of a comparison that failed; nothing where none did.
 
     Args:
-        record: of the artifact.
-        path: where it lies.
+        artifact: opened.
+        record: of it.
         interface: the untouched network.
         drawn: the probes.
         comparisons: of this artifact.
@@ -89,16 +115,16 @@ def explain(
     fitting = {one.name: one for one in drawn if fits(one, record.inputs)}
     if not failed or not fitting:
         return ()
-    worst = [m.worst_probe for m in failed[0].metrics if not m.passed and m.worst_probe in fitting]
+    worst = [m.probe for m in failed[0].measurements if not m.passed and m.probe in fitting]
     probe = fitting[worst[0]] if worst else next(iter(fitting.values()))
-    if runtimes()[failed[0].runtime].precision == "fp16":  # less than the file's own decides
-        return (walk(path, interface, probe.inputs, "fp16", "float16"),)
-    return (walk(path, interface, probe.inputs, record.precision),)
+    runtime = next(r for r in artifact.format.runtimes if r.name == failed[0].runtime)
+    precision = runtime.precision or record.precision  # less than the file's own decides
+    return (walk(artifact, interface, probe.inputs, precision, runtime.reading),)
 
 
 def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
     """The largest relative error of the outputs."""
-    _, arrays = side.run(inputs)
+    arrays = side.run(inputs)
     errors = [
         relative_l2(expected[name], arrays[name])
         for name in side.outputs
@@ -107,7 +133,7 @@ def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array
     return max((e if e == e else np.inf for e in errors), default=np.inf)
 
 
-def told(
+def _walk(
     path: Path,
     side: Side,
     pairs: Sequence[Pair],
@@ -133,7 +159,7 @@ def told(
         name = stations[first].value
         text = _sentence(stations, first, pairs[first], arrays) + _between(stations, first, theirs)
     return Walk(
-        str(path), side.runtime, side.precision, len(pairs), len(theirs), stations, name, text
+        str(path), side.runtime, side.reading, len(pairs), len(theirs), stations, name, text
     )
 
 
@@ -190,6 +216,7 @@ def station(pair: Pair, array: Array, precision: str) -> Station:
         high=float(wide.max()),
         overflows=over,
         underflows=under,
+        counterpart=pair.ours.name,
     )
 
 

@@ -6,25 +6,22 @@ pictures; whatever the bill holds is shown.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from lading.base.drawing import gallery
 from lading.errors import LadingError
-from lading.proof.golden import steps
+from lading.formats import Artifact, Runtime
 from lading.proof.metrics import dice
 from lading.proof.original import Original
 from lading.proof.probes import Probe
 from lading.record import ArtifactRecord, Picture, Task
-from lading.record.wording import FORMATS, RUNTIMES
-from lading.runtimes import Runtime, runtimes_for
-from lading.task import pictures
+from lading.record.wording import RUNTIMES
+from lading.task import kind_of, pictures
+from lading.task.finish import class_name, finish
 
 Array = npt.NDArray[Any]
 
@@ -33,50 +30,41 @@ MOST = 2
 ORDER = ("data", "shapes", "stripes")
 #: The names of `pictures.PALETTE`, for who cannot see it.
 NAMES = ("black", "orange", "sky blue", "green", "yellow", "blue", "vermilion", "purple")
-AGREE, DIFFER = (244, 244, 244), (200, 20, 40)
 
 
 def segmentation(
-    original: Original, artifacts: Sequence[tuple[ArtifactRecord, Path]]
+    original: Original, artifacts: Sequence[tuple[ArtifactRecord, Artifact]]
 ) -> tuple[Picture, ...]:
     """Image, label maps, and differences of a segmentation; nothing for other tasks.
 
     Args:
         original: the untouched original with its outputs.
-        artifacts: what was made of it, and where each lies.
+        artifacts: what was made of it, and each opened.
     """
     interface = original.interface
-    if interface.task.kind != "segmentation":
+    if not kind_of(interface.task).maps:
         return ()
     drawn: list[Picture] = []
-    sessions = [(one, runtime, runtime.load(path)) for one, runtime, path in _able(artifacts)]
+    sides = [
+        (record, runtime, artifact.open(runtime))
+        for record, artifact in artifacts
+        for runtime in [r for r in artifact.format.runtimes if not r.unavailable()][:1]
+    ]
     for place in _chosen(original):
         probe = original.drawn[place]
         truth = _labels(original.outputs[place], original)
         if truth is None:
             continue
         maps = []
-        for one, runtime, session in sessions:
+        for one, runtime, side in sides:
             try:
-                labels = _labels(session.run(probe.inputs), original)
+                labels = _labels(side.run(probe.inputs), original)
             except LadingError:  # the comparison tells it
                 continue
             if labels is not None and labels.shape == truth.shape:
                 maps.append((one, runtime, labels))
         drawn += _row(probe, interface.task, truth, maps)
     return tuple(drawn)
-
-
-def _able(
-    artifacts: Sequence[tuple[ArtifactRecord, Path]],
-) -> list[tuple[ArtifactRecord, Runtime, Path]]:
-    """Each artifact with the first runtime that this computer has for it."""
-    found = []
-    for one, path in artifacts:
-        runtime = next((r for r in runtimes_for(one.format) if not r.unavailable()), None)
-        if runtime:
-            found.append((one, runtime, path))
-    return found
 
 
 def _chosen(original: Original) -> list[int]:
@@ -92,12 +80,7 @@ def _chosen(original: Original) -> list[int]:
 def _labels(outputs: Mapping[str, Array], original: Original) -> Array | None:
     """[H, W], the middle slice of a volume; None where the outputs are no labels."""
     interface = original.interface
-    port = interface.outputs[0]
-    if port.name not in outputs:
-        return None
-    found = outputs[port.name] if port.meaning == "labels" else None
-    if found is None:
-        found = steps.finish(outputs, interface.outputs, interface.task).get("labels")
+    found = finish(outputs, interface.outputs, interface.task).labels
     return None if found is None else _slice(found[0])
 
 
@@ -117,57 +100,55 @@ def _row(
     plane = pictures.grey(_slice(levels[0]))
     size = "×".join(map(str, truth.shape))
     row = [
-        Picture(
-            f"{probe.name}/input", f"Input, {size}", f"Input {name} of {probe.name}", _png(plane)
+        gallery.picture(
+            f"{probe.name}/input", f"Input, {size}", f"Input {name} of {probe.name}", plane
         ),
-        Picture(
+        gallery.picture(
             f"{probe.name}/original",
             f"The original in PyTorch: {_legend(truth, task)}",
             f"Label map of the original: {_shares(truth, task)}",
-            _png(_coloured(truth)),
+            pictures.colour(truth),
         ),
     ]
     differs = np.zeros(truth.shape, dtype=bool)
     for one, runtime, labels in maps:
         differs |= labels != truth
-        title = (
-            f"{FORMATS.get(one.format, one.format)} in {RUNTIMES.get(runtime.name, runtime.name)}"
-        )
+        title = f"{one.format_title} in {RUNTIMES.get(runtime.name, runtime.name)}"
         row.append(
-            Picture(
+            gallery.picture(
                 f"{probe.name}/{one.format}-{runtime.name}",
                 f"{title}: {_overlaps(truth, labels, task)}",
                 f"Label map of {title}: {_shares(labels, task)}",
-                _png(_coloured(labels)),
+                pictures.colour(labels),
             )
         )
     if maps:
         count = f"{int(differs.sum()):,} of {differs.size:,} pixels differ in any"
         row.append(
-            Picture(
+            gallery.picture(
                 f"{probe.name}/difference",
                 f"Difference: {count}",
                 f"Where label maps differ, red: {count}",
-                _png(_two(differs)),
+                gallery.two(differs),
             )
         )
     return row
 
 
-def _name(label: int, task: Task) -> str:
-    return task.labels[label] if label < len(task.labels) else f"class {label}"
-
-
 def _legend(labels: Array, task: Task) -> str:
     """The colours of the classes that are there."""
     there = [int(label) for label in np.unique(labels)]
-    return ", ".join(f"{_name(one, task)} {NAMES[_place(one)]}" for one in there)
+    return ", ".join(f"{class_name(one, task.labels)} {_colour(one)}" for one in there)
+
+
+def _colour(label: int) -> str:
+    return "white" if label < 0 else NAMES[pictures.place(label)]
 
 
 def _shares(labels: Array, task: Task) -> str:
     there, counts = np.unique(labels, return_counts=True)
     return ", ".join(
-        f"{_name(int(one), task)} {100 * count / labels.size:.1f} %"
+        f"{class_name(int(one), task.labels)} {100 * count / labels.size:.1f} %"
         for one, count in zip(there, counts, strict=True)
     )
 
@@ -176,32 +157,5 @@ def _overlaps(truth: Array, labels: Array, task: Task) -> str:
     """Dice per class with the original's map, background left out where there is another class."""
     classes = sorted({int(one) for one in np.union1d(truth, labels)})
     shown = [one for one in classes if one] or classes
-    scores = [(one, dice(truth, labels, one)) for one in shown]
-    return "Dice " + ", ".join(f"{_name(one, task)} {score:.4f}" for one, score in scores
-                               if score is not None)  # fmt: skip
-
-
-def _place(label: int) -> int:
-    """A label's colour; labels past the palette's end begin again at 1."""
-    last = len(pictures.PALETTE)
-    return label if label < last else (label - 1) % (last - 1) + 1
-
-
-def _coloured(labels: Array) -> Image.Image:
-    """Indexed, as a label map is: a few kilobytes."""
-    places = np.vectorize(_place, otypes=[np.uint8])(labels)
-    plane = Image.fromarray(places)
-    plane.putpalette([value for colour in pictures.PALETTE for value in colour])
-    return plane
-
-
-def _two(differs: Array) -> Image.Image:
-    plane = Image.fromarray(differs.astype(np.uint8))
-    plane.putpalette([*AGREE, *DIFFER])
-    return plane
-
-
-def _png(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    scores = [(class_name(one, task.labels), dice(truth, labels, one)) for one in shown]
+    return "Dice " + ", ".join(f"{name} {score:.4f}" for name, score in scores if score is not None)

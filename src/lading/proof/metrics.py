@@ -1,6 +1,7 @@
 """Numbers that say how far two arrays are apart. Pure functions; all arithmetic in float64.
 
-NaN on either side makes every metric NaN, and NaN passes no gate.
+NaN on either side makes every metric NaN, and NaN passes no gate. Each has the name of its kind in
+`lading.record.measurement`, where unit and direction stand.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+#: Kinds that are shown beside those that are gated.
+SHOWN = ("relative_l2", "max_abs")
 
 
 def psnr(reference: Array, value: Array) -> float:
@@ -62,10 +66,10 @@ def max_abs(reference: Array, value: Array) -> float:
     return float(np.max(np.abs(r - v)))
 
 
-def agreement(reference: Array, value: Array) -> float:
+def label_agreement(reference: Array, value: Array) -> float:
     """Share of positions where two label arrays are equal, 0 to 1. Higher is better.
 
-    >>> agreement(np.array([0, 1, 2, 2]), np.array([0, 1, 2, 1]))
+    >>> label_agreement(np.array([0, 1, 2, 2]), np.array([0, 1, 2, 1]))
     0.75
     """
     _same_shape(reference, value)
@@ -86,12 +90,6 @@ def dice(reference: Array, value: Array, label: int) -> float | None:
     a, b = reference == label, value == label
     total = int(a.sum()) + int(b.sum())
     return 2.0 * int((a & b).sum()) / total if total else None
-
-
-def labels_of(scores: Array, axis: int) -> Array:
-    """The class of every position: argmax over `axis`; NaN scores belong to no class (-1)."""
-    labels = np.argmax(scores, axis=axis)
-    return np.where(np.isnan(scores).any(axis=axis), -1, labels)
 
 
 def _wide(reference: Array, value: Array) -> tuple[Array, Array]:

@@ -13,14 +13,11 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from lading.coreml.mil import package
-from lading.coreml.mil.model import Model
-from lading.coreml.mil.program import Binding, Block, Constant, Op, Value, ValueType
-from lading.runtimes import Predicting, noted_labels
+from lading.coreml import mil
+from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
 
 #: What coremltools appends to the name of an operation that it turns to fp16.
 SUFFIX = "_cast_fp16"
@@ -39,31 +36,26 @@ class Search:
     trials: tuple[str, ...]
 
 
-def operations(path: Path) -> tuple[str, ...]:
-    """Names of the fp16 operations of a program, in order.
-
-    Raises:
-        ProgramError: it cannot be read.
-    """
-    source = package.read(path)
-    if source.program is None:
+def operations(model: mil.Model) -> tuple[str, ...]:
+    """Names of the fp16 operations of a program, in order; none of a pipeline's."""
+    if model.parts:
         return ()
-    (function, *_) = source.program.functions.values()
-    return tuple(op.name for op in function.block.operations if _half(op))
+    (function, *_) = model.program.functions.values()
+    return tuple(op.name for op in function.block.operations if op.half)
 
 
-def search(path: Path, passes: Callable[[Mixed], bool]) -> Search:
+def search(model: mil.Model, passes: Callable[[mil.Model], bool]) -> Search:
     """The search; 1-minimal unless it runs out of patience.
 
     Args:
-        path: an ML Program.
-        passes: whether a session meets the gates.
+        model: an ML Program.
+        passes: whether one meets the gates.
     """
-    names = operations(path)
+    names = operations(model)
     trials: list[str] = []
 
     def good(kept: Sequence[str]) -> bool:
-        met = passes(Mixed(path, frozenset(kept)))
+        met = passes(mixed(model, frozenset(kept)))
         trials.append(f"{len(kept)} of {len(names)} in fp32: {'pass' if met else 'fail'}")
         return met
 
@@ -99,52 +91,37 @@ def _split(names: Sequence[str], pieces: int) -> Iterator[list[str]]:
             yield list(names[start:end])
 
 
-class Mixed(Predicting):
-    """A session of a program with some of its operations computed in fp32.
+def mixed(model: mil.Model, kept: frozenset[str]) -> mil.Model:
+    """The program with the results of `kept` in fp32, and a rounding before each fp16 reader.
 
     Args:
-        path: an ML Program.
+        model: an ML Program.
         kept: names of the operations that keep fp32.
     """
-
-    def __init__(self, path: Path, kept: frozenset[str]) -> None:
-        source = package.read(path)
-        if source.program is not None:
-            functions = {
-                name: dataclasses.replace(one, block=_widened(one.block, kept))
-                for name, one in source.program.functions.items()
-            }
-            program = dataclasses.replace(source.program, functions=functions)
-            source = dataclasses.replace(source, program=program)
-        #: the program as it is run
-        self.model = model = Model(source)
-        images = {port.name for port in model.inputs if port.kind == "image"}
-        super().__init__(model.predict, images, noted_labels(model.metadata))
-
-
-def _half(op: Op) -> bool:
-    real = op.type != "const" and not op.type.startswith("constexpr_")
-    return real and any(value.type.dtype == "float16" for value in op.outputs)
-
-
-def _widened(block: Block, kept: frozenset[str]) -> Block:
-    """The block with the results of `kept` in fp32, and a rounding before each fp16 reader."""
     wide: dict[str, ValueType] = {}
-    made: list[Op] = []
-    for op in block.operations:
+    rounded: set[str] = set()
+
+    def change(op: Op) -> list[Op]:
         if op.name in kept:
             outputs = tuple(_as_wide(value) for value in op.outputs)
             wide.update({value.name: value.type for value in outputs})
-            made.append(dataclasses.replace(op, outputs=outputs))
-            continue
-        if not _half(op) or op.type == "cast":
-            made.append(op)
-            continue
-        inputs = {}
-        for name, bindings in op.inputs.items():
-            inputs[name] = tuple(_rounded(one, wide, made) for one in bindings)
-        made.append(dataclasses.replace(op, inputs=inputs))
-    return dataclasses.replace(block, operations=tuple(made))
+            return [dataclasses.replace(op, outputs=outputs)]
+        if not op.half or op.type == "cast":
+            return [op]
+        fresh = [name for name in dict.fromkeys(op.reads) if name in wide and name not in rounded]
+        rounded.update(fresh)
+        inputs = {
+            name: tuple(
+                _rounded(one) if isinstance(one, str) and one in wide else one for one in many
+            )
+            for name, many in op.inputs.items()
+        }
+        return [
+            *(_cast(name, wide[name]) for name in fresh),
+            dataclasses.replace(op, inputs=inputs),
+        ]
+
+    return model.rewritten(change)
 
 
 def _as_wide(value: Value) -> Value:
@@ -153,13 +130,12 @@ def _as_wide(value: Value) -> Value:
     return Value(value.name, dataclasses.replace(value.type, dtype="float32"))
 
 
-def _rounded(one: Binding, wide: dict[str, ValueType], made: list[Op]) -> Binding:
-    """The name of the rounded value in the place of a wide one; the cast is made once."""
-    if not isinstance(one, str) or one not in wide:
-        return one
-    name = f"{one}_rounded"
-    if not any(op.outputs and op.outputs[0].name == name for op in made):
-        kind = dataclasses.replace(wide[one], dtype="float16")
-        dtype = Constant(ValueType("tensor", "string", ()), "fp16")
-        made.append(Op("cast", name, {"x": (one,), "dtype": (dtype,)}, (Value(name, kind),)))
-    return name
+def _rounded(name: Binding) -> str:
+    return f"{name}_rounded"
+
+
+def _cast(name: str, kind: ValueType) -> Op:
+    """The rounding of a value that was kept wide."""
+    dtype = Constant(ValueType("tensor", "string", ()), "fp16")
+    value = Value(_rounded(name), dataclasses.replace(kind, dtype="float16"))
+    return Op("cast", value.name, {"x": (name,), "dtype": (dtype,)}, (value,))

@@ -16,10 +16,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lading.interface import Interface
+from lading.interface.side import Array
 from lading.proof import metrics
 from lading.proof.probes import Probe
 from lading.record import Port
-from lading.runtimes import Array
 
 #: Relative disturbance of every result. fp32 rounds at 2^-24; a plain sum over the 65,536 elements
 #: of a plane, as some runtimes do it, is off by 2^-18 of its terms' size on the average.

@@ -17,20 +17,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from lading.errors import LadingError
 from lading.interface import Interface
-from lading.proof.compare import FLOOR_REASON, GRAPH_REASON, ROUNDED_REASON, ratio
-from lading.proof.insides import Inside
+from lading.interface.side import Array, Made, Side
 from lading.proof.metrics import relative_l2
-from lading.proof.probes import Probe, fits
-from lading.proof.sides import Made
+from lading.proof.probes import Probe
+from lading.proof.reference import Scores
 from lading.proof.verdict import GATES
-from lading.proof.weights.constants import Array
-from lading.record import ArtifactRecord, Comparison, Metric, Port
+from lading.record import Port
 from lading.task.processing import Labels, Wrapped
 
-#: How a bill says that nothing but labels was compared; the reason follows.
-ONLY = "only labels were compared, not the scores behind them"
 #: Operations between scores and labels, in every format's spelling without case and underscores:
 #: they choose, compare, move and count, and compute nothing.
 _CHOOSING = {
@@ -59,112 +54,69 @@ def behind(interface: Interface) -> Interface | None:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """The original's own scores.
+class Found:
+    """Scores of both sides, per probe, and the gates (dB) that they are held to."""
 
-    Attributes:
-        port: of the scores.
-        scores: per probe.
-        steady: per probe, whether the original's scores are, at the artifact's precision.
-        floors: per probe, the PSNR that a sound fp32 computation keeps of them.
-    """
-
-    port: Port
-    scores: Sequence[Array]
-    steady: Sequence[bool]
-    floors: Sequence[float]
+    wanted: list[Array]
+    got: list[Array]
+    limits: list[float]
 
 
-def added(
-    comparison: Comparison,
-    artifact: ArtifactRecord,
+def behind_labels(
+    side: Side,
+    port: Port,
     drawn: Sequence[Probe],
-    expected: Expected | None,
-    side: Inside | None,
-    graph: Inside | None = None,
-    precision: str = "fp32",
-    rounded: int = 0,
-    unseen: str = "this runtime shows no inner values",
-) -> Comparison:
-    """A comparison of labels with that of the scores behind them.
+    expected: Scores,
+    places: Sequence[int],
+    gates: Sequence[float],
+) -> Found | None:
+    """The value that an artifact's labels are chosen from; None where it has none.
 
     Args:
-        comparison: as `compare.compare` made it; one that did not come to numbers stays as it is.
-        artifact: its record.
+        side: the artifact.
+        port: of the labels.
         drawn: the probes.
-        expected: the original's scores; None where it has none to show.
-        side: the artifact from the inside; None where the runtime shows no inner values.
-        graph: of an fp16 program its lifted reading (see `lifted`), judged like fp32.
-        precision: of the runtime's reading of the artifact.
-        rounded: constants of unknown origin that stay rounded in `graph`.
-        unseen: why there is no `side`.
+        expected: the reference's scores.
+        places: of the probes that are judged.
+        gates: one for each, in dB.
+
+    Raises:
+        LadingError: the inner values cannot be asked for.
     """
-    ports = [port for port in artifact.outputs if port.meaning == "labels"]
-    if not ports or not comparison.metrics:
-        return comparison
-    (port,) = ports[:1]
-    if expected is None:
-        return _told(comparison, port, "the network itself gives labels")
-    if side is None:
-        return _told(comparison, port, unseen)
-    places = [i for i, probe in enumerate(drawn) if fits(probe, artifact.inputs)]
-    places = [i for i in places if expected.steady[i]]
-    if not places:
-        return _told(comparison, port, "the original's scores are steady at no probe")
-    found: list[Metric] = []
-    limits = [expected.floors[i] for i in places]
-    fixed = [GATES[precision].psnr] * len(places)
-    try:
-        gates, reason = (
-            (limits, FLOOR_REASON) if precision == "fp32" else (fixed, GATES[precision].psnr_reason)
-        )
-        found += _measured(
-            f"{port.name} scores psnr", side, port, drawn, expected, places, gates, reason
-        )
-        if graph is not None:
-            gates, reason = (
-                ([GATES["fp32"].psnr] * len(places), ROUNDED_REASON)
-                if rounded
-                else (limits, GRAPH_REASON)
-            )
-            found += _measured(
-                f"{port.name} graph scores psnr",
-                graph,
-                port,
-                drawn,
-                expected,
-                places,
-                gates,
-                reason,
-            )
-    except LadingError as error:
-        return _told(comparison, port, f"its inner values cannot be asked for: {error.found}")
-    if not found:
-        return _told(comparison, port, f"no value that {port.name} is chosen from was found")
-    missed = [m for m in found if not m.passed]
-    why = [
-        f"{m.name} {m.value:.4g} misses its gate {m.gate:g} (worst probe {m.worst_probe})"
-        for m in missed
-    ]
-    return replace(
-        comparison,
-        metrics=(*comparison.metrics, *found),
-        verdict="fail" if missed else comparison.verdict,
-        reason="; ".join(filter(None, [comparison.reason, *why])),
-    )
+    near = candidates(side.graph, port.name)
+    found = Found([], [], list(gates))
+    for number, place in enumerate(places):
+        values = side.run(drawn[place].inputs, {made.name for made in near} or {port.name})
+        scores = expected.values[place]
+        maker = next((m for m in near if _fits(values.get(m.name), scores)), None)
+        if maker is None:
+            return None
+        if _plain(maker.op) in _PROBABILITIES:
+            scores = _probabilities(maker.op, scores, expected.port.class_axis or 0)
+            # the gate was measured on the scores
+            found.limits[number] = min(found.limits[number], GATES["fp32"].psnr)
+        found.wanted.append(scores)
+        found.got.append(_laid(scores, values[maker.name]))
+    return found
 
 
-def notices(comparisons: Sequence[Comparison]) -> list[str]:
-    """What a bill says of comparisons in which the scores were not seen; one that saw them speaks
-    for the other runtimes of its artifact."""
-    seen = {c.artifact for c in comparisons if any("scores psnr" in m.name for m in c.metrics)}
-    told = {
-        f"{one.artifact} in {one.runtime}: {ONLY}{metric.reason.partition(ONLY)[2]}"
-        for one in comparisons
-        for metric in one.metrics
-        if ONLY in metric.reason and one.artifact not in seen
-    }
-    return sorted(told)
+def own(
+    side: Side, labels: str, drawn: Sequence[Probe], shape: tuple[int, ...]
+) -> list[Array] | str:
+    """The scores of a shape that a side's own labels are chosen from, per probe; in words why there
+    are none."""
+    near = candidates(side.graph, labels)
+    found: list[Array] = []
+    for probe in drawn:
+        values = side.run(probe.inputs, {made.name for made in near} or {labels})
+        given = [m for m in near if _plain(m.op) not in _PROBABILITIES]
+        fitting = [values[m.name] for m in given if m.name in values]
+        real = [value for value in fitting if value.dtype.kind == "f"]
+        scores = next((value for value in real if value.size == np.prod(shape)), None)
+        if scores is None:
+            return "the reference shows no scores that its labels are chosen from"
+        found.append(scores.reshape(shape))
+    return found
 
 
 def candidates(graph: Sequence[Made], output: str) -> list[Made]:
@@ -187,35 +139,6 @@ def candidates(graph: Sequence[Made], output: str) -> list[Made]:
             waiting += maker.reads
     found.pop(output, None)
     return list(found.values())
-
-
-def _measured(
-    name: str,
-    side: Inside,
-    port: Port,
-    drawn: Sequence[Probe],
-    expected: Expected,
-    places: Sequence[int],
-    gates: Sequence[float],
-    reason: str,
-) -> list[Metric]:
-    """PSNR of the scores at the worst probe; nothing where the artifact has no such value."""
-    near = candidates(side.graph, port.name)
-    side.take = frozenset(one.name for one in near)
-    wanted, got, limits = [], [], list(gates)
-    for number, place in enumerate(places):
-        _, values = side.run(drawn[place].inputs)
-        scores = expected.scores[place]
-        maker = next((m for m in near if _fits(values.get(m.name), scores)), None)
-        if maker is None:
-            return []
-        if _plain(maker.op) in _PROBABILITIES:
-            axis = expected.port.class_axis or 0
-            scores = _probabilities(maker.op, scores, axis)
-            limits[number] = min(limits[number], GATES["fp32"].psnr)  # measured on the scores
-        wanted.append(scores)
-        got.append(_laid(scores, values[maker.name]))
-    return [ratio(name, wanted, got, [drawn[i].name for i in places], limits, reason)]
 
 
 def _plain(op: str) -> str:
@@ -247,14 +170,3 @@ def _laid(scores: Array, value: Array) -> Array:
     if not turned:
         return value.reshape(scores.shape)
     return min(turned, key=lambda one: np.nan_to_num(relative_l2(scores, one), nan=np.inf))
-
-
-def _told(comparison: Comparison, port: Port, why: str) -> Comparison:
-    """The comparison, its label agreement saying that it is all there is."""
-    said = tuple(
-        replace(m, reason=f"{m.reason}; {ONLY}: {why}")
-        if m.name.startswith(f"{port.name} label_agreement")
-        else m
-        for m in comparison.metrics
-    )
-    return replace(comparison, metrics=said)

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lading.interface.side import Side
 from lading.proof import metrics
 from lading.proof.probes import Probe
-from lading.proof.verdict import Gates
+from lading.proof.verdict import GATES
 from lading.record import Port
-from lading.runtimes import Session
 
 Array = npt.NDArray[Any]
 
@@ -46,28 +46,27 @@ def disturbed(probe: Probe, precision: str) -> dict[str, Array]:
 
 
 def steady(
-    session: Session,
+    side: Side,
     probe: Probe,
     outputs: Mapping[str, Array],
     ports: Sequence[Port],
     precision: str,
-    gates: Gates,
 ) -> bool:
     """Whether the original meets the gates of `precision` against itself, disturbed.
 
     Args:
-        session: the untouched original.
+        side: the untouched original, or another reference.
         probe: the input.
         outputs: what the original gave for it.
         ports: the outputs to judge.
         precision: of the artifact, ``"fp32"`` or ``"fp16"``.
-        gates: of that precision.
     """
-    again = session.run(disturbed(probe, precision))
+    gates = GATES[precision]
+    again = side.run(disturbed(probe, precision))
     for port in ports:
         before, after = outputs[port.name], again[port.name]
-        if port.meaning == "labels":
-            if metrics.agreement(before, after) < gates.agreement:
+        if port.meaning == "labels" or before.dtype.kind != "f":
+            if metrics.label_agreement(before, after) < gates.agreement:
                 return False
         elif not metrics.psnr(before, after) >= gates.psnr:
             return False

@@ -60,7 +60,7 @@ def overall(
     """
     if "fail" in [one.verdict for one in comparisons] + [one.verdict for one in trajectories]:
         return "fail"
-    if any(one.finding != "made from this checkpoint" for one in sources):
+    if not all(one.made for one in sources):
         return "fail"
     passed = {one.artifact for one in comparisons if one.verdict == "pass"}
     return "pass" if passed and passed == {one.artifact for one in comparisons} else "not run"

@@ -1,12 +1,13 @@
-"""What each stage of a voyage did, as small frozen records that hold no tensor.
+"""What each stage of a conversion did, as small frozen records that hold no tensor.
 
 Stages produce these records; the bill of lading is their sum; readers (`report`, the command
 line) read them and nothing else. The records are plain JSON on disk: `to_json` and
-`from_json` are each other's inverse, and the layout carries the number `SCHEMA`.
+`from_json` are each other's inverse, and the layout has the number `SCHEMA`.
 
 `network` has the checkpoint, what was recognised in it and the ledger; `artifact` its inputs and
-outputs and how a file was made; `comparison` the metrics and their gates; `inquiry` what else the
-verifier finds out; `bill` the sum; `plain` the way to JSON and back.
+outputs and how a file was made; `measurement` a number with its gate; `comparison` all of an
+artifact; `inquiry` what else the verifier finds out; `bill` the sum; `plain` the way to JSON and
+back.
 
 >>> line = LedgerLine("enc.weight", (8, 1, 3, 3), "float32", "loaded", "", "ab" * 32)
 >>> from_json(LedgerLine, to_json(line)) == line
@@ -18,13 +19,12 @@ from __future__ import annotations
 from lading.record.artifact import ArtifactRecord, CaptureRecord, Port, RepairRecord, Route, Task
 from lading.record.bill import SCHEMA, Bill
 from lading.record.comparison import (
-    Better,
     Changed,
     Comparison,
     DatasetRecord,
     Finding,
-    Metric,
     ProbeRecord,
+    Unproved,
     Verdict,
 )
 from lading.record.inquiry import (
@@ -37,6 +37,7 @@ from lading.record.inquiry import (
     Trajectory,
     Walk,
 )
+from lading.record.measurement import Measurement
 from lading.record.network import (
     Candidate,
     CheckpointRecord,
@@ -52,11 +53,11 @@ from lading.record.network import (
     Sign,
 )
 from lading.record.plain import from_json, to_json
+from lading.record.snippet import Snippet
 
 __all__ = [
     "SCHEMA",
     "ArtifactRecord",
-    "Better",
     "Bill",
     "Candidate",
     "CaptureRecord",
@@ -74,7 +75,7 @@ __all__ = [
     "HyperParameter",
     "LedgerLine",
     "LedgerSummary",
-    "Metric",
+    "Measurement",
     "Picture",
     "Port",
     "ProbeRecord",
@@ -85,9 +86,11 @@ __all__ = [
     "Route",
     "Settling",
     "Sign",
+    "Snippet",
     "Station",
     "Task",
     "Trajectory",
+    "Unproved",
     "Verdict",
     "Walk",
     "from_json",

@@ -45,6 +45,21 @@ class Port:
     value_range: tuple[float, ...] = ()
     class_axis: int | None = None
 
+    def allows(self, shape: tuple[int, ...]) -> bool:
+        """Whether it takes arrays of a shape; a size or an upper bound of -1 is open.
+
+        >>> Port("x", "tensor", "float32", (-1, 8), multiples=(1, 4)).allows((3, 8))
+        True
+        """
+        if self.enumerated:
+            return shape in self.enumerated
+        bounds = self.ranges or tuple((size, size) for size in self.shape)
+        steps = self.multiples or (1,) * len(bounds)
+        return len(shape) == len(bounds) and all(
+            low <= size and (high < 0 or size <= high) and size % step == 0
+            for size, (low, high), step in zip(shape, bounds, steps, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Task:
@@ -94,7 +109,7 @@ class CaptureRecord:
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """A converted file. `path` is relative to the bill."""
+    """A converted file. `path` is relative to the bill; `title` is what people call the format."""
 
     format: str
     path: str
@@ -105,3 +120,9 @@ class ArtifactRecord:
     outputs: tuple[Port, ...]
     route: Route
     details: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+
+    @property
+    def format_title(self) -> str:
+        """What people call the format, where the record says; else its name."""
+        return self.title or self.format

@@ -18,13 +18,14 @@ from lading.record.network import (
     Settling,
     Sign,
 )
+from lading.record.snippet import Snippet
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Bill:
-    """The bill of lading: the whole evidence of one voyage, `lading.json` on disk."""
+    """The bill of lading: the whole evidence, `lading.json` on disk."""
 
     schema: int
     lading: str
@@ -52,3 +53,4 @@ class Bill:
     datasets: tuple[DatasetRecord, ...] = ()
     settlings: tuple[Settling, ...] = ()
     trajectories: tuple[Trajectory, ...] = ()
+    snippets: tuple[Snippet, ...] = ()

@@ -1,34 +1,13 @@
-"""Metrics with their gates: an artifact beside the original, on probes and on tables."""
+"""An artifact beside the original, on probes and on tables."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
+from lading.record.measurement import Measurement
+
 Verdict = Literal["pass", "fail", "not run"]
-Better = Literal["higher", "lower"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number, the gate it had to meet, and which way is better. No gate: it only informs."""
-
-    name: str
-    value: float
-    gate: float | None
-    better: Better
-    reason: str
-    worst_probe: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate is met. NaN meets no gate."""
-        if math.isnan(self.value):
-            return False
-        if self.gate is None:
-            return True
-        return self.value >= self.gate if self.better == "higher" else self.value <= self.gate
 
 
 @dataclass(frozen=True)
@@ -51,6 +30,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Unproved:
+    """What a comparison left open, and why.
+
+    `what` is ``scores``: those behind the labels; or ``graph``: without the artifact's rounding.
+    """
+
+    what: Literal["scores", "graph"]
+    why: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
@@ -61,11 +51,17 @@ class Comparison:
     runtime: str
     reference: str
     probes: int
-    metrics: tuple[Metric, ...]
+    measurements: tuple[Measurement, ...]
     findings: tuple[Finding, ...]
     verdict: Verdict
     reason: str = ""
     data: str = ""
+    unproved: tuple[Unproved, ...] = ()
+
+    @property
+    def gated(self) -> tuple[Measurement, ...]:
+        """What had a gate to meet; the others inform."""
+        return tuple(one for one in self.measurements if one.gate is not None)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
-from lading.record.comparison import Metric, Verdict
+from lading.record.comparison import Verdict
+from lading.record.measurement import Measurement
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Station:
         high: largest.
         overflows: values beyond the artifact's dtype.
         underflows: non-zero values that the artifact's dtype rounds to zero.
+        counterpart: its name in the original.
     """
 
     value: str
@@ -37,6 +39,7 @@ class Station:
     high: float
     overflows: int = 0
     underflows: int = 0
+    counterpart: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Walk:
         values: how many the artifact computes.
         stations: those that have one.
         first: the station's value name where the error departs, or empty.
-        told: why that one, in words; or why there is none.
+        text: why that one, in words; or why there is none.
     """
 
     artifact: str
@@ -61,7 +64,7 @@ class Walk:
     values: int
     stations: tuple[Station, ...]
     first: str = ""
-    told: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Constant:
 
     `fate` is how: ``identical`` after the declared cast, ``permuted`` or split, ``folded`` (follows
     by a formula that was recomputed), ``generated`` (a table or number of the code), ``packed``
-    (compressed; the told text says how near the unpacked values are), ``unknown``.
+    (compressed; the evidence says how near the unpacked values are), ``unknown``.
     """
 
     name: str
@@ -78,7 +81,7 @@ class Constant:
     dtype: str
     fate: Literal["identical", "permuted", "folded", "generated", "packed", "unknown"]
     tensors: tuple[str, ...] = ()
-    told: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class Provenance:
         checkpoint: path of the other.
         finding: the answer in one of three sentences.
         constants: every constant of some size, with its origin.
-        missing: tensors of the checkpoint that no constant carries.
-        told: the evidence in words.
+        missing: tensors of the checkpoint that no constant holds.
+        evidence: the evidence in words.
     """
 
     artifact: str
@@ -101,12 +104,17 @@ class Provenance:
     ]
     constants: tuple[Constant, ...]
     missing: tuple[str, ...] = ()
-    told: str = ""
+    evidence: str = ""
+
+    @property
+    def made(self) -> bool:
+        """Whether the artifact holds the checkpoint's weights."""
+        return self.finding == "made from this checkpoint"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way of rounding an artifact's arithmetic, and the metrics it gives.
+    """One way of rounding an artifact's arithmetic, and what is measured of it.
 
     `name` is ``"float32"`` (all arithmetic in fp32 on the file's weights), ``"declared"`` (rounded
     once per operation) or ``"half-accumulate"`` (fp16 sums).
@@ -114,7 +122,7 @@ class Reading:
 
     artifact: str
     name: str
-    metrics: tuple[Metric, ...]
+    measurements: tuple[Measurement, ...]
     overflows: Mapping[str, int] = field(default_factory=dict)
     underflows: Mapping[str, int] = field(default_factory=dict)
     near_limit: Mapping[str, float] = field(default_factory=dict)
@@ -145,8 +153,8 @@ class Hazard:
 class Trajectory:
     """One walk of a diffusion network from noise to a picture, artifact beside original.
 
-    Both start from the same noise and walk on their own values, so that an early difference is
-    carried along, as it will be in an app.
+    Both start from the same noise and walk on their own values, so that an early difference goes
+    into every later move, as it will in an app.
 
     Attributes:
         artifact: path of the file.
@@ -154,7 +162,7 @@ class Trajectory:
         sampler: ``"ddim"``; ``"ddpm step"`` or ``"ddim step"`` of a step that holds its schedule.
         steps: moves of the walk.
         seed: of the noise, for both.
-        told: what the network was told at each move.
+        timesteps: what the network was given at each move; NaN for a move forth.
         psnr: after each move, of x against the original's x, in dB; fewer where the walk broke off.
         parts: the move over which most dB are lost; None where none are.
         gate: dB that the last x has to reach.
@@ -168,13 +176,15 @@ class Trajectory:
     sampler: str
     steps: int
     seed: int
-    told: tuple[float, ...]
+    timesteps: tuple[float, ...]
     psnr: tuple[float, ...]
     parts: int | None
     gate: float
     gate_reason: str
     verdict: Verdict
     reason: str = ""
+    #: dB that count as equal: more would be below float32's own resolution.
+    EQUAL: ClassVar[float] = 150.0
 
     @property
     def passed(self) -> bool:

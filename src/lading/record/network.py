@@ -98,7 +98,7 @@ class Settling:
         confidence: that no right candidate is called worse.
         settled: the hyper-parameters on whose value all plausible candidates agree.
         undecided: those on which they do not.
-        told: the outcome in words.
+        outcome: the outcome in words.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Settling:
     confidence: float
     settled: Mapping[str, str]
     undecided: tuple[str, ...]
-    told: str
+    outcome: str
 
 
 @dataclass(frozen=True)

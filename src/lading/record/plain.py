@@ -49,7 +49,15 @@ def _read(kind: Any, data: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
         items = _of(dict, data, kind.__name__).items()
-        return kind(**{name: _read(hints[name], item) for name, item in items})
+        values = {name: _read(hints[name], item) for name, item in items}
+        # what follows from the other fields was written for people; it has to be what follows
+        follows = {f.name: values.pop(f.name) for f in dataclasses.fields(kind)
+                   if not f.init and f.name in values}  # fmt: skip
+        record = kind(**values)
+        for name, value in follows.items():
+            if getattr(record, name) != value:
+                raise ValueError(f"{name} is {value!r}, not {getattr(record, name)!r}")
+        return record
     if origin is tuple:
         return tuple(_read(args[0], item) for item in _of(list, data, "a list"))
     if origin is Literal:

@@ -45,11 +45,14 @@ def _of(kind: Any) -> dict[str, Any]:
         return dict(_PLAIN[kind])
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
-        names = [field.name for field in dataclasses.fields(kind)]
+        fields = dataclasses.fields(kind)
         return {
             "type": "object",
-            "properties": {name: _of(hints[name]) for name in names},
-            "required": names,
+            "properties": {
+                f.name: {"enum": list(f.metadata["enum"])} if f.metadata else _of(hints[f.name])
+                for f in fields
+            },
+            "required": [f.name for f in fields],
             "additionalProperties": False,
         }
     if origin is tuple:

@@ -3,49 +3,106 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
-from lading.record import Candidate, Comparison, Metric, Port, Settling
+from lading.record import (
+    Candidate,
+    Comparison,
+    Measurement,
+    Port,
+    Provenance,
+    Settling,
+    Trajectory,
+    Unproved,
+    Verdict,
+)
+from lading.record.measurement import KINDS
 
-#: How `verification.compare` ends the name of a metric of a probe that is not gated.
-UNSTEADY = " (unsteady)"
-WORDS = {
-    "pass": "equal: the same goods arrive",
-    "fail": "NOT equal: do not ship this",
-    "not run": "not run: nothing is proved",
-}
-#: What people call the formats and the runtimes.
-FORMATS = {"coreml": "Core ML", "onnx": "ONNX"}
+#: What people call the runtimes, by name.
 RUNTIMES = {
-    "mil": "lading.mil",
-    "onnxruntime": "ONNX Runtime",
     "coreml": "Core ML",
+    "mil": "lading.mil",
+    "neuralnetwork": "lading.neuralnetwork",
+    "neuralnetwork_fp16": "lading.neuralnetwork in fp16",
+    "onnxruntime": "ONNX Runtime",
     "torch": "PyTorch",
 }
 
 
-def number(name: str, value: float) -> str:
-    """A metric's value with its unit.
+_UNPROVED = {
+    "scores": "only labels were compared, not the scores behind them",
+    "graph": "the graph alone, without its rounding, could not be judged",
+}
 
-    >>> number("logits psnr", 71.234), number("logits label_agreement", 0.9991)
+
+def number(kind: str, value: float) -> str:
+    """A value of one of `lading.record.measurement.KINDS` with its unit.
+
+    >>> number("psnr", 71.234), number("label_agreement", 0.9991)
     ('71.2 dB', '99.910 %')
     """
-    if name.endswith("psnr"):
-        return "equal" if value == math.inf else f"{value:.1f} dB"
-    if name.endswith("label_agreement"):
-        return f"{100 * value:.3f} %"
-    return f"{value:.4f}" if " dice " in f" {name}" else f"{value:.4g}"
+    return KINDS[kind].show(value)
 
 
-def gate(metric: Metric) -> str:
-    """The gate of a metric with its direction, or nothing.
+def subject(one: Measurement) -> str:
+    """What was measured.
 
-    >>> gate(Metric("logits psnr", 71.2, 40.0, "higher", "why"))
+    >>> subject(Measurement("y", "psnr", 1.0, 2.0, "why", reading="graph", of="scores"))
+    'y graph scores psnr'
+    >>> subject(Measurement("y", "psnr", 1.0, None, "why", "zeros-5", steady=False))
+    'y psnr (unsteady)'
+    """
+    reading = "" if one.reading == "declared" else one.reading
+    of = "" if one.of == "output" else one.of
+    words = (one.output, reading, of, one.kind, one.channel, "" if one.steady else "(unsteady)")
+    return " ".join(filter(None, words))
+
+
+def gate(one: Measurement) -> str:
+    """The gate of a measurement with its direction, or nothing.
+
+    >>> gate(Measurement("logits", "psnr", 71.2, 40.0, "why"))
     '≥ 40.0 dB'
     """
-    if metric.gate is None:
+    if one.gate is None:
         return ""
-    sign = "≥" if metric.better == "higher" else "≤"
-    return f"{sign} {number(metric.name, metric.gate)}"
+    return f"{'≥' if one.better == 'higher' else '≤'} {number(one.kind, one.gate)}"
+
+
+def missed(one: Measurement) -> str:
+    """Why a measurement did not pass.
+
+    >>> missed(Measurement("logits", "psnr", 12.5, 40.0, "why", "noise-0"))
+    'logits psnr 12.5 misses its gate 40 (worst probe noise-0)'
+    """
+    if one.gate is None:
+        return f"{subject(one)} is NaN"
+    where = f" (worst probe {one.probe})" if one.probe else ""
+    return f"{subject(one)} {one.value:.4g} misses its gate {one.gate:g}{where}"
+
+
+def unproved(one: Unproved) -> str:
+    """What was left open, and why.
+
+    >>> unproved(Unproved("scores", "the network itself gives labels"))
+    'only labels were compared, not the scores behind them: the network itself gives labels'
+    """
+    return f"{_UNPROVED[one.what]}: {one.why}"
+
+
+def left_open(comparisons: Sequence[Comparison]) -> list[str]:
+    """What comparisons left open; one that measured it speaks for the other runtimes of its
+    artifact."""
+    seen = {(c.artifact, what) for c in comparisons for m in c.measurements
+            for what in (m.of, m.reading)}  # fmt: skip
+    lines = {
+        f"{c.artifact} in {c.runtime}: {unproved(left)}"
+        for c in comparisons
+        for left in c.unproved
+        if (c.artifact, left.what) not in seen
+    }
+    return sorted(lines)
 
 
 def megabytes(count: int) -> str:
@@ -72,6 +129,15 @@ def port(one: Port) -> str:
     """An input or output in a few words: ``image float32 1×1×256×256``."""
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
     return f"{one.name} {kind} {shape(one.shape)}"
+
+
+def where(artifact: str, runtime: str) -> str:
+    """An artifact and what ran it.
+
+    >>> where("out/CAMUS.onnx", "onnxruntime")
+    'CAMUS.onnx in ONNX Runtime'
+    """
+    return f"{PurePath(artifact).name} in {RUNTIMES.get(runtime, runtime)}"
 
 
 def share(value: float) -> str:
@@ -103,43 +169,105 @@ def outcome(record: Settling, one: Candidate) -> str:
 
 def settled(record: Settling) -> tuple[str, ...]:
     """The outcome of a settling in sentences: what is measured, what stays open, and why."""
-    told = []
+    sentences = []
     if record.settled:
         sure = ", ".join(f"{name} {value or 'none'}" for name, value in record.settled.items())
-        told.append(f"measured: {sure}")
+        sentences.append(f"measured: {sure}")
     if record.undecided:
-        told.append(f"undecided, so assumed still: {', '.join(record.undecided)}")
-    return (*told, record.told)
+        sentences.append(f"undecided, so assumed still: {', '.join(record.undecided)}")
+    return (*sentences, record.outcome)
 
 
-def distance(metric: Metric) -> float:
-    """How far a gated metric is from its gate, relative to it; the smallest is the nearest miss.
+def worst(comparisons: Sequence[Comparison]) -> tuple[Comparison, Measurement] | None:
+    """What was measured nearest to its gate, or farthest beyond it, and the comparison it is in."""
+    gated = [(one, measured) for one in comparisons for measured in one.gated]
+    return min(gated, key=lambda pair: pair[1].distance, default=None)
 
-    >>> distance(Metric("psnr", 60.0, 40.0, "higher", ""))
-    0.5
-    >>> distance(Metric("l2", 3.0, 2.0, "lower", ""))
-    -0.5
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence, each once.
+
+    >>> listed(["a", "b", "c", "a"]), listed(["a"]), listed([])
+    ('a, b and c', 'a', '')
     """
-    assert metric.gate is not None
-    if math.isnan(metric.value):
-        return -math.inf
-    sign = 1.0 if metric.better == "higher" else -1.0
-    return sign * (metric.value - metric.gate) / (abs(metric.gate) or 1.0)
+    *most, last = dict.fromkeys(names) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
-def worst(
-    comparisons: tuple[Comparison, ...], ending: str = ""
-) -> tuple[Comparison, Metric] | None:
-    """The gated metric nearest to its gate, or farthest beyond it, and the comparison it is in.
+def summary(
+    verdict: Verdict,
+    comparisons: Sequence[Comparison],
+    sources: Sequence[Provenance] = (),
+    trajectories: Sequence[Trajectory] = (),
+) -> str:
+    """What a verdict says: what was measured; what missed; or what was not compared, and why.
 
     Args:
-        comparisons: where to look.
-        ending: of the metric's name; every gated one by default.
+        verdict: on all of these together.
+        comparisons: of every artifact in every runtime.
+        sources: where the artifacts' constants come from.
+        trajectories: of a diffusion network.
+
+    >>> near = Measurement("logits", "psnr", 66.44, 40.0, "why")
+    >>> summary("pass", [Comparison("a.onnx", "onnxruntime", "torch", 14, (near,), (), "pass")])
+    'a.onnx gives what the original gives on 14 probes (worst 66.4 dB, gate 40)'
     """
-    gated = [
-        (one, metric)
-        for one in comparisons
-        for metric in one.metrics
-        if metric.gate is not None and metric.name.endswith(ending)
-    ]
-    return min(gated, key=lambda pair: distance(pair[1]), default=None)
+    reference = PurePath(next((compared.reference for compared in comparisons), ""))
+    original = reference.name if reference.suffix else "the original"
+    found = [compared for compared in comparisons if compared.verdict == verdict]
+    strange = [source for source in sources if not source.made]
+    lost = [walk for walk in trajectories if walk.verdict == "fail"]
+    if verdict == "not run":
+        proved = {compared.artifact for compared in comparisons if compared.verdict == "pass"}
+        found = [compared for compared in found if compared.artifact not in proved]
+    who, several = _files(found or strange or lost)
+    if verdict == "pass" and found:
+        who = f"{'both' if several == 2 else f'all {several}'} files" if several else who
+        return f"{who} {'give' if several else 'gives'} what {original} gives on {_extent(found)}"
+    if verdict == "not run" and found:
+        partly = "fully " if any(compared.measurements for compared in found) else ""
+        was = f"{'were' if several else 'was'} not {partly}compared with {original}"
+        return f"{who} {was}: {found[0].reason}"
+    nearest = worst(found)
+    if nearest and not nearest[1].passed:
+        why = f"give what {original} gives: {subject(nearest[1])} {_beside(nearest[1])}"
+    elif found:
+        why = f"give what {original} gives: {found[0].reason}"
+    elif strange:
+        why = f"hold the checkpoint's weights: {strange[0].finding}"
+    elif lost:
+        why = f"lead where {original} leads: {lost[0].reason}"
+    else:
+        return "nothing was compared"
+    return f"{who} {'do' if several else 'does'} not {why}"
+
+
+def _files(records: Sequence[Comparison | Provenance | Trajectory]) -> tuple[str, int]:
+    """The names of the files, and how many where there are several, else 0."""
+    names = dict.fromkeys(PurePath(record.artifact).name for record in records)
+    return listed(names), len(names) if len(names) > 1 else 0
+
+
+def _beside(measured: Measurement) -> str:
+    """``66.4 dB, gate 40``"""
+    assert measured.gate is not None
+    percent = KINDS[measured.kind].unit == "%"
+    gate = f"{100 * measured.gate:.4g} %" if percent else f"{measured.gate:.4g}"
+    return f"{number(measured.kind, measured.value)}, gate {gate}"
+
+
+def _extent(passed: Sequence[Comparison]) -> str:
+    """On how much it was measured, and the worst number of the kind that says most.
+
+    `KINDS` begins with those that say most.
+    """
+    probes = [compared.probes for compared in passed if not compared.data] or [0]
+    counts = " to ".join(str(count) for count in sorted({min(probes), max(probes)}))
+    tables = [f"{table.probes:,} samples of {table.data}" for table in passed if table.data]
+    extent = listed([f"{counts} probe{'s' * (counts != '1')}", *tables])
+    gated = [measured for compared in passed for measured in compared.gated]
+    sign, order = {"higher": 1.0, "lower": -1.0}, list(KINDS)
+    lowest = min(gated, key=lambda m: (order.index(m.kind), sign[m.better] * m.value), default=None)
+    if lowest is None:
+        return extent
+    return f"{extent} ({'all' if lowest.value == math.inf else 'worst'} {_beside(lowest)})"

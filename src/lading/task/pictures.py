@@ -10,7 +10,6 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from lading.errors import InputError
-from lading.record import Port
 from lading.task.processing import ZSCORE_FLOOR
 
 Array = npt.NDArray[Any]
@@ -66,26 +65,19 @@ def normalise(values: Array) -> Array:
     return np.asarray((wide - mean) / spread, dtype=np.float32)
 
 
-def for_port(values: Array, port: Port) -> Array:
-    """Grey levels or RGB values [C, *] as a batch of one in the port's units and dtype.
-
-    A port of normalised values with a known range takes them rescaled to it from 0-255; one
-    without takes them z-scored. One of pictures takes whole numbers 0-255, as a pixel holds.
-    """
-    fed = np.rint(values).clip(0, 255) if port.kind == "image" else values
-    if port.meaning.startswith("normalised"):
-        if port.value_range:
-            low, high = port.value_range
-            fed = low + values / 255.0 * (high - low)
-        else:
-            fed = normalise(values)
-    return np.ascontiguousarray(fed[None], dtype=port.dtype)
+def place(label: int) -> int:
+    """A label's colour in `PALETTE`; labels past its end begin again at 1."""
+    return label if label < len(PALETTE) else (label - 1) % (len(PALETTE) - 1) + 1
 
 
 def colour(labels: Array) -> Image.Image:
-    """A label map [H, W] as an RGB picture in `PALETTE`; labels past its end begin again at 1."""
-    index = np.where(labels < len(PALETTE), labels, (labels - 1) % (len(PALETTE) - 1) + 1)
-    return Image.fromarray(np.array(PALETTE, dtype=np.uint8)[index.astype(np.int64)])
+    """A label map [H, W] as an indexed picture in `PALETTE`, white where there is no class."""
+    white = len(PALETTE)
+    places = [white if label < 0 else place(int(label)) for label in np.unique(labels)]
+    index = np.searchsorted(np.unique(labels), labels)
+    plane = Image.fromarray(np.array(places, dtype=np.uint8)[index])
+    plane.putpalette([value for one in (*PALETTE, (255, 255, 255)) for value in one])
+    return plane
 
 
 def grey(values: Array) -> Image.Image:
@@ -93,6 +85,18 @@ def grey(values: Array) -> Image.Image:
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low if high > low else 1.0) * 255.0
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def signed(values: Array) -> Image.Image:
+    """Values -1 to 1, [C, H, W], as grey levels or RGB; of [C, D, H, W] the middle slice."""
+    plane = values[:, values.shape[1] // 2] if values.ndim == 4 else values
+    pixels = np.rint((drawable(plane) + 1.0) * 127.5).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(pixels.transpose(1, 2, 0) if pixels.shape[0] == 3 else pixels[0])
+
+
+def drawable(values: Array) -> Array:
+    """What is not a number is black, and what is infinite is as far as a picture goes."""
+    return np.nan_to_num(values, nan=-1.0, posinf=1.0, neginf=-1.0)
 
 
 def resample(values: Array, size: tuple[int, int]) -> Array:
@@ -111,7 +115,7 @@ def read_array(path: Path) -> Array:
     try:
         values: Any = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
-        raise _missing(path) from error
+        raise missing(path) from error
     except (ValueError, OSError, EOFError) as error:
         raise InputError(
             str(path),
@@ -161,7 +165,7 @@ def _read_image(path: Path, channels: int) -> Array:
             plain = image if wide else image.convert("L" if channels == 1 else "RGB")
             pixels = np.asarray(plain, dtype=np.float32)
     except FileNotFoundError as error:
-        raise _missing(path) from error
+        raise missing(path) from error
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise InputError(
             str(path),
@@ -172,7 +176,8 @@ def _read_image(path: Path, channels: int) -> Array:
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _missing(path: Path) -> InputError:
+def missing(path: Path) -> InputError:
+    """The error that says so."""
     return InputError(
         str(path),
         found="no such file",

@@ -63,7 +63,8 @@ class Labels(nn.Module):
     """Scores to int32 class indices: argmax over `axis`, or regions painted in their order.
 
     A region is present where its sigmoid exceeds 0.5, that is where its score exceeds 0; later
-    regions paint over earlier ones (nnU-Net's ``regions_class_order``).
+    regions paint over earlier ones (nnU-Net's ``regions_class_order``). Where a score is NaN the
+    label means nothing: a graph has no `lading.task.finish.NO_CLASS`.
     """
 
     def __init__(self, axis: int, region_order: Sequence[int]) -> None:

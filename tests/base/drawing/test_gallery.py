@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from lading.base.drawing.gallery import PAPER, sheet
+from lading.base.drawing.gallery import PAPER, WRONG, cell, picture, sheet, two
 
 
 def block(colour: tuple[int, int, int]) -> Image.Image:
@@ -45,3 +48,19 @@ def test_text_is_drawn() -> None:
 def test_a_caption_for_every_row() -> None:
     with pytest.raises(ValueError, match="zip"):
         sheet(("a",), [[block((1, 2, 3))]], ())
+
+
+@pytest.mark.parametrize(("size", "shown"), [(16, 192), (64, 192), (192, 192), (256, 192)])
+def test_cells_are_of_one_size(size: int, shown: int) -> None:
+    assert cell(Image.new("L", (size, size))).size == (shown, shown)
+
+
+def test_what_differs_is_red() -> None:
+    plane = two(np.array([[False, True]])).convert("RGB")
+    assert plane.getpixel((1, 0)) == WRONG != plane.getpixel((0, 0))
+
+
+def test_a_picture_travels_as_text() -> None:
+    made = picture("a/b", "title", "alt", block((1, 2, 3)))
+    with Image.open(io.BytesIO(base64.b64decode(made.png))) as image:
+        assert (image.format, image.size) == ("PNG", (40, 30))

@@ -49,6 +49,19 @@ def test_json_open_and_another_place(
     assert opened == [page.as_uri()]
 
 
+@pytest.mark.parametrize("command", ["report", "diff"])
+def test_an_older_bill_is_refused_in_a_line(
+    command: str, bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = tmp_path / "older.json"
+    told = json.loads(bill.read_text(encoding="utf-8")) | {"schema": 1}
+    older.write_text(json.dumps(told), encoding="utf-8")
+    assert cli.main([command, *[str(bill)] * (command == "diff"), str(older)]) == 2
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "found" in one]
+    assert line.split() == ["found", "schema", "1,", "of", "an", "older", "lading"]
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_the_demo_ends_by_naming_its_page(
     opened: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

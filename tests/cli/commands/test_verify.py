@@ -43,7 +43,7 @@ def test_bill_and_page_go_to_a_folder_of_their_own(
     }  # fmt: skip
     # Its own earlier result gives way; and the bill says all that was asked.
     Path("mine.png").write_bytes(b64decode(bill.pictures[0].png))
-    more = ["--set", "norm_eps=1e-05", "--data", "mine.png"]
+    more = ["--data", "mine.png", "--set", "norm_eps=1e-05"]
     assert verify(artifact, small_checkpoint, *more, "--quiet") == 0
     _, command = repeat(report.read(folder)).commands
     words = ["lading", "verify", str(artifact), "--against", str(small_checkpoint), *more]
@@ -69,7 +69,5 @@ def test_the_bill_of_a_conversion_is_never_lost(
 
 def test_against_or_golden_and_not_both(artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for more in ([], ["--against", "x", "--golden", "y"]):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["verify", str(artifact), *more])
-        assert ended.value.code == 2
-    assert "--golden" in capsys.readouterr().err
+        assert cli.main(["verify", str(artifact), *more]) == 2
+        assert "--golden" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`lading demo layouts`: the embedded ensemble in every runtime, and what each says."""
+"""`lading demo layouts`: the repository's ensemble in every runtime, and what each says."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from lading import cli
+from lading.base.drawing import gallery
 from lading.cli.demos import layouts
+from lading.formats import format_named
 from lading.job.classify import Answer, classifier
+from lading.job.request import Classify
 from lading.network.families.keyboard_layout import alphabet
-from lading.runtimes import runtimes_for
 
 KEYS = importlib.import_module("recipes.keyboard_layout.layouts")
 
@@ -54,9 +56,11 @@ def test_every_artifact_in_every_runtime_that_is_here(shown: tuple[Path, str]) -
 def test_the_artifacts_answer_with_their_own_vocabulary(shown: tuple[Path, str]) -> None:
     out, _ = shown
     for artifact in json.loads((out / "lading.json").read_text())["artifacts"]:
-        for runtime in runtimes_for(artifact["format"]):
+        for runtime in format_named(artifact["format"]).runtimes:
             if not runtime.unavailable():
-                answer = classifier(out / artifact["path"], runtime.name)("ghbdtn")
+                answer = classifier(Classify(out / artifact["path"], runtime=runtime.name))(
+                    "ghbdtn"
+                )
                 assert answer.label == "ru_from_en"
                 assert sum(answer.probabilities.values()) == pytest.approx(1.0, abs=1e-6)
 
@@ -66,8 +70,8 @@ def test_the_picture_has_a_column_for_each(shown: tuple[Path, str]) -> None:
         found = page.convert("RGB").getcolors(1 << 20)
     assert found is not None
     colours = {colour for _, colour in found}
-    assert layouts.BAR in colours
-    assert layouts.MISSED not in colours
+    assert gallery.RIGHT in colours
+    assert gallery.WRONG not in colours
 
 
 def test_a_wrong_answer_is_named_and_red() -> None:
@@ -79,4 +83,4 @@ def test_a_wrong_answer_is_named_and_red() -> None:
     bars = layouts._bars(Answer("x", "en", dict.fromkeys(labels, 0.5)), "ru")
     found = bars.getcolors(1 << 20)
     assert found is not None
-    assert layouts.MISSED in {colour for _, colour in found}
+    assert gallery.WRONG in {colour for _, colour in found}

@@ -32,8 +32,8 @@ def test_the_bill_passes_with_every_phantom_as_a_probe(out: Path) -> None:
 
 def test_the_picture_shows_five_columns_of_every_phantom(out: Path) -> None:
     with Image.open(out / segmentation.PICTURE) as page:
-        assert page.width > 5 * 176
-        assert page.height > 4 * 176
+        assert page.width > 5 * 160
+        assert page.height > 4 * 160
         colours = {colour for _, colour in page.convert("RGB").getcolors(1 << 20)}
     assert {(230, 159, 0), (86, 180, 233)} <= colours  # ventricle and myocardium were found
 

@@ -13,7 +13,7 @@ from torch import nn
 from lading.conversion.capture import capture
 from lading.conversion.repairs import repaired
 from lading.coreml import mil
-from lading.formats import target
+from lading.formats import format_named
 from lading.interface import Interface, Options, Sizes
 from lading.interface.settings import Precision, Settings
 from lading.record import Port, Route, Task
@@ -39,7 +39,7 @@ def carried(
     out = Port("out", "tensor", "float32", shape, ranges=ranges)
     options = Options(sizes=Sizes(ranges=ranges[2:]))
     interface = Interface(module, ports, (out,), options, Task("module", ports, (out,)))
-    kind = target("coreml")
+    kind = format_named("coreml")
     axes = kind.axes(options)
     with repaired(interface, route, fixed=not axes) as (mended, _):
         graph = capture(mended, route, axes)

@@ -115,16 +115,6 @@ def test_arithmetic_in_int8_is_refused(built: Built) -> None:
     assert caught.value.expected == "one without int8dynamic_quantize"
 
 
-def test_inputs_of_five_axes_are_refused(built: Built) -> None:
-    def legacy(spec: Any) -> None:
-        spec.neuralNetwork.arrayInputShapeMapping = 0
-
-    with pytest.raises(ProgramError) as caught:
-        neuralnetwork.load(built(negated, (1, 3), legacy))
-    assert caught.value.found.startswith("inputs mapped to five axes")
-    assert caught.value.remedy == "convert the original again with coremltools 4 or later"
-
-
 def test_a_layer_that_does_not_fit(built: Built) -> None:
     def product(builder: Any) -> None:
         builder.add_inner_product("ip", np.ones((2, 4)), None, 4, 2, False, "x", "y")
@@ -132,17 +122,38 @@ def test_a_layer_that_does_not_fit(built: Built) -> None:
     model = neuralnetwork.load(built(product, (1, 3)))
     with pytest.raises(ProgramError) as caught:
         model.predict({"x": X})
-    assert caught.value.subject == "layer ip (innerProduct)"
-    assert caught.value.expected.endswith("inputs of shape [1, 3]")
+    assert caught.value.subject == "inner_product -> y (layer ip (innerProduct))"
+    assert "(1x3 and 4x2)" in caught.value.found
+
+
+@pytest.mark.parametrize("inputs", [["x", "x"], ["x", "x", "x"]])
+def test_a_layer_with_too_many_inputs(built: Built, inputs: list[str]) -> None:
+    def more(spec: Any) -> None:
+        spec.neuralNetwork.layers[0].input[:] = inputs
+
+    def rooted(builder: Any) -> None:
+        builder.add_sin("sine", "x", "y")
+
+    path = built(rooted, (1, 3), more)
+    with pytest.raises(ProgramError) as caught:
+        neuralnetwork.load(path)
+    assert caught.value.subject == "layer sine (sin)"
+    assert caught.value.found == f"{len(inputs)} arguments for sin, which takes 1"
+
+
+def test_one_part_of_one(built: Built) -> None:
+    def whole(builder: Any) -> None:
+        builder.add_split_nd("all", "x", ["y"], axis=1, num_splits=1)
+
+    assert np.array_equal(neuralnetwork.load(built(whole, (1, 3))).predict({"x": X})["y"], X)
 
 
 def test_a_value_that_nobody_computes(built: Built) -> None:
     def loose(spec: Any) -> None:
         spec.neuralNetwork.layers[0].input[0] = "nobody"
 
-    model = neuralnetwork.load(built(negated, (1, 3), loose))
     with pytest.raises(ProgramError, match="layer minus \\(multiply\\)") as caught:
-        model.predict({"x": X})
+        neuralnetwork.load(built(negated, (1, 3), loose))
     assert caught.value.found == "no value 'nobody'"
 
 
@@ -151,7 +162,7 @@ def test_an_output_that_nobody_computes(built: Built) -> None:
         spec.neuralNetwork.layers[0].output[0] = "z"
 
     with pytest.raises(ProgramError) as caught:
-        neuralnetwork.load(built(negated, (1, 3), loose)).predict({"x": X})
+        neuralnetwork.load(built(negated, (1, 3), loose))
     assert caught.value.found == "no layer that gives 'y'"
 
 
@@ -211,7 +222,7 @@ def test_a_classifier(built: Built, labels: list[Any]) -> None:
     path.write_bytes(builder.spec.SerializeToString())
     with pytest.raises(ProgramError, match=r"classes\.mlmodel") as caught:
         neuralnetwork.load(path).predict({"x": X})
-    assert caught.value.found == "3 probabilities for 4 labels"
+    assert caught.value.found == "ValueError: 3 probabilities for 4 classes"
 
 
 # --------------------------------------------------------------------------------------- pictures

@@ -9,10 +9,12 @@ from PIL import Image
 
 from lading.errors import InputError, ProgramError, RequestError, StorageError
 from lading.job import sampling
-from lading.job.sampling import Network, Request
+from lading.job.request import Sample
 from lading.network.families.guided_diffusion.network import Config, UNet
 from lading.record import Port, Task
+from lading.task.diffusion.denoiser import Denoiser
 from lading.task.diffusion.samplers import DDIM, DDPM, RePaint
+from lading.task.pictures import signed
 
 SIZE = 16
 NOTES = {
@@ -41,13 +43,13 @@ class Session:
 
 def network(*, notes=NOTES, ports=(X, TIME), session=None):
     task = Task("diffusion", ports, (OUT,), notes=notes)
-    return Network(session or Session(), task, ports, title="a session")
+    return Denoiser((session or Session()).run, task, ports, title="a session")
 
 
 def request(**more):
     from pathlib import Path
 
-    return Request(Path("diffusion.pt"), **more)
+    return Sample(Path("diffusion.pt"), **more)
 
 
 @pytest.fixture(scope="module")
@@ -81,22 +83,20 @@ def frame(tmp_path):
 
 
 def test_a_checkpoint_is_sampled_in_torch(checkpoint, tmp_path):
-    asked = Request(checkpoint, steps=4, count=2, seed=9, given={"image_size": str(SIZE)})
+    asked = Sample(checkpoint, steps=4, count=2, seed=9, digests=True, set={"image_size": SIZE})
     opened = sampling.open_network(asked)
     assert opened.shape == (1, 1, SIZE, SIZE)
     assert any(one.startswith("num_heads 4") for one in opened.assumed)
     assert not any(one.startswith("image_size") for one in opened.assumed)  # the user said it
     seen = []
-    made = sampling.sample(
-        asked, opened, lambda n, step: seen.append((n, step.number)), digests=True
-    )
-    assert seen == [(n, m) for n in (0, 1) for m in (1, 2, 3, 4)]
-    assert made.calls == 8
+    made = sampling.sample(asked, opened, lambda: seen.append(opened.calls))
+    assert seen == list(range(1, 9))
+    assert made.summary["calls"] == 8
     assert [one.shape for one in made.pictures] == [(1, SIZE, SIZE)] * 2
     assert (made.pictures[0] != made.pictures[1]).any()
     # Once more: the same bits, move by move; and each picture on its own.
-    again = sampling.sample(asked, opened, digests=True)
-    assert again.digests == made.digests
+    again = sampling.sample(asked, opened)
+    assert again.summary["trajectories"] == made.summary["trajectories"]
     assert again.pictures[1].tobytes() == made.pictures[1].tobytes()
     assert again.summary["pictures"] == made.summary["pictures"]
 
@@ -107,7 +107,8 @@ def test_a_checkpoint_is_sampled_in_torch(checkpoint, tmp_path):
     summary = json.loads((tmp_path / "out" / "sampling.json").read_text())
     assert summary["steps"] == 4
     assert summary["trained_steps"] == 1000
-    assert summary["trajectories"] == [list(one) for one in made.digests]
+    assert summary["trajectories"] == made.summary["trajectories"]
+    assert [len(one) for one in summary["trajectories"]] == [4, 4]
     kept = np.load(tmp_path / "out" / "samples.npy")
     assert kept.tobytes() == np.stack(made.pictures).tobytes()
     pixels = np.asarray(Image.open(tmp_path / "out" / "sample_001.png"))
@@ -115,13 +116,14 @@ def test_a_checkpoint_is_sampled_in_torch(checkpoint, tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):
-    def press(number, step):
-        if (number, step.number) == (1, 3):
+    opened = network()
+
+    def press():
+        if opened.calls == 5 + 3:
             raise KeyboardInterrupt
 
-    made = sampling.sample(request(steps=5, count=4), network(), press)
+    made = sampling.sample(request(steps=5, count=4), opened, press)
     assert len(made.pictures) == 1
-    assert made.moves == (3, 5)
     assert made.summary["made"] == 1
     assert made.summary["asked"] == 4
     files = {path.name for path in sampling.save(made, tmp_path / "out")}
@@ -131,7 +133,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
 
 
 def test_stopped_before_anything_was_done(tmp_path):
-    def press(number, step):
+    def press():
         raise KeyboardInterrupt
 
     made = sampling.sample(request(steps=5), network(), press)
@@ -162,7 +164,7 @@ def test_a_second_run_leaves_nothing_of_the_first(tmp_path):
 def test_how_many_steps(asked, steps, told):
     process, sampler = sampling.plan(request(**asked), network())
     assert process.schedule.steps == steps
-    assert process.schedule.told(steps - 1) == told
+    assert process.schedule.timestep(steps - 1) == told
     assert isinstance(sampler, DDPM if "sampler" in asked else DDIM)
 
 
@@ -192,7 +194,7 @@ def test_repaint_keeps_the_known_half(frame):
     image, mask, pixels = frame
     asked = request(sampler="repaint", steps=8, image=image, mask=mask, jump=3, repeats=2)
     made = sampling.sample(asked, network())
-    picture = np.asarray(sampling.as_image(made.pictures[0]))
+    picture = np.asarray(signed(made.pictures[0]))
     assert (picture[:, : SIZE // 2] == pixels[:, : SIZE // 2]).all()
     assert (picture[:, SIZE // 2 :] != pixels[:, SIZE // 2 :]).any()
     assert made.summary["calls_per_picture"] == 8 + 2 * 3
@@ -219,11 +221,11 @@ def test_a_class_goes_to_the_network():
     [
         ({"sampler": "euler"}, "--sampler euler", "ddpm or ddim or repaint"),
         ({"steps": 1001}, "respacing 1001", "1 to 1000"),
-        ({"steps": 0}, "respacing 0", "1 to 1000"),
+        ({"steps": 0}, "--steps 0", "at least 1"),
         ({"steps": 5, "respacing": "5"}, "--steps with --respacing", "one of the two"),
         ({"eta": 0.5, "sampler": "ddpm"}, "--eta 0.5", "--sampler ddim"),
-        ({"eta": 1.5}, "--eta 1.5", "0 (no noise after the start) to 1"),
-        ({"count": 0}, "--count 0", "at least one picture"),
+        ({"eta": 1.5}, "--eta 1.5", "a finite number from 0 to 1"),
+        ({"count": 0}, "--count 0", "at least 1"),
         ({"label": 2}, "--label 2", "a class-conditional network"),
         ({"sampler": "repaint"}, "--sampler repaint", "a picture to complete"),
     ],
@@ -317,10 +319,10 @@ def test_a_checkpoint_of_another_kind():
     from lading.cli.demos import DATA
 
     with pytest.raises(RequestError) as caught:
-        sampling.open_network(Request(DATA / "camus_segmentation.pth"))
+        sampling.open_network(Sample(DATA / "camus_segmentation.pth"))
     assert caught.value.found == "a segmentation network"
     with pytest.raises(RequestError) as caught:
-        sampling.open_network(Request(DATA / "camus_segmentation.pth", runtime="mil"))
+        sampling.open_network(Sample(DATA / "camus_segmentation.pth", runtime="mil"))
     assert caught.value.found == "a checkpoint, which PyTorch runs"
 
 
@@ -334,9 +336,9 @@ def test_an_artifact_that_is_no_diffusion_network(tmp_path):
     path = tmp_path / "relu.onnx"
     onnx.save(model, path)
     with pytest.raises(RequestError) as caught:
-        sampling.open_network(Request(path))
+        sampling.open_network(Sample(path))
     assert caught.value.found == "an artifact without lading's notes"
     assert caught.value.expected.startswith("a diffusion network")
     with pytest.raises(RequestError) as caught:
-        sampling.open_network(Request(tmp_path / "absent.onnx"))
+        sampling.open_network(Sample(tmp_path / "absent.onnx"))
     assert caught.value.found == "no such file"

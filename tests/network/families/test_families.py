@@ -1,4 +1,4 @@
-"""Recognition: one claimant, none, two; and what stops the voyage."""
+"""Recognition: one claimant, none, two; and what stops the conversion."""
 
 from __future__ import annotations
 

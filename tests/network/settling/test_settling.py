@@ -123,7 +123,7 @@ def test_a_wrong_schedule_from_the_user_settles_no_time(files: list[Path]) -> No
     found = measure(
         "one_cosine", files, noise_schedule="linear", num_heads="1", use_new_attention_order="false"
     )
-    assert table(found, "time").told.startswith("none of the candidates: at a level of ")
+    assert table(found, "time").outcome.startswith("none of the candidates: at a level of ")
     assert not table(found, "time").settled
     assert of(found, "assumed")["diffusion_steps"] in (100, 250, 500, 1000, 2000, 4000)
 
@@ -137,7 +137,7 @@ def test_a_network_that_never_saw_such_pictures_settles_nothing(files: list[Path
     family, recognition = recognise(checkpoint, given)
     found = settled(checkpoint, family, recognition, files, silent)
     assert not of(found, "measured")
-    assert all("no better than a multiple of the picture" in one.told for one in found.settlings)
+    assert all("no better than a multiple of the picture" in one.outcome for one in found.settlings)
 
 
 def test_the_linear_guess_s_error_is_the_least_of_its_kind(files: list[Path]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from lading import cli
 from lading.conversion import apple
 from lading.conversion.capture import capture
-from lading.formats import targets
+from lading.formats import format_named
 from lading.interface import Interface
 from lading.interface.settings import Settings
 from lading.proof import golden, probes
@@ -25,11 +25,12 @@ KINDS = [*NATIVE, "onnx"]
 
 def made(one: Interface, kind: str, folder: Path) -> Path:
     """The artifact, with its golden vectors in ``golden``."""
-    target = targets()[kind]
-    path = folder / f"net{target.suffix}"
-    graph = capture(one, "trace", target.axes(one.options))
-    record = target.convert(graph, Settings(precision="fp16", facts=FACTS), path)
-    golden.write(folder / "golden", Original(one, probes.make(one)), [record], "00")
+    form = format_named(kind)
+    path = folder / f"net{form.suffix}"
+    graph = capture(one, "trace", form.axes(one.options))
+    record = form.convert(graph, Settings(precision="fp16", facts=FACTS), path)
+    original = Original(one, probes.make(one))
+    golden.write(folder / "golden", original, [(record, form.open(path))], "00")
     return path
 
 
@@ -47,8 +48,8 @@ def test_a_classifier_passes_without_its_checkpoint(
     ran = [one for one in told["comparisons"] if one["verdict"] == "pass"]
     assert len(ran) == (2 if kind == "mlmodel" else 1)
     for one in ran:
-        names = {metric["name"] for metric in one["metrics"]}
-        assert {"probabilities psnr", "probabilities label_agreement"} <= names
+        names = {(each["output"], each["kind"]) for each in one["measurements"]}
+        assert {("probabilities", "psnr"), ("probabilities", "label_agreement")} <= names
 
 
 @pytest.mark.parametrize("kind", NATIVE)

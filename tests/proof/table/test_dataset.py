@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from lading.errors import InputError
+from lading.formats import Runtime
 from lading.interface import Interface, Options, wrap
+from lading.interface.original import TorchSide
+from lading.interface.side import Array
 from lading.network.families.keyboard_layout import alphabet
 from lading.proof.table import dataset
-from lading.proof.table.dataset import Keep, Side, compare
+from lading.proof.table.dataset import Keep, Opened, compare
 from lading.record import ArtifactRecord, Comparison, DatasetRecord, Port, Task
-from lading.runtimes import Array
-from lading.runtimes.torch import Eager
 
 TASK = alphabet.task(20)
 
@@ -36,29 +37,20 @@ class Toy(nn.Module):
         return self.embedding(ids).sum(dim=1)
 
 
-class Runtime:
-    """Stands for a runtime in the records."""
-
-    name, title, formats, precision = "stand-in", "a stand-in", ("onnx",), None
-
-    def unavailable(self) -> None:
-        return None
-
-    def load(self, path: Path) -> Any:
-        raise NotImplementedError
+STANDIN = Runtime("stand-in", "a stand-in")
 
 
 class Altered:
     """The original with `change` applied to its scores."""
 
     def __init__(self, interface: Interface, change: Any, batches: bool = True) -> None:
-        self.eager, self.change, self.sizes = Eager(interface), change, list[int]()
+        self.original, self.change, self.sizes = TorchSide(interface), change, list[int]()
         self.batches = batches
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         (ids,) = inputs.values()
         self.sizes.append(len(ids))
-        return {"classLogits": self.change(self.eager.run(inputs)["classLogits"])}
+        return {"classLogits": self.change(self.original.run(inputs)["classLogits"])}
 
 
 def interface() -> Interface:
@@ -90,13 +82,13 @@ def judged(
     path: Path, change: Any, precision: str = "fp32", **settings: Any
 ) -> tuple[Comparison, DatasetRecord]:
     original = interface()
-    sides = [Side(Runtime(), Altered(original, change), batched=True)]
+    sides = [Opened(STANDIN, Altered(original, change), batched=True)]
     (both,) = compare(path, artifact(precision), sides, original, **settings)
     return both
 
 
-def metric(comparison: Comparison, name: str) -> float:
-    return next(one.value for one in comparison.metrics if one.name == name)
+def largest(comparison: Comparison) -> float:
+    return next(one.value for one in comparison.measurements if one.kind == "max_abs")
 
 
 def softmax(scores: Array) -> Array:
@@ -125,8 +117,8 @@ def test_the_counts_are_numpy_s(tmp_path: Path) -> None:
     assert record.right_original == (p.argmax(1) == truth).sum()
     assert record.right_artifact == (q.argmax(1) == truth).sum()
     assert record.changed == (p.argmax(1) != q.argmax(1)).sum() > 20
-    assert metric(comparison, "probability max_abs") == pytest.approx(apart.max(), abs=1e-6)
-    worst = comparison.metrics[0].worst_probe
+    assert largest(comparison) == pytest.approx(apart.max(), abs=1e-6)
+    worst = comparison.measurements[0].probe
     assert worst.startswith(f"row {apart.argmax() + 1}: {many[apart.argmax()][0]}")
     table = np.zeros((9, 9), int)
     np.add.at(table, (truth, q.argmax(1)), 1)
@@ -150,7 +142,7 @@ def test_rounding_passes_and_is_reported(tmp_path: Path) -> None:
     path = written(tmp_path, rows(300))
     comparison, record = judged(path, lambda scores: scores * np.float32(1 + 2**-20))
     assert comparison.verdict == "pass", comparison.reason
-    assert 0 < metric(comparison, "probability max_abs") < 1e-5
+    assert 0 < largest(comparison) < 1e-5
     assert record.right_original == record.right_artifact
     assert (record.changed, record.examples, record.notes) == (0, (), ())
 
@@ -159,7 +151,7 @@ def test_rounding_passes_and_is_reported(tmp_path: Path) -> None:
 def test_the_gate_follows_the_precision(tmp_path: Path, precision: str, verdict: str) -> None:
     path = written(tmp_path, rows(50))
     comparison, record = judged(path, lambda scores: scores * np.float32(1.01), precision)
-    assert 1e-3 < metric(comparison, "probability max_abs") < 1e-2
+    assert 1e-3 < largest(comparison) < 1e-2
     assert comparison.verdict == verdict
     assert record.gate == {"fp32": 1e-3, "fp16": 1e-2}[precision]
 
@@ -177,7 +169,7 @@ def test_one_sample_far_off_fails_and_is_named(tmp_path: Path) -> None:
             scores[(ids == target).all(axis=1)] += np.eye(9, dtype=np.float32)[0] * 30
             return {"classLogits": scores}
 
-    sides = [Side(Runtime(), OneWrong(original, lambda s: s), batched=True)]
+    sides = [Opened(STANDIN, OneWrong(original, lambda s: s), batched=True)]
     ((comparison, _),) = compare(written(tmp_path, many), artifact(), sides, original)
     assert comparison.verdict == "fail"
     assert "row 138: needle" in comparison.reason
@@ -205,11 +197,11 @@ def test_an_artifact_that_gives_nothing_but_classes(tmp_path: Path) -> None:
         class_only = Labels(original, lambda s: s)
         run = class_only.run
         class_only.run = lambda i, r=run, c=change: {"labels": c(r(i)["labels"])}  # type: ignore[method-assign]
-        sides = [Side(Runtime(), class_only, batched=True)]
+        sides = [Opened(STANDIN, class_only, batched=True)]
         ((comparison, record),) = compare(path, artifact(output=labels), sides, original)
         assert comparison.verdict == verdict, comparison.reason
         assert sum(record.errors) == 0
-        assert "probability max_abs" not in {one.name for one in comparison.metrics}
+        assert "max_abs" not in {one.kind for one in comparison.measurements}
 
 
 def test_what_is_not_a_number_fails(tmp_path: Path) -> None:
@@ -219,7 +211,7 @@ def test_what_is_not_a_number_fails(tmp_path: Path) -> None:
 
     comparison, record = judged(written(tmp_path, rows(100)), broken)
     assert comparison.verdict == "fail"
-    assert math.isnan(metric(comparison, "probability max_abs"))
+    assert math.isnan(largest(comparison))
     assert record.errors[-1] == 2
     assert {one.artifact for one in record.examples} >= {"no class"}
 
@@ -228,9 +220,9 @@ def test_a_side_with_a_fixed_batch_gets_one_at_a_time(tmp_path: Path) -> None:
     original = interface()
     alone, together = (Altered(original, lambda s: s) for _ in range(2))
     path = written(tmp_path, rows(10))
-    sides = [Side(Runtime(), alone, False)]
+    sides = [Opened(STANDIN, alone, False)]
     compare(path, artifact(), sides, original, batch=4)
-    compare(path, artifact(), [Side(Runtime(), together, True)], original, batch=4)
+    compare(path, artifact(), [Opened(STANDIN, together, True)], original, batch=4)
     assert alone.sizes == [1] * 10
     assert together.sizes == [4, 4, 2]
 
@@ -242,7 +234,7 @@ def test_an_original_that_mixes_its_batch_runs_alone(tmp_path: Path) -> None:
             return scores - scores.mean(dim=0, keepdim=True)
 
     original = wrap(Mixing().eval(), TASK, Options())
-    sides = [Side(Runtime(), Altered(original, lambda s: s), batched=False)]
+    sides = [Opened(STANDIN, Altered(original, lambda s: s), batched=False)]
     ((comparison, record),) = compare(written(tmp_path, rows(5)), artifact(), sides, original)
     assert comparison.verdict == "pass"
     assert record.notes == ("the original ran one sample at a time",)
@@ -363,12 +355,12 @@ def test_pictures_by_path_for_networks_that_take_no_text(tmp_path: Path) -> None
     class Noting:
         def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
             fed.append(inputs["image"])
-            return Eager(original).run(inputs)
+            return TorchSide(original).run(inputs)
 
-    ((comparison, _),) = compare(path, record, [Side(Runtime(), Noting(), True)], original)
+    ((comparison, _),) = compare(path, record, [Opened(STANDIN, Noting(), True)], original)
     assert comparison.verdict == "pass"
     np.testing.assert_array_equal(fed[0], values[:2])
     path.write_text("path,label\na.npy,dark\nnone.npy,light\n")
     with pytest.raises(InputError) as refused:
-        compare(path, record, [Side(Runtime(), Noting(), True)], original)
+        compare(path, record, [Opened(STANDIN, Noting(), True)], original)
     assert refused.value.subject.startswith("line 3: ")

@@ -7,12 +7,13 @@ import math
 
 import pytest
 
-from lading.proof.table.tally import Tally, metrics
-from lading.record import Changed, Metric
+from lading.proof.table.tally import Tally, measured
+from lading.record import Changed, Measurement
+from lading.record.wording import subject
 
 
 def failed(tally: Tally, samples: int, precision: str) -> list[str]:
-    return [one.name for one in metrics(tally, samples, precision) if not one.passed]
+    return [subject(one) for one in measured(tally, samples, precision) if not one.passed]
 
 
 def tie(margin: float) -> Changed:
@@ -52,10 +53,10 @@ def test_gates(tally: Tally, samples: int, fp32: list[str], fp16: list[str]) -> 
 
 
 def test_both_accuracies_are_told() -> None:
-    numbers = {one.name: one for one in metrics(Tally(3, 2, largest=0.0), 4, "fp16")}
+    numbers = {subject(one): one for one in measured(Tally(3, 2, largest=0.0), 4, "fp16")}
     assert numbers["accuracy"].value == 0.5
     assert numbers["accuracy of the original"].value == 0.75
-    assert isinstance(numbers["accuracy"], Metric)
+    assert isinstance(numbers["accuracy"], Measurement)
     assert numbers["accuracy"].gate is None
 
 

@@ -1,4 +1,4 @@
-"""The trajectory of a voyage: who passes, who fails and by what, and what is walked at all."""
+"""The trajectory: who passes, who fails and by what, and what is walked at all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ import torch
 from torch import nn
 
 from lading.errors import ProgramError, RequestError
+from lading.formats import Runtime
 from lading.interface import Interface, Options, wrap
+from lading.interface.original import TorchSide
 from lading.proof import probes
 from lading.proof import trajectory as trajectories
 from lading.proof.metrics import psnr
-from lading.proof.trajectory import GATES, STEPS, Course, Taken
-from lading.record import ArtifactRecord, Comparison, Metric, Port, Task, Trajectory
-from lading.runtimes.torch import Eager
+from lading.proof.trajectory import STEPS, Course, Taken
+from lading.proof.trajectory.course import GATES
+from lading.record import Comparison, Measurement, Port, Task, Trajectory
 from lading.task.diffusion import notes
 from lading.task.diffusion.noise import normal
 from lading.task.diffusion.samplers import DDPM, walk
+from tests.standin import Fake
 
 SIZE = 8
 NOTES = {
@@ -57,11 +60,11 @@ class Other:
     """The original with `change(x, t, answer)` for an answer; remembers what it was fed."""
 
     def __init__(self, one: Interface, change: Callable[..., Any] = lambda x, t, a: a) -> None:
-        self.session, self.change, self.fed = Eager(one), change, list[dict[str, Any]]()
+        self.side, self.change, self.fed = TorchSide(one), change, list[dict[str, Any]]()
 
     def run(self, inputs: Any) -> dict[str, Any]:
         self.fed.append(dict(inputs))
-        answers = self.session.run(inputs)
+        answers = self.side.run(inputs)
         t = inputs["timesteps"][0]
         return {name: self.change(inputs["x"], t, answer) for name, answer in answers.items()}
 
@@ -75,26 +78,35 @@ def made(
     return found
 
 
-def artifact(one: Interface, precision: str = "fp32") -> ArtifactRecord:
-    return ArtifactRecord(
-        "onnx", "A.onnx", 1, "00", precision, one.inputs, one.outputs, "export"
-    )  # fmt: skip
+def artifact(one: Interface, side: Any, precision: str = "fp32") -> Fake:
+    """`side` in several runtimes."""
+    fake = Fake(one, side, precision)
+    kinds: list[tuple[str, str, Any]] = [
+        ("onnxruntime", "ONNX Runtime (CPU)", None), ("mil", "lading.mil", None),
+        ("neuralnetwork_fp16", "lading.neuralnetwork", "fp16"), ("coreml", "Core ML", None),
+    ]  # fmt: skip
+    fake.format.runtimes = tuple(
+        Runtime(name, title, precision=own, opens=lambda path: side) for name, title, own in kinds
+    )
+    return fake
 
 
 def compared(runtime: str = "onnxruntime", verdict: Any = "pass", reason: str = "") -> Comparison:
-    metrics = (Metric("prediction psnr", 90.0, 60.0, "higher", ""),)
+    found = (Measurement("prediction", "psnr", 90.0, 60.0, ""),)
     return Comparison(
-        "A.onnx", runtime, "torch", 5, metrics if verdict == "pass" else (), (), verdict, reason
+        "a.fake", runtime, "torch", 5, found if verdict == "pass" else (), (), verdict, reason
     )
+
+
+def held(course: Course, opened: Fake, *comparisons: Comparison) -> tuple[Taken, ...]:
+    return course.beside(opened, opened.record, comparisons or (compared(),))
 
 
 def beside(
-    one: Interface, session: Any, precision: str = "fp32", *, steps: int | None = None,
+    one: Interface, side: Any, precision: str = "fp32", *, steps: int | None = None,
     comparison: Comparison | None = None,
 ) -> Taken:  # fmt: skip
-    (taken,) = made(one, steps).beside(
-        artifact(one, precision), lambda runtime: session, [comparison or compared()]
-    )
+    (taken,) = held(made(one, steps), artifact(one, side, precision), comparison or compared())
     return taken
 
 
@@ -103,9 +115,9 @@ def test_the_original_beside_itself_is_equal_at_every_move() -> None:
     taken = beside(one, Other(one))
     record = taken.record
     assert record.psnr == (math.inf,) * STEPS == (math.inf,) * 25
-    assert record.told[0] == 999.0
-    assert record.told[-1] == 0.0
-    assert len(record.told) == record.steps == 25
+    assert record.timesteps[0] == 999.0
+    assert record.timesteps[-1] == 0.0
+    assert len(record.timesteps) == record.steps == 25
     assert (record.sampler, record.seed, record.parts) == ("ddim", 0, None)
     assert (record.verdict, record.passed, record.reason) == ("pass", True, "")
     assert [frame.shape for frame in taken.frames] == [(1, 1, SIZE, SIZE)] * 4
@@ -115,12 +127,12 @@ def test_what_is_right_at_every_probe_and_wrong_between_them_fails() -> None:
     one = interface()
     wrong = Other(one, lambda x, t, a: a + np.float32(0.2 if 100 < t < 400 else 0.0))
     for probe in probes.make(one):
-        want, got = Eager(one).run(probe.inputs), wrong.run(probe.inputs)
+        want, got = TorchSide(one).run(probe.inputs), wrong.run(probe.inputs)
         assert psnr(want["prediction"], got["prediction"]) == math.inf
     record = beside(one, wrong).record
     assert record.verdict == "fail"
     assert not record.passed
-    first = next(move for move, told in enumerate(record.told, start=1) if 100 < told < 400)
+    first = next(move for move, told in enumerate(record.timesteps, start=1) if 100 < told < 400)
     assert record.psnr[: first - 1] == (math.inf,) * (first - 1)
     assert math.isfinite(record.psnr[first - 1])
     assert record.parts == first
@@ -166,7 +178,7 @@ def test_not_a_number_fails() -> None:
     one = interface()
     lost = Other(one, lambda x, t, a: a if t > 500 else np.full_like(a, np.nan))
     record = beside(one, lost).record
-    first = next(move for move, told in enumerate(record.told, start=1) if told <= 500)
+    first = next(move for move, told in enumerate(record.timesteps, start=1) if told <= 500)
     assert record.verdict == "fail"
     assert math.isnan(record.psnr[-1])
     assert record.parts == first
@@ -213,8 +225,8 @@ def test_what_else_a_network_takes_is_the_same_on_every_walk() -> None:
         assert fed["low_res"].tobytes() == low.tobytes()
     # They are heard: another class leads elsewhere.
     other = Other(one)
-    run = other.session.run
-    other.session.run = lambda inputs: run({**inputs, "y": inputs["y"] + 1})  # type: ignore[method-assign]
+    run = other.side.run
+    other.side.run = lambda inputs: run({**inputs, "y": inputs["y"] + 1})  # type: ignore[method-assign]
     assert beside(one, other, steps=3).record.verdict == "fail"
 
 
@@ -226,10 +238,10 @@ def test_the_original_walks_once_for_all() -> None:
     )
     assert course is not None
     for _ in range(2):
-        course.beside(artifact(one), lambda runtime: Other(one), [compared(), compared("mil")])
+        held(course, artifact(one, Other(one)), compared(), compared("mil"))
     assert [stage for stage, _ in stages] == ["trajectory"] * 5
     assert stages[0][1] == "4 moves of ddim in PyTorch (the untouched original)"
-    assert stages[1][1] == "onnx in ONNX Runtime (CPU)"
+    assert stages[1][1] == "fake in ONNX Runtime (CPU)"
     assert course.shown == (2, 3, 4)
 
 
@@ -244,14 +256,14 @@ def test_two_walks_are_one() -> None:
 
 def test_no_more_moves_than_were_trained() -> None:
     one = interface(diffusion_steps="100")
-    assert made(one, 500).way.told == tuple(float(step) for step in reversed(range(100)))
+    assert made(one, 500).way.timesteps == tuple(float(step) for step in reversed(range(100)))
 
 
 # ------------------------------------------------------------------------------------------- a step
 def test_a_step_is_walked_by_itself_as_the_sampler_walks_the_network() -> None:
     walked = made(interface(options=Options(part="ddim"), timestep_respacing="25"))
     assert walked.way.sampler == "ddim step"
-    assert walked.way.told == tuple(float(left) for left in reversed(range(25)))
+    assert walked.way.timesteps == tuple(float(left) for left in reversed(range(25)))
     trail = made(interface(timestep_respacing="25")).trail
     assert len(trail) == len(walked.trail) == 25
     # The step computes in float32 with tables of float32; so does the sampler.
@@ -261,7 +273,7 @@ def test_a_step_is_walked_by_itself_as_the_sampler_walks_the_network() -> None:
 def sampled(sampler: DDPM) -> list[Any]:
     """The network's own walk by a sampler, in numpy."""
     one = interface(timestep_respacing="25")
-    session = Eager(one)
+    session = TorchSide(one)
     process = notes.process(one.task.notes)
 
     def model(x: Any, t: Any) -> Any:
@@ -280,9 +292,9 @@ def test_an_ancestral_step_draws_the_samplers_noise() -> None:
 def test_of_a_long_schedule_a_step_walks_the_last_moves_from_a_noisy_picture() -> None:
     one = interface(options=Options(part="ddim"))
     course = made(one, 10)
-    assert course.way.told == tuple(float(left) for left in reversed(range(10)))
+    assert course.way.timesteps == tuple(float(left) for left in reversed(range(10)))
     session = Other(one)
-    (taken,) = course.beside(artifact(one), lambda runtime: session, [compared()])
+    (taken,) = held(course, artifact(one, session))
     assert taken.record.verdict == "pass"
     picture = probes.make(one)[0].inputs["x"]
     kept = float(notes.process(one.task.notes).schedule.kept[9])

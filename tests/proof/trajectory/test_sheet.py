@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lading.proof.trajectory import Taken, as_image, pictures
-from lading.proof.trajectory.sheet import CELL, cell
+from lading.proof.trajectory import Taken, pictures
 from lading.record import Trajectory
+from lading.task.pictures import signed
+
+CELL = 192
 
 RECORD = Trajectory(
     "A.onnx", "onnxruntime", "ddim", 4, 0, (999.0, 666.0, 333.0, 0.0), (120.0, 110.0, 100.0, 97.5),
@@ -25,7 +27,10 @@ RECORD = Trajectory(
 def course(*shape: int) -> Any:
     frames = tuple(np.full(shape, value, np.float32) for value in (-0.9, -0.5, 0.0, 0.5))
     return SimpleNamespace(
-        frames=frames, trail=list(frames), shown=(1, 2, 3, 4), way=SimpleNamespace(told=RECORD.told)
+        frames=frames,
+        trail=list(frames),
+        shown=(1, 2, 3, 4),
+        way=SimpleNamespace(timesteps=RECORD.timesteps),
     )
 
 
@@ -39,8 +44,8 @@ def test_a_column_each_and_the_numbers_in_words() -> None:
     off = tuple(frame + np.float32(0.003) for frame in one.frames)
     (picture,) = pictures(one, [Taken(RECORD, one.frames), Taken(mil, off)])
     assert picture.name == "trajectory/sheet"
-    assert "ONNX in ONNX Runtime ends 97.5 dB from it, gate 60 dB" in picture.alt
-    assert "Core ML in lading.mil ends 48.1 dB from it, gate 35 dB" in picture.alt
+    assert ".onnx in ONNX Runtime ends 97.5 dB from it, gate 60 dB" in picture.alt
+    assert ".mlpackage in lading.mil ends 48.1 dB from it, gate 35 dB" in picture.alt
     assert "after moves 1, 2, 3, 4 of 4" in picture.alt
     assert "times 100." in picture.alt
     page = drawn(picture)
@@ -73,10 +78,5 @@ def test_what_is_not_a_number_is_drawn_black() -> None:
     (picture,) = pictures(one, [Taken(RECORD, lost)])
     page = drawn(picture)
     assert page[100, CELL // 2 + CELL + 10] == 0
-    values = as_image(np.array([[[np.nan, np.inf, -np.inf, 0.0]]], np.float32))
+    values = signed(np.array([[[np.nan, np.inf, -np.inf, 0.0]]], np.float32))
     assert np.asarray(values).tolist() == [[0, 255, 0, 128]]
-
-
-@pytest.mark.parametrize(("size", "shown"), [(16, 192), (64, 192), (192, 192), (256, 192)])
-def test_cells_are_of_one_size(size: int, shown: int) -> None:
-    assert cell(Image.new("L", (size, size))).size == (shown, shown)

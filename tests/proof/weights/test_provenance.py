@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,15 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from lading.checkpoint import Checkpoint
+from lading.formats import open_artifact
 from lading.proof.weights.folding import generated
-from lading.proof.weights.provenance import MADE, OTHER, STRANGER, owner, trace
+from lading.proof.weights.provenance import MADE, OTHER, STRANGER, owner
+from lading.proof.weights.provenance import trace as traced
 from lading.record import CheckpointRecord, Constant, Provenance
+
+
+def trace(path: Path, checkpoint: Checkpoint, *required: Collection[str]) -> Provenance:
+    return traced(open_artifact(path), checkpoint, *required)
 
 
 def checkpoint(tensors: Mapping[str, torch.Tensor], name: str = "w.pth") -> Checkpoint:
@@ -113,9 +119,9 @@ def test_a_batch_norm_in_its_convolution(
     }
     state = {**conv.state_dict(prefix="conv."), **norm.state_dict(prefix="norm.")}
     found = trace(artifact(tmp_path, arrays), checkpoint(state), state)
-    assert found.finding == MADE, found.told
+    assert found.finding == MADE, found.evidence
     assert all(one.fate == "folded" for one in found.constants)
-    assert f"epsilon {eps:g}" in found.constants[0].told
+    assert f"epsilon {eps:g}" in found.constants[0].evidence
     arrays["b"] = arrays["b"] * np.asarray(1.01, dtype)
     assert trace(artifact(tmp_path, arrays), checkpoint(state), state).finding == OTHER
 
@@ -124,10 +130,10 @@ def test_a_tensor_times_a_root_is_folded_and_one_times_a_per_cent_is_not(tmp_pat
     tensors = {"q.weight": random(16, 16)}
     scaled = artifact(tmp_path, {"q": tensors["q.weight"] / 8**0.5})
     found = only(trace(scaled, checkpoint(tensors)))
-    assert (found.fate, found.told) == ("folded", "q.weight times 8^-1/2")
+    assert (found.fate, found.evidence) == ("folded", "q.weight times 8^-1/2")
     changed = trace(artifact(tmp_path, {"q": tensors["q.weight"] * 1.01}), checkpoint(tensors))
     assert changed.finding == OTHER
-    assert "256 of 256 values differ, by 1.00%" in only(changed).told
+    assert "256 of 256 values differ, by 1.00%" in only(changed).evidence
 
 
 def test_what_the_code_makes(tmp_path: Path) -> None:
@@ -151,7 +157,7 @@ def test_what_the_code_makes(tmp_path: Path) -> None:
         (lambda w: w.copy_(w.flip(3)), "in another order"),
         (lambda w: w.mul_(w.abs() > 0.5), "values differ, by"),
         (lambda w: w.copy_(random(6, 4, 3, 3, seed=9)), "216 of 216 values differ"),
-        (lambda w: w.zero_(), "carried by no constant: a.weight"),
+        (lambda w: w.zero_(), "held by no constant: a.weight"),
     ],
 )
 def test_a_changed_tensor_is_found(tmp_path: Path, change: Any, words: str) -> None:
@@ -159,7 +165,7 @@ def test_a_changed_tensor_is_found(tmp_path: Path, change: Any, words: str) -> N
     change(arrays["a.weight"])
     found = trace(artifact(tmp_path, arrays), checkpoint(WEIGHTS), WEIGHTS)
     assert found.finding == OTHER
-    assert words in found.told
+    assert words in found.evidence
 
 
 def test_a_tensor_that_no_constant_carries_counts_where_it_is_needed(tmp_path: Path) -> None:
@@ -219,7 +225,7 @@ def test_a_packed_weight_is_told_as_what_it_is(tmp_path: Path) -> None:
     found = trace(quantised(tmp_path, weight), checkpoint({"w": weight}), ("w",))
     assert found.finding == MADE
     assert only(found).fate == "packed"
-    assert "each value the nearest on its grid" in only(found).told
+    assert "each value the nearest on its grid" in only(found).evidence
 
 
 def test_quantised_twice_is_not_on_the_grid(tmp_path: Path) -> None:
@@ -227,23 +233,31 @@ def test_quantised_twice_is_not_on_the_grid(tmp_path: Path) -> None:
     coarse = (weight * 8).round() / 8
     found = trace(quantised(tmp_path, coarse), checkpoint({"w": weight}), ("w",))
     assert found.finding == OTHER
-    assert "not the nearest on their grid" in found.told
+    assert "not the nearest on their grid" in found.evidence
 
 
 def test_a_neural_network_file_by_its_protobuf(tmp_path: Path) -> None:
-    from coremltools.proto import Model_pb2
+    from coremltools.models import datatypes
+    from coremltools.models.neural_network import NeuralNetworkBuilder
 
-    spec = Model_pb2.Model(specificationVersion=4)
-    layer = spec.neuralNetwork.layers.add(name="fc")
-    layer.innerProduct.weights.floatValue.extend(WEIGHTS["b.weight"].reshape(-1).tolist())
-    half = spec.neuralNetwork.layers.add(name="bias")
+    builder = NeuralNetworkBuilder(
+        [("x", datatypes.Array(6))], [("y", None)], disable_rank5_shape_mapping=True
+    )
+    builder.add_bias("bias", np.zeros(6, np.float32), "x", "shifted", shape_bias=[6])
+    builder.add_inner_product(
+        "fc", WEIGHTS["b.weight"].numpy(), None, 6, 8, has_bias=False,
+        input_name="shifted", output_name="y",
+    )  # fmt: skip
+    spec = builder.spec
+    half, layer = spec.neuralNetwork.layers
+    del half.bias.bias.floatValue[:]
     half.bias.bias.float16Value = WEIGHTS["a.bias"].numpy().astype(np.float16).tobytes()
     path = tmp_path / "net.mlmodel"
     path.write_bytes(spec.SerializeToString())
     needed = ("b.weight", "a.bias")
     found = trace(path, checkpoint(WEIGHTS), needed)
     assert found.finding == MADE
-    assert [one.tensors for one in found.constants] == [("b.weight",), ("a.bias",)]
+    assert [one.tensors for one in found.constants] == [("a.bias",), ("b.weight",)]
     layer.innerProduct.weights.floatValue[3] *= 1.01
     path.write_bytes(spec.SerializeToString())
     assert trace(path, checkpoint(WEIGHTS), needed).finding == OTHER

@@ -44,7 +44,7 @@ def test_ddim(name, gives, eta):
         x, answer = drawn(index)
         noise = np.random.default_rng(99).standard_normal(SHAPE)
         made = theirs.step(
-            torch.from_numpy(answer), schedule.told(index), torch.from_numpy(x), eta=eta,
+            torch.from_numpy(answer), schedule.timestep(index), torch.from_numpy(x), eta=eta,
             use_clipped_model_output=True, variance_noise=torch.from_numpy(noise),
         )  # fmt: skip
         read = ours.read(answer, x, index)
@@ -77,7 +77,7 @@ def test_ddpm(name, variance, theirs):
         else:
             given = answer
         made = theirs.step(
-            torch.from_numpy(given), schedule.told(index), torch.from_numpy(x),
+            torch.from_numpy(given), schedule.timestep(index), torch.from_numpy(x),
             generator=torch.Generator().manual_seed(index),
         )  # fmt: skip
         noise = torch.randn(

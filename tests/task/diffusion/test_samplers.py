@@ -134,7 +134,7 @@ def test_inversion_leads_back_to_where_a_walk_began():
         model, how = gaussian(schedule), process(schedule)
         x = picture
         for index in range(schedule.steps - 1):
-            answer = model(x, [schedule.told(index)])
+            answer = model(x, [schedule.timestep(index)])
             x = inverted(how, how.read(answer, x, index), index)
         again = last(walk(wide(model), how, DDIM(), x.shape, 0, start=x))
         missing[steps] = np.abs(again - picture).max()
@@ -154,7 +154,7 @@ def test_the_implicit_process_with_eta_1_is_the_ancestral_one(index):
     np.testing.assert_allclose(
         implicit(how, read, index, noise, 1.0), ancestral(how, read, x, index, noise), rtol=1e-10
     )
-    assert deviation(how.schedule, index, 1.0) ** 2 == pytest.approx(
+    assert deviation(how.schedule, 1.0)[index] ** 2 == pytest.approx(
         how.schedule.posterior_variance[index], rel=1e-10
     )
 
@@ -228,7 +228,7 @@ def test_the_default_repaint_calls_the_network_2410_times():
     schedule = Schedule.of("linear", 1000, "250")
     known, mask = np.zeros((1, 1, 2, 2)), np.eye(2).reshape(1, 1, 2, 2)
     steps = list(walk(model, process(schedule), RePaint(known, mask), (1, 1, 2, 2), 0))
-    assert len(calls) == 2410 == sum(step.told is not None for step in steps)
+    assert len(calls) == 2410 == sum(step.timestep is not None for step in steps)
     assert calls[0] == 999
     assert calls[-1] == 0
     assert calls.count(999) == 1  # nothing goes forth again to where the noise is all
@@ -325,7 +325,7 @@ def test_a_loop_over_the_coefficients_is_the_walk():
 
     x = normal(9, 0, 0, shape)
     for number, i in enumerate(reversed(range(20)), start=1):
-        answer = model(x, np.full(1, schedule.told(i)))
+        answer = model(x, np.full(1, schedule.timestep(i)))
         picture = ((x - table["noise"][i] * answer[:, :1]) / table["signal"][i]).clip(-1, 1)
         share = (answer[:, 1:] + 1) / 2
         log_variance = share * table["log_high"][i] + (1 - share) * table["log_low"][i]

@@ -107,9 +107,9 @@ def test_all_steps_are_the_trained_process_to_the_bit():
 
 
 def test_the_network_is_told_the_trained_step_or_its_thousandth():
-    assert Schedule.of("linear", 1000, "ddim50").told(49) == 980
-    assert Schedule.of("linear", 4000, "4").told(3) == 3999
-    assert Schedule.of("linear", 4000, "4", rescaled=True).told(3) == 999.75
+    assert Schedule.of("linear", 1000, "ddim50").timestep(49) == 980
+    assert Schedule.of("linear", 4000, "4").timestep(3) == 3999
+    assert Schedule.of("linear", 4000, "4", rescaled=True).timestep(3) == 999.75
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_steps_out_of_range():
     schedule = Schedule.of("linear", 1000, "25")
     for index in (-1, 25):
         with pytest.raises(RequestError) as caught:
-            schedule.told(index)
+            schedule.timestep(index)
         assert caught.value.expected == "0 to 24"

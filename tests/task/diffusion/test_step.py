@@ -93,7 +93,7 @@ def test_it_is_the_samplers_step(
     x, noise = (torch.randn(1, 2, 4, 4, generator=generator) for _ in range(2))
     with torch.no_grad():
         got = module(x, torch.tensor([index], dtype=torch.int32), noise).numpy()
-        told = torch.tensor([float(tables.told(index))])
+        told = torch.tensor([float(tables.timestep(index))])
         read = process.read(network(x, told).numpy(), x.numpy(), index)
     assert network.told[0] == pytest.approx(network.told[1], rel=1e-6)
     if kind == "ddpm":
@@ -144,7 +144,7 @@ def test_a_network_without_its_process() -> None:
     bare = Task("diffusion", task(False).inputs, task(False).outputs)
     with pytest.raises(RequestError) as caught:
         as_step(Guess(2), bare, "ddpm")
-    assert caught.value.remedy == "say it with --set diffusion_steps=..."
+    assert caught.value.remedy == "give the checkpoint, and say it with --set diffusion_steps=..."
 
 
 def test_no_step_of_another_network() -> None:

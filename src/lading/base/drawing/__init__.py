@@ -1,1 +1,1 @@
-"""Charts and contact sheets."""
+"""Pictures: `chart` draws numbers as SVG, `gallery` lays rasters beside one another as PNG."""

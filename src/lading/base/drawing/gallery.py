@@ -1,12 +1,22 @@
-"""Contact sheets: rows of pictures under column titles, with a caption below each row."""
+"""Rasters: contact sheets, whole pixels, and PNG.
+
+A contact sheet is rows of pictures under column titles, with a caption below each row.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from lading.record import Picture
+
 INK, PAPER, FAINT = (20, 22, 26), (255, 255, 255), (96, 102, 112)
+RIGHT, WRONG, SUNK = (40, 90, 200), (200, 20, 40), (244, 244, 244)
 MARGIN, GAP, TITLE, CAPTION = 16, 10, 22, 20
 
 
@@ -44,3 +54,36 @@ def sheet(
             page.paste(picture.convert("RGB"), (MARGIN + column * (width + GAP), y))
         draw.text((MARGIN, y + height + 3), caption, FAINT, ImageFont.load_default(12))
     return page
+
+
+def cell(image: Image.Image, size: int = 192) -> Image.Image:
+    """About `size` pixels in its longer side: whole pixels of a small picture, the mean of several
+    of a large one.
+
+    >>> cell(Image.new("L", (64, 32))).size, cell(Image.new("L", (400, 10))).size
+    ((192, 96), (192, 5))
+    """
+    longest = max(image.size)
+    share = max(1, size // longest) if longest <= size else size / longest
+    wide, high = (max(1, round(side * share)) for side in image.size)
+    method = Image.Resampling.BOX if longest > size else Image.Resampling.NEAREST
+    return image.resize((wide, high), method)
+
+
+def two(differs: npt.NDArray[np.bool_]) -> Image.Image:
+    """[H, W]: red where something differs, nearly white elsewhere."""
+    plane = Image.fromarray(differs.astype(np.uint8))
+    plane.putpalette([*SUNK, *WRONG])
+    return plane
+
+
+def png(image: Image.Image) -> bytes:
+    """The picture as a file's bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def picture(name: str, title: str, alt: str, image: Image.Image) -> Picture:
+    """The picture as a bill holds it."""
+    return Picture(name, title, alt, base64.b64encode(png(image)).decode("ascii"))

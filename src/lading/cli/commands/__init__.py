@@ -10,20 +10,18 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lading.base import shelf
-from lading.base.progress import silent
-from lading.errors import RequestError
+from lading.job.options import REQUIRED, Request, flag, options
 
 if TYPE_CHECKING:
-    from lading.network.own_module import OwnModule
     from lading.record import Bill
 
 T = TypeVar("T")
-Add = Callable[[argparse.ArgumentParser], None]
+R = TypeVar("R", bound=Request)
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,17 @@ class Command:
     Attributes:
         text: what it does, in half a line.
         examples: of its use; each is parsed by the tests.
-        arguments: adds its own options to the parser (``--json`` and ``--quiet`` are there).
-        run: does it and returns the exit status: 0 verified or done; 1 the work was done and the
-            result is not equal, or nothing could be compared; 2 the request was wrong.
+        request: what can be asked of it (``--json`` and ``--quiet`` can always).
+        run: does what the request asks and returns the exit status: 0 verified or done; 1 the work
+            was done and the result is not equal, or nothing could be compared; 2 the request was
+            wrong.
         rank: its place in ``lading --help``, small first; equal ranks by name.
     """
 
     text: str
     examples: tuple[str, ...]
-    arguments: Add
-    run: Callable[[argparse.Namespace], int]
+    request: type[Request]
+    run: Callable[[Any, Display], int]
     rank: int = 50
 
 
@@ -53,139 +52,72 @@ def commands() -> dict[str, Command]:
 
 
 # ---------------------------------------------------------------------------------------- options
-def checkpoint_options(parser: argparse.ArgumentParser) -> None:
-    """``--set`` and ``--fold``: how a checkpoint is read."""
-    parser.add_argument(
-        "--set", action=_Pairs, default={}, metavar="NAME=VALUE", help="settle a hyper-parameter"
-    )
-    parser.add_argument("--fold", metavar="N", help="of an nnU-Net model folder")
+def add(parser: argparse.ArgumentParser, request: type[Request]) -> None:
+    """Adds the options of a request; the parser collects text, and the request checks it."""
+    groups: dict[str, argparse._ActionsContainer] = {"": parser}
+    for name, option in options(request).items():
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        more: dict[str, Any] = {"help": option.help or None, "default": argparse.SUPPRESS}
+        if option.kind.flag:
+            more["action"] = "store_true"
+        else:
+            more["metavar"] = option.metavar or None
+        if option.argument:
+            needed = option.default is REQUIRED
+            if option.kind.repeats:
+                more["nargs"] = "+" if needed else "*"
+            elif not needed:
+                more["nargs"] = "?"
+            groups[option.group].add_argument(name, **more)
+            continue
+        if option.kind.repeats:
+            more["action"] = "append"
+        letters = [f"-{option.short}"] if option.short else []
+        groups[option.group].add_argument(*letters, flag(name), dest=name, **more)
 
 
-def config_option(parser: argparse.ArgumentParser) -> None:
-    """``--config``: what the network's own configuration says."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="of a diffusion network: YAML or JSON"
-    )
+@dataclass(frozen=True)
+class Display:
+    """How the result is shown: as JSON and nothing else, or, if `quiet`, not at all."""
 
+    json: bool = False
+    quiet: bool = False
 
-def settle_option(parser: argparse.ArgumentParser) -> None:
-    """``--settle-with``: pictures on which to measure what nothing says."""
-    parser.add_argument(
-        "--settle-with", type=Path, metavar="DIR",
-        help="pictures that settle what its file leaves open",
-    )  # fmt: skip
-
-
-def settle(arguments: argparse.Namespace) -> tuple[Path, ...]:
-    """The files that ``--settle-with`` names.
-
-    Raises:
-        RequestError: there are none.
-    """
-    from lading.proof.probes import files_in
-
-    return tuple(files_in(arguments.settle_with)) if arguments.settle_with else ()
-
-
-def model_options(parser: argparse.ArgumentParser) -> None:
-    """``--model`` and ``--input``: a network of the user's own."""
-    group = parser.add_argument_group("a network of your own (its code is run: trust it)")
-    group.add_argument(
-        "--model", metavar="FILE.py:FACTORY", help="code, and what in it returns the network"
-    )
-    group.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="NAME:DTYPE[SHAPE]",
-        help="of that network, one for each: x:float32[1,3,64,64], t:int32[1]@0..999",
-    )
-
-
-def model(arguments: argparse.Namespace) -> OwnModule | None:
-    """The network that ``--model`` and ``--input`` name; None without them.
-
-    Raises:
-        RequestError: one without the other, or neither text nor file is right.
-    """
-    from lading.network import own_module
-
-    if arguments.model:
-        return own_module.from_text(arguments.model, arguments.input)
-    if arguments.input:
-        raise RequestError(
-            f"--input {arguments.input[0]}",
-            found="no --model",
-            expected="an input beside the code of the network that takes it",
-            remedy="add --model FILE.py:FACTORY, or leave --input out",
-        )
-    return None
-
-
-def trajectory_option(parser: argparse._ActionsContainer) -> None:
-    """``--trajectory``: how far a diffusion network is walked."""
-    parser.add_argument(
-        "--trajectory", type=int, metavar="N",
-        help="prove it over N moves; default 25, 0: none",
-    )  # fmt: skip
-
-
-def data_option(parser: argparse.ArgumentParser) -> None:
-    """``--data``: the user's own pictures."""
-    parser.add_argument("--data", type=Path, metavar="DIR", help="your own pictures, as probes too")
-
-
-def data(arguments: argparse.Namespace) -> tuple[Path, ...]:
-    """The files that ``--data`` names.
-
-    Raises:
-        RequestError: there are none.
-    """
-    from lading.proof.probes import files_in
-
-    return tuple(files_in(arguments.data)) if arguments.data else ()
-
-
-class _Pairs(argparse.Action):
-    """Collects ``NAME=VALUE``."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
-        name, equals, value = str(values).partition("=")
-        if not equals or not name.strip():
-            raise argparse.ArgumentError(self, f"expected NAME=VALUE, found {values!r}")
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest), name.strip(): value})
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is to be said of how far the work is."""
+        return self.json or self.quiet
 
 
 # ----------------------------------------------------------------------------------------- output
-def with_stages(arguments: argparse.Namespace, work: Callable[[Any], T]) -> T:
-    """Runs `work(progress)`, with stages shown on standard error unless asked to be silent."""
+def with_stages(display: Display, request: R, work: Callable[[R], T]) -> T:
+    """Runs `work(request)`, with stages shown on standard error unless asked to be silent."""
     from lading.cli import terminal
 
-    if arguments.json or arguments.quiet:
-        return work(silent)
+    if display.silent:
+        return work(request)
     stages = terminal.Stages(console(sys.stderr))
-    made = work(stages)
+    made = work(replace(request, progress=stages))
     stages.finish()
     return made
 
 
-def finish(
-    arguments: argparse.Namespace, bill: Bill, out: Path | None, page: Path | None = None
-) -> int:
+def finish(display: Display, bill: Bill, out: Path | None, page: Path | None = None) -> int:
     """Shows the bill as was asked for; 0 where it passes, else 1.
 
     Args:
-        arguments: with `json` and `quiet`.
-        bill: of the voyage.
+        display: how.
+        bill: what it came to.
         out: the folder that the bill's paths are relative to, or None.
         page: the folder where the page lies, where that is another.
     """
     from lading.cli import terminal
     from lading.record import to_json
 
-    if arguments.json:
+    if display.json:
         print_json(to_json(bill))
-    elif not arguments.quiet:
+    elif not display.quiet:
         terminal.bill(console(), bill, out, page or out)
     return 0 if bill.verdict == "pass" else 1
 

@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lading.cli.commands import Command, checkpoint_options, console, with_stages
+from lading.cli.commands import Command, Display, console, with_stages
 from lading.errors import InputError, LadingError
+from lading.job.request import Classify
 
 if TYPE_CHECKING:
     from lading.job.classify import Answer
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own options."""
-    parser.add_argument("path", type=Path, metavar="ARTIFACT", help="or a checkpoint")
-    parser.add_argument(
-        "text", nargs="*", metavar="TEXT", help="by default every line of standard input"
-    )
-    parser.add_argument("--runtime", metavar="NAME", help="onnxruntime, mil, coreml, ...")
-    checkpoint_options(parser)
+def run(request: Classify, display: Display) -> int:
+    """0; 1 where the answer to a text is none, 2 where one could not be classified."""
+    from lading.job.classify import classifier
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """0; 2 where any text could not be classified."""
-    from lading.job import classify
-
-    loaded = with_stages(
-        arguments,
-        lambda stages: classify.classifier(
-            arguments.path,
-            arguments.runtime,
-            given=arguments.set,
-            fold=arguments.fold,
-            progress=stages,
-        ),
-    )
+    loaded = with_stages(display, request, classifier)
     status = 0
-    if arguments.text:
-        for text in arguments.text:
-            _show(arguments, loaded(text), loaded.runtime)
+    if request.text:
+        for text in request.text:
+            _show(display, loaded(text), loaded.runtime, alone=True)
         return status
     for number, line in enumerate(_lines(), 1):
         try:
-            _show(arguments, loaded(_decoded(line)), loaded.runtime)
+            _show(display, loaded(_decoded(line)), loaded.runtime)
         except LadingError as error:
-            status = error.exit_status
-            _complain(arguments, error, number)
+            status = max(status, error.exit_status)
+            _complain(display, error, number)
         sys.stdout.flush()
     return status
 
@@ -74,17 +54,17 @@ def _decoded(line: bytes) -> str:
         ) from error
 
 
-def _show(arguments: argparse.Namespace, answer: Answer, runtime: str) -> None:
-    if arguments.json:
+def _show(display: Display, answer: Answer, runtime: str, *, alone: bool = False) -> None:
+    if display.json:
         print(_compact({**vars(answer), "runtime": runtime}))
         return
-    if arguments.quiet:
+    if display.quiet:
         return
     from lading.cli import terminal
 
     shown = console()
     ordered = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-    if not arguments.text:
+    if not alone:
         share = f"\t{ordered[0][1]:.4f}" if ordered else ""
         print(f"{answer.label}{share}\t{terminal.words(answer.text)}")
         return
@@ -95,9 +75,9 @@ def _show(arguments: argparse.Namespace, answer: Answer, runtime: str) -> None:
         shown.print(terminal.words(f"  note: {note}", "yellow"))
 
 
-def _complain(arguments: argparse.Namespace, error: LadingError, number: int) -> None:
+def _complain(display: Display, error: LadingError, number: int) -> None:
     """A line of standard input that cannot be classified; the others go on."""
-    if arguments.json:
+    if display.json:
         print(_compact({"line": number, **error.as_dict()}))
         return
     from lading.cli import terminal
@@ -122,7 +102,7 @@ COMMAND = Command(
         'lading classify LayoutClassifier.mlpackage "ghbdtn"',
         "lading classify LayoutClassifier.onnx --json",
     ),
-    arguments,
+    Classify,
     run,
     rank=45,
 )

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from lading.cli.commands import Command, checkpoint_options, console, print_json, with_stages
+from lading.cli.commands import Command, Display, console, print_json, with_stages
+from lading.job.request import Compare
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own options."""
-    parser.add_argument("first", type=Path, metavar="A", help="checkpoint or artifact")
-    parser.add_argument("second", type=Path, metavar="B", help="checkpoint or artifact")
-    checkpoint_options(parser)
-    parser.add_argument(
-        "--stop-at", default="", metavar="NAME", help="show this value, or module's output, in both"
-    )
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(request: Compare, display: Display) -> int:
     """0 where the two are equal, else 1."""
     from lading.cli.terminal import findings
-    from lading.job import pipeline
+    from lading.job.compare import compare
     from lading.record import to_json
 
-    done = with_stages(
-        arguments,
-        lambda stages: pipeline.compare(
-            arguments.first,
-            arguments.second,
-            given=arguments.set,
-            fold=arguments.fold,
-            stop_at=arguments.stop_at,
-            progress=stages,
-        ),
-    )
-    if arguments.json:
+    done = with_stages(display, request, compare)
+    if display.json:
         print_json(to_json(done))
-    elif not arguments.quiet:
-        findings.between(
-            console(), done.comparison, done.walk, [to_json(v) for v in done.values], done.told
-        )
-    return 0 if done.comparison.verdict == "pass" else 1
+    elif not display.quiet:
+        findings.between(console(), done, [to_json(value) for value in done.values])
+    return 0 if done.verdict == "pass" else 1
 
 
 COMMAND = Command(
@@ -50,7 +26,7 @@ COMMAND = Command(
         "lading compare checkpoint_best.pth Model.mlpackage",
         "lading compare Model.onnx Model.mlpackage --stop-at logits",
     ),
-    arguments,
+    Compare,
     run,
     rank=33,
 )

@@ -1,30 +1,36 @@
-"""``lading demo``: carry an embedded checkpoint and draw the result."""
+"""``lading demo``: convert a checkpoint of ours and draw the result."""
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
-from lading.cli.commands import Command, console, finish, with_stages
+from lading.base import shelf
+from lading.cli.commands import Command, Display, console, finish, with_stages
+from lading.job.options import FLAG, PATH, Request, StrPath, one_of, option
+
+KNOWN = one_of(*shelf.names("lading.cli.demos"))
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own options."""
-    parser.add_argument("name", nargs="?", default="segmentation", metavar="NAME", help=_names())
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="default: lading-demo")
-    parser.add_argument("--open", action="store_true", help="show the page in the browser")
+@dataclass(frozen=True)
+class Demo(Request):
+    """What is asked of a demonstration."""
+
+    name: str = option("segmentation", KNOWN, ", ".join(KNOWN.words), metavar="NAME", argument=True)
+    out: StrPath | None = option(None, PATH, "default: lading-demo", metavar="DIR", short="o")
+    open: bool = option(False, FLAG, "show the page in the browser")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(request: Demo, display: Display) -> int:
     """0 where every artifact is equal to the original, else 1."""
     from lading import page as report
     from lading.cli import demos as demo
 
-    chosen = demo.demo(arguments.name)
-    out = arguments.out or Path(demo.folder(arguments.name))
-    made = with_stages(arguments, lambda stages: chosen.run(out, stages))
-    status = finish(arguments, made.bill, made.out)
-    if not (arguments.json or arguments.quiet):
+    chosen = demo.demo(request.name)
+    out = Path(request.out or demo.folder(request.name))
+    made = with_stages(display, request, lambda asked: chosen.run(out, asked.progress))
+    status = finish(display, made.bill, made.out)
+    if not display.silent:
         shown = console()
         for line in made.lines:
             shown.print(line, markup=False, soft_wrap=True)
@@ -33,23 +39,15 @@ def run(arguments: argparse.Namespace) -> int:
             shown.print(f"  {path}   {text}", markup=False, soft_wrap=True)
         page = made.out / report.PAGE
         shown.print(f"  {page}   the page: all of it, drawn", markup=False, soft_wrap=True)
-    if arguments.open:
+    if request.open:
         report.show(made.out / report.PAGE)
     return status
 
 
-def _names() -> str:
-    from pkgutil import iter_modules
-
-    from lading.cli import demos
-
-    return ", ".join(sorted(one.name for one in iter_modules(demos.__path__)))
-
-
 COMMAND = Command(
-    "carry an embedded checkpoint and draw the result",
+    "convert a checkpoint of ours and draw the result",
     ("lading demo", "lading demo segmentation -o somewhere"),
-    arguments,
+    Demo,
     run,
     rank=80,
 )

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-
-from lading.cli.commands import Command, console, print_json
-
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none of its own."""
+from lading.cli.commands import Command, Display, console, print_json
+from lading.job.request import Doctor
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(request: Doctor, display: Display) -> int:
     """1 where something is in the way, else 0."""
-    from lading.base.notices import Notices, gathered
     from lading.cli import terminal
-    from lading.job import doctor
+    from lading.job.doctor import doctor
 
-    with gathered(Notices()):
-        checks = doctor.examine()
-    if arguments.json:
+    checks = doctor(request)
+    if display.json:
         print_json([{"name": c.name, "state": c.state, "text": c.text} for c in checks])
-    else:
+    elif not display.quiet:
         terminal.doctor(console(), checks)
     return 1 if any(check.state == "trouble" for check in checks) else 0
 
@@ -29,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
 COMMAND = Command(
     "what this computer can and cannot do",
     ("lading doctor", "lading doctor --json"),
-    arguments,
+    Doctor,
     run,
     rank=90,
 )

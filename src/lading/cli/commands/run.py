@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from lading.cli.commands import Command, console, print_json
+from lading.cli.commands import Command, Display, console, print_json
+from lading.job.request import Run
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own options."""
-    parser.add_argument("artifact", type=Path, metavar="ARTIFACT")
-    parser.add_argument(
-        "--input", action="append", default=[], metavar="[NAME=]FILE",
-        help="a picture or .npy, or NAME=1,2,3; one for each input",
-    )  # fmt: skip
-    parser.add_argument(
-        "-o", "--out", type=Path, metavar="FILE",
-        help="a .png label map, a .npy, or a .npz of all outputs",
-    )  # fmt: skip
-    parser.add_argument("--runtime", metavar="NAME", help="onnxruntime, mil or coreml")
+def run(request: Run, display: Display) -> int:
+    """0; 1 where what came out is no answer: NaN, or pixels of no class."""
+    from lading.job import run as job
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """0."""
-    from lading.job import run as apply
-
-    applied = apply.apply(arguments.artifact, arguments.input, arguments.runtime)
-    if arguments.out:
-        apply.save(applied, arguments.out)
-    shares = apply.shares(applied)
-    if arguments.json:
-        return print_json(
+    applied = job.run(request)
+    shares = job.shares(applied)
+    status = 1 if applied.unanswered else 0
+    if display.json:
+        print_json(
             {
                 "runtime": applied.runtime,
                 "output": applied.port.name,
@@ -39,10 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
                 "outputs": {name: list(one.shape) for name, one in applied.outputs.items()},
                 "notes": list(applied.notes),
                 "shares": shares,
-                "written": str(arguments.out) if arguments.out else None,
+                "unanswered": list(applied.unanswered),
+                "written": str(request.out) if request.out else None,
             }
         )
-    if not arguments.quiet:
+        return status
+    if not display.quiet:
         shown = console()
         shown.print(f"{applied.port.name} {list(applied.output.shape)} in {applied.runtime}")
         for name, value in applied.outputs.items():
@@ -52,9 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
             shown.print(f"  input {note}", highlight=False)
         for name, share in shares.items():
             shown.print(f"  {100 * share:6.2f} %  {name}", highlight=False)
-        if arguments.out:
-            shown.print(f"  written: {arguments.out}", highlight=False)
-    return 0
+        for text in applied.unanswered:
+            shown.print(f"  no answer: {text}", highlight=False, style="red")
+        if request.out:
+            shown.print(f"  written: {request.out}", highlight=False)
+    return status
 
 
 COMMAND = Command(
@@ -63,7 +50,7 @@ COMMAND = Command(
         "lading run Model.mlpackage --input echo.png -o labels.png",
         "lading run Model.onnx --input image=x.npy -o y.npz",
     ),
-    arguments,
+    Run,
     run,
     rank=40,
 )

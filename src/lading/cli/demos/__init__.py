@@ -1,4 +1,4 @@
-"""The contract of a demonstration: an embedded checkpoint, carried whole, and what to look at.
+"""The contract of a demonstration: a checkpoint of ours, converted, and what to look at.
 
 Each lives in one file of `demos/`, found by being there: the module holds one object ``DEMO``.
 """
@@ -15,8 +15,10 @@ from lading.base.progress import Progress
 from lading.errors import RequestError
 from lading.record import Bill
 
-#: Where the embedded checkpoints lie.
+#: Where the checkpoint lies that is part of the package.
 DATA = Path(__file__).parents[2] / "data"
+#: Where the repository's recipes lie: beside the source tree, or in the current folder.
+RECIPES = (Path(__file__).parents[4] / "recipes", Path("recipes"))
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,32 @@ class Demo(Protocol):
     """A demonstration."""
 
     def run(self, out: Path, progress: Progress) -> Made:
-        """Carries the embedded checkpoint into the folder `out`.
+        """Converts the checkpoint into the folder `out`.
 
         Raises:
             LadingError: any stage refused.
         """
         ...
+
+
+def checkpoint(recipe: str) -> Path:
+    """The checkpoint that a recipe of the repository made; it is too large for the
+    package.
+
+    Raises:
+        RequestError: there is no checkout of the repository here.
+    """
+    name = f"{recipe}/{recipe}.pth"
+    for folder in RECIPES:
+        if (folder / name).is_file():
+            return folder / name
+    raise RequestError(
+        "this demonstration",
+        found="no checkpoint: the package holds the segmentation demo's alone",
+        expected=f"recipes/{name}, which lies in lading's repository",
+        remedy="run it in a checkout of that; "
+        f"`python -m recipes.{recipe}.train --work DIR` there trains it again",
+    )
 
 
 def demos() -> dict[str, Demo]:

@@ -1,31 +1,29 @@
-"""``lading demo layouts``: the embedded keyboard-layout ensemble, and what every runtime says of a
-phrase of each class."""
+"""``lading demo layouts``: the repository's keyboard-layout ensemble, and what every runtime says
+of a phrase of each class."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image, ImageDraw, ImageFont
 
 from lading.base import storage
 from lading.base.drawing import gallery
 from lading.base.progress import Progress
-from lading.cli.demos import DATA, Made
+from lading.cli.demos import Made, checkpoint
+from lading.formats import open_artifact
 from lading.job.classify import Answer, Classifier, classifier
-from lading.job.pipeline import convert
-from lading.job.request import Request
+from lading.job.convert import convert
+from lading.job.request import Classify, Convert
 from lading.record import Bill
-from lading.runtimes import runtimes_for
 
-CHECKPOINT = DATA / "keyboard_layout.pth"
+RECIPE = "keyboard_layout"
 PICTURE = "demo.png"
 ORIGINAL = "torch"
 #: Headings of columns, where a runtime's own name is too long for one.
 SHORT = {"onnxruntime": "onnx", "neuralnetwork": "nn", "neuralnetwork_fp16": "nn fp16"}
-BAR, MISSED, TRACK = (40, 90, 200), (200, 20, 40), (238, 241, 245)
 
 
 @dataclass(frozen=True)
@@ -51,21 +49,20 @@ PHRASES = (
 
 
 class Layouts:
-    """The embedded ensemble to every target, and its answers side by side."""
+    """The ensemble to every target, and its answers side by side."""
 
     def run(self, out: Path, progress: Progress) -> Made:
         """See `lading.cli.demos.Demo`."""
-        request = Request(CHECKPOINT, out, to=("coreml", "onnx", "mlmodel"), force=True)
-        bill = convert(request, progress)
+        path = checkpoint(RECIPE)
+        to = ("coreml", "onnx", "mlmodel")
+        bill = convert(Convert(path, out, to=to, force=True, progress=progress))
         progress("classify", f"{len(PHRASES)} phrases in every runtime")
         said = {
             name: [one(phrase.text) for phrase in PHRASES]
-            for name, one in _classifiers(bill, out).items()
+            for name, one in _classifiers(path, bill, out).items()
         }
         progress("draw", PICTURE)
-        buffer = io.BytesIO()
-        _draw(said).save(buffer, format="PNG", optimize=True)
-        storage.write_file(out / PICTURE, buffer.getvalue())
+        storage.write_file(out / PICTURE, gallery.png(_draw(said)))
         look = {
             out / PICTURE: "probabilities of every class, in PyTorch and in every runtime",
             out / storage.BILL: "the bill: all of the evidence",
@@ -73,15 +70,16 @@ class Layouts:
         return Made(bill, out, look, tuple(table(said)))
 
 
-def _classifiers(bill: Bill, out: Path) -> dict[str, Classifier]:
+def _classifiers(path: Path, bill: Bill, out: Path) -> dict[str, Classifier]:
     """The checkpoint, and every artifact in every runtime that is here, by short names."""
-    found = {ORIGINAL: classifier(CHECKPOINT)}
+    found = {ORIGINAL: classifier(Classify(path))}
     for artifact in bill.artifacts:
-        for runtime in runtimes_for(artifact.format):
+        for runtime in open_artifact(out / artifact.path).format.runtimes:
             if not runtime.unavailable():
                 short = SHORT.get(runtime.name, runtime.name)
-                short = f"{short} .mlmodel" if short in found else short
-                found[short] = classifier(out / artifact.path, runtime.name)
+                if short in found:  # the system runs two of the formats
+                    short += PurePath(artifact.path).suffix
+                found[short] = classifier(Classify(out / artifact.path, runtime=runtime.name))
     return found
 
 
@@ -127,9 +125,9 @@ def _bars(answer: Answer, right: str) -> Image.Image:
         y = line * place
         ink = gallery.INK if label == answer.label else gallery.FAINT
         pen.text((0, y), label, ink, font)
-        pen.rectangle((left, y + 2, left + long, y + line - 3), TRACK)
+        pen.rectangle((left, y + 2, left + long, y + line - 3), gallery.SUNK)
         if share * long >= 1:
-            colour = BAR if label == right else MISSED
+            colour = gallery.RIGHT if label == right else gallery.WRONG
             pen.rectangle((left, y + 2, left + share * long, y + line - 3), colour)
         if label == answer.label:
             pen.text((left + long + 4, y), f"{100 * share:.2f} %", ink, font)

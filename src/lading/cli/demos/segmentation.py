@@ -1,8 +1,7 @@
-"""``lading demo``: the embedded nnU-Net, carried whole, and drawn side by side."""
+"""``lading demo``: the embedded nnU-Net, converted, and drawn side by side."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,18 +12,22 @@ from lading.base import storage
 from lading.base.drawing import gallery
 from lading.base.progress import Progress
 from lading.cli.demos import DATA, Made
-from lading.interface import Options, wrap
-from lading.job.pipeline import convert, load
-from lading.job.request import Request
+from lading.formats import open_artifact
+from lading.interface import Interface, Options, wrap
+from lading.interface.original import TorchSide
+from lading.interface.side import Array, Side
+from lading.job.convert import convert
+from lading.job.request import Convert
+from lading.network.source import Source, load
 from lading.record import Bill
-from lading.runtimes import Array, Session, runtimes_for
-from lading.runtimes.torch import Eager
-from lading.task import pictures
+from lading.record.wording import RUNTIMES
+from lading.task import pictures, prepare
+from lading.task.finish import finish
+from lading.task.prepare import Prepared
 
 CHECKPOINT = DATA / "camus_segmentation.pth"
 PHANTOMS = DATA / "camus_segmentation"
 PICTURE = "demo.png"
-TITLES = {"coreml": "Core ML (lading.mil)", "onnx": "ONNX (ONNX Runtime)"}
 
 
 class Segmentation:
@@ -33,13 +36,11 @@ class Segmentation:
     def run(self, out: Path, progress: Progress) -> Made:
         """See `lading.cli.demos.Demo`."""
         phantoms = sorted(p for p in PHANTOMS.glob("*.png") if not p.stem.endswith("_labels"))
-        request = Request(CHECKPOINT, out, name="Phantoms", data=tuple(phantoms), force=True)
-        bill = convert(request, progress)
+        bill = convert(
+            Convert(CHECKPOINT, out, name="Phantoms", data=phantoms, force=True, progress=progress)
+        )
         progress("draw", PICTURE)
-        page = _draw(bill, out, phantoms)
-        buffer = io.BytesIO()
-        page.save(buffer, format="PNG", optimize=True)
-        storage.write_file(out / PICTURE, buffer.getvalue())
+        storage.write_file(out / PICTURE, gallery.png(_draw(bill, out, phantoms)))
         look = {
             out / PICTURE: "input, PyTorch, Core ML, ONNX, difference",
             out / storage.BILL: "the bill: all of the evidence",
@@ -48,33 +49,37 @@ class Segmentation:
 
 
 def _draw(bill: Bill, out: Path, phantoms: Sequence[Path]) -> Image.Image:
-    loaded = load(CHECKPOINT)
+    loaded = load(Source(CHECKPOINT))
     interface = wrap(loaded.network, loaded.task, Options())
-    sessions: dict[str, Session] = {"PyTorch (original)": Eager(interface)}
+    sides: dict[str, Side] = {"PyTorch (original)": TorchSide(interface)}
     for artifact in bill.artifacts:
-        runtime = next(r for r in runtimes_for(artifact.format) if not r.unavailable())
-        sessions[TITLES[artifact.format]] = runtime.load(out / artifact.path)
+        opened = open_artifact(out / artifact.path)
+        runtime = opened.runtime()
+        name = RUNTIMES.get(runtime.name, runtime.name)
+        sides[f"{artifact.format_title} ({name})"] = opened.open(runtime)
     port = interface.inputs[0]
     rows, captions = [], []
     for path in phantoms:
-        plain = pictures.read(path, 1, (port.shape[2], port.shape[3]))
-        fed = {port.name: pictures.for_port(plain, port)}
-        maps = [session.run(fed)["logits"][0].argmax(axis=0) for session in sessions.values()]
+        made = prepare.file(path, port)
+        assert made.levels is not None
+        maps = [_labels(side, made, interface) for side in sides.values()]
         differs = np.any([one != maps[0] for one in maps[1:]], axis=0)
-        shown = [pictures.grey(plain[0]), *map(pictures.colour, maps), _difference(differs)]
-        rows.append([one.resize((176, 176), Image.Resampling.NEAREST) for one in shown])
+        shown = [pictures.grey(made.levels[0, 0]), *map(pictures.colour, maps)]
+        rows.append([gallery.cell(plane) for plane in (*shown, gallery.two(differs))])
         captions.append(
             f"{path.stem}: {int(differs.sum())} of {differs.size} pixels differ in any runtime"
         )
-    titles = ["input", *sessions, "difference"]
+    titles = ["input", *sides, "difference"]
     return gallery.sheet(titles, rows, captions, "One checkpoint, three runtimes")
 
 
-def _difference(differs: Array) -> Image.Image:
-    """White where all agree, red where they do not."""
-    plane = np.full((*differs.shape, 3), 244, dtype=np.uint8)
-    plane[differs] = (200, 20, 40)
-    return Image.fromarray(plane)
+def _labels(side: Side, made: Prepared, interface: Interface) -> Array:
+    """The label map [H, W] of a prepared picture."""
+    outputs = side.run({interface.inputs[0].name: made.value})
+    labels = finish(outputs, interface.outputs, interface.task).labels
+    assert labels is not None
+    plane: Array = labels[0]
+    return plane
 
 
 DEMO = Segmentation()

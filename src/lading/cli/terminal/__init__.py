@@ -1,17 +1,17 @@
 """What a person reads in the terminal, drawn from records. 80 columns; no colour when piped.
 
-`voyage` is what `convert` and `verify` end with, `inspection` what `inspect` shows, `findings` what
+`bill` is what `convert` and `verify` end with, `inspection` what `inspect` shows, `findings` what
 the verifier found besides, `progress` what moves while they work, `other` the rest; `text` is what
 these share.
 """
 
 from __future__ import annotations
 
+from lading.cli.terminal.bill import bill, comparisons, datasets, replay
 from lading.cli.terminal.inspection import artifact, inspection, ledger_line, settling, tensor_tree
 from lading.cli.terminal.other import difference, doctor, failure
 from lading.cli.terminal.progress import Bar, Stages, bar
 from lading.cli.terminal.text import STYLE, words
-from lading.cli.terminal.voyage import bill, comparisons, datasets, replay
 
 __all__ = [
     "STYLE", "Bar", "Stages", "artifact", "bar", "bill", "comparisons", "datasets", "difference",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lading.record import Bill, Comparison, Hazard, Provenance, Reading, Trajectory, Walk
-from lading.record.wording import number
+from lading.cli.terminal.text import first_line
+from lading.record import Bill, Hazard, Provenance, Reading, Trajectory, Walk
+from lading.record.wording import gate, number, subject
 
-MADE = "made from this checkpoint"
+if TYPE_CHECKING:
+    from lading.proof.between import Between
 
 
 def besides(console: Console, one: Bill) -> None:
@@ -31,25 +33,25 @@ def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
     """A line for each walk: where it ends, its gate; why, where it does not pass."""
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
         if one.verdict == "not run":
-            told = f"  trajectory {one.runtime}: not run, {one.reason}"
-            console.print(_text(told, "dim"), soft_wrap=True)
+            text = f"  trajectory {one.runtime}: not run, {one.reason}"
+            console.print(_text(text, "dim"), soft_wrap=True)
             continue
         if one.verdict == "fail":
             console.print(_text(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
             continue
-        end, gate = number("psnr", one.psnr[-1]), number("psnr", one.gate)
-        told = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
-        console.print(_text(told) + _text(f", gate ≥ {gate}", "dim"), soft_wrap=True)
+        end, least = number("psnr", one.psnr[-1]), number("psnr", one.gate)
+        text = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
+        console.print(_text(text) + _text(f", gate ≥ {least}", "dim"), soft_wrap=True)
 
 
 def provenance(console: Console, one: Provenance) -> None:
     """One line for what was made from the checkpoint, and the evidence where it was not."""
-    style = "green" if one.finding == MADE else "bold red"
+    style = "green" if one.made else "bold red"
     fates = Counter(constant.fate for constant in one.constants)
     counts = ", ".join(f"{number} {fate}" for fate, number in fates.most_common())
     console.print(_text(f"  weights    {one.finding}", style) + _text(f"  {counts}", "dim"))
-    if one.finding != MADE:
-        console.print(_text(f"    {one.told}", "red"), soft_wrap=True)
+    if not one.made:
+        console.print(_text(f"    {one.evidence}", "red"), soft_wrap=True)
 
 
 def owner(
@@ -61,9 +63,9 @@ def owner(
     else:
         console.print(_text(f"{artifact} was made from none of these", "bold red"))
     for one in found:
-        style = "green" if one.finding == MADE else "yellow"
+        style = "green" if one.made else "yellow"
         console.print(_text(f"  {one.checkpoint}: {one.finding}", style), soft_wrap=True)
-        console.print(_text(f"    {one.told}", "dim"), soft_wrap=True)
+        console.print(_text(f"    {one.evidence}", "dim"), soft_wrap=True)
 
 
 def walk(console: Console, one: Walk, rows: int = 3) -> None:
@@ -74,7 +76,7 @@ def walk(console: Console, one: Walk, rows: int = 3) -> None:
         ),
         _text("aligned with the original's", "dim"),
     )
-    console.print(_text(f"    {one.told}", "red" if one.first else "dim"), soft_wrap=True)
+    console.print(_text(f"    {one.text}", "red" if one.first else "dim"), soft_wrap=True)
     names = [station.value for station in one.stations]
     if one.first not in names:
         return
@@ -98,8 +100,7 @@ def walk(console: Console, one: Walk, rows: int = 3) -> None:
 def readings(console: Console, many: Sequence[Reading]) -> None:
     """A line for each way of rounding: its worst signal-to-noise ratio, and what went wrong."""
     for one in many:
-        told = [m for m in one.metrics if m.name.endswith(("psnr", "label_agreement"))]
-        numbers = ", ".join(number(m.name, m.value) for m in told) or "nothing measured"
+        numbers = ", ".join(number(m.kind, m.value) for m in one.measurements)
         lost = [
             f"{sum(counts.values()):,} {what} at {len(counts)} value{'s' * (len(counts) > 1)}"
             for counts, what in ((one.overflows, "overflow"), (one.underflows, "underflow"))
@@ -107,7 +108,7 @@ def readings(console: Console, many: Sequence[Reading]) -> None:
         ]
         if one.near_limit:
             lost.append(f"{len(one.near_limit)} values within a factor 4 of 65504")
-        line = "; ".join([f"{one.name} {numbers}", *lost])
+        line = "; ".join([f"{one.name} {numbers or 'nothing measured'}", *lost])
         console.print(_text(f"  reading    {line}", "dim"), soft_wrap=True)
 
 
@@ -125,26 +126,26 @@ def _text(text: str, style: str = "") -> Text:
     return Text("".join(c if c.isprintable() else "\ufffd" for c in text), style=style)
 
 
-def between(
-    console: Console,
-    comparison: Comparison,
-    one: Walk,
-    values: Sequence[Mapping[str, Any]],
-    told: str,
-) -> None:
+def between(console: Console, done: Between, values: Sequence[Mapping[str, Any]]) -> None:
     """Two sides: the verdict, the outputs, the walk, and the value that was asked for."""
-    style = "bold green" if comparison.verdict == "pass" else "bold red"
-    console.print(_text(comparison.verdict.upper(), style) + _text(f"  {comparison.reason}"))
-    for metric in comparison.metrics:
-        gate = f"gate {metric.gate:g}" if metric.gate is not None else "not gated"
-        line = f"  {metric.name} {metric.value:.4g} at {metric.worst_probe}, {gate}"
-        console.print(_text(line))
-    walk(console, one)
+    first_line(console, done.verdict, done.comparisons, done.sources, done.trajectories)
+    for comparison in done.comparisons:
+        dim = "dim" if comparison.verdict == "not run" else ""
+        text = f"  {comparison.runtime}: {comparison.verdict}  {comparison.reason}"
+        console.print(_text(text, dim), soft_wrap=True)
+        for m in comparison.measurements:
+            limit = f"gate {gate(m)}" if m.gate is not None else "not gated"
+            where = f" at {m.probe}" if m.probe else ""
+            console.print(_text(f"    {subject(m)} {number(m.kind, m.value)}{where}, {limit}"))
+    trajectories(console, done.trajectories)
+    for source in done.sources:
+        provenance(console, source)
+    walk(console, done.walk)
     for value in values:
         shape = "×".join(map(str, value["shape"]))
         console.print(_text(f"  {value['side']}: {value['op']} {value['name']} {shape}", "bold"))
         span = f"{value['low']:.6g} to {value['high']:.6g}, mean {value['mean']:.6g}"
         numbers = ", ".join(f"{float(number):.6g}" for number in value["first"])
         console.print(_text(f"    {span}; first {numbers}"))
-    if told:
-        console.print(_text(f"  {told}"))
+    if done.text:
+        console.print(_text(f"  {done.text}"))

@@ -80,8 +80,8 @@ def settling(console: Console, record: Settling) -> None:
     """The candidates for what a checkpoint does not say, best first, and what that settles."""
     title = f"\nsettled by noise prediction: {record.kind}, on {record.pictures} pictures"
     console.print(words(title, style="bold"))
-    for told in settled(record):
-        console.print(words(f"  {told}"))
+    for sentence in settled(record):
+        console.print(words(f"  {sentence}"))
     table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
     for name in ("candidate", "error", "above", "interval", "samples", "outcome"):
         left = name in ("candidate", "outcome")
@@ -122,7 +122,7 @@ def artifact(console: Console, record: ArtifactRecord) -> None:
     """A converted file: ports, precision, metadata."""
     console.print(words(record.path, style="bold"), soft_wrap=True)
     console.print(
-        f"  {record.format} {record.precision}, {megabytes(record.bytes)}", highlight=False
+        f"  {record.format_title} {record.precision}, {megabytes(record.bytes)}", highlight=False
     )
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for kind, ports in (("takes", record.inputs), ("gives", record.outputs)):

@@ -1,4 +1,4 @@
-"""Errors, differences between two voyages, and what the doctor found."""
+"""Errors, differences between two bills, and what the doctor found."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def failure(console: Console, error: LadingError) -> None:
 
 
 def difference(console: Console, one: Difference, page: Path | None, rows: int = 12) -> None:
-    """What changed between two voyages: the sections that differ, then what is the same."""
+    """What changed between two bills: the sections that differ, then what is the same."""
     console.print(words("SAME" if one.equal else "CHANGED", style="bold"))
     for label, name, verdict in zip("AB", (one.a, one.b), one.verdicts, strict=True):
         console.print(
@@ -44,7 +44,7 @@ def difference(console: Console, one: Difference, page: Path | None, rows: int =
     for section in one.sections:
         console.print()
         head = f"{len(section.changes)} changed" if section.changes else "no change"
-        console.print(words(f"{section.title}: {head}") + words(f"; {section.told}", "dim"))
+        console.print(words(f"{section.title}: {head}") + words(f"; {section.note}", "dim"))
         if not section.changes:
             continue
         table = Table(box=None, padding=(0, 1), header_style="dim")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
-from lading.record import ArtifactRecord
-from lading.record.wording import port
+from lading.record import ArtifactRecord, Verdict
+from lading.record.wording import port, summary
 
 STYLE = {"pass": "bold green", "fail": "bold red", "not run": "yellow"}
 #: Control characters, which a terminal would obey: names and values come from strangers' files.
@@ -21,6 +24,12 @@ def words(text: str, style: str = "") -> Text:
     '[bold]a\N{REPLACEMENT CHARACTER}[31mb'
     """
     return Text(_CONTROL.sub("\ufffd", text), style=style)
+
+
+def first_line(console: Console, verdict: Verdict, *measured: Sequence[Any]) -> None:
+    """The verdict and what it says; see `lading.record.wording.summary`."""
+    text = words(verdict.upper(), STYLE[verdict]) + words(f"  {summary(verdict, *measured)}")
+    console.print(text, soft_wrap=True)
 
 
 def interface(record: ArtifactRecord) -> str:

@@ -28,7 +28,8 @@ _ARITHMETIC = {
 
 
 def compute(precision: Precision, wide: Collection[str] = ()) -> Any:
-    """`precision` as `coremltools.convert` takes it; operations named in `wide` keep fp32 too."""
+    """`precision` as `coremltools.convert` takes it; operations named in `wide`, as the file names
+    them, keep fp32 too."""
     import coremltools as ct
 
     if precision == "fp32":
@@ -45,12 +46,19 @@ class _Exempt:
         self.angles: dict[int, frozenset[str]] = {}
 
     def __call__(self, op: Any) -> bool:
-        if op.name in self.wide or module_of(op).startswith(_WIDE):
+        if _written(op.name) in self.wide or module_of(op).startswith(_WIDE):
             return True
         block = op.enclosing_block
         if id(block) not in self.angles:  # first asked before anything in the block is changed
             self.angles[id(block)] = _angles(block)
         return op.name in self.angles[id(block)]
+
+
+def _written(name: str) -> str:
+    """An operation's name as the file will have it: ``"56"`` is ``"op_56"`` there."""
+    from coremltools.converters.mil.mil.passes.defs.preprocess import NameSanitizer
+
+    return str(NameSanitizer(prefix="op_").sanitize_name(name))
 
 
 def _angles(block: Any) -> frozenset[str]:

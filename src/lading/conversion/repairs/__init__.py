@@ -134,7 +134,7 @@ class Watching(ABC):
 
     @abstractmethod
     def watched(self, noted: Callable[[], Any]) -> AbstractContextManager[None]:
-        """Within it those calls are answered, and `noted` is told of each."""
+        """Within it those calls are answered, and `noted` is called for each."""
 
     def scope(self, case: Case) -> Scope:
         """See `Repair`."""
@@ -221,7 +221,7 @@ class _Proofs:
         self.last = self.inference
 
     def prove(self, repair: Repair, where: tuple[str, ...], module: nn.Module) -> str:
-        """The sentence that the record carries.
+        """The sentence of the record.
 
         Raises:
             CaptureError: the repaired module's outputs are not the untouched one's.

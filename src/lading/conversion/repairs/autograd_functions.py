@@ -19,7 +19,7 @@ _OF_TORCH: tuple[type, ...] = (checkpoint.CheckpointFunction,)
 
 
 class _Context:
-    """What a forward may ask of its context. It keeps what it is told and nobody reads it."""
+    """What a forward may ask of its context. It keeps what it is given and nobody reads it."""
 
     def __init__(self, arguments: int) -> None:
         self.needs_input_grad = (False,) * arguments
@@ -62,7 +62,7 @@ class AutogradFunctions(Watching):
 
     @contextmanager
     def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
-        """Sends every ``apply`` to its forward, and tells `noted`."""
+        """Sends every ``apply`` to its forward, and calls `noted`."""
 
         def apply(kind: Any, *arguments: Any, **named: Any) -> Any:
             if not _ours(kind):

@@ -37,7 +37,7 @@ class IdleCasts(Watching):
 
     @contextmanager
     def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
-        """Returns the tensor itself from every idle cast by Python code, and tells `noted`."""
+        """Returns the tensor itself from every idle cast by Python code, and calls `noted`."""
         names = (*_NAMED, "to", "type", "type_as")
 
         def method(name: str) -> Any:

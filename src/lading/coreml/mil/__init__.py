@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lading.coreml.mil.model import Model, State, load
-    from lading.coreml.mil.taps import Taps
+    from lading.coreml.mil.taps import Statistics, Taps
 
-__all__ = ["Model", "State", "Taps", "load"]
+__all__ = ["Model", "State", "Statistics", "Taps", "load"]
 
 
 def __getattr__(name: str) -> Any:
     import importlib
 
     if name in __all__:
-        home = "lading.coreml.mil.taps" if name == "Taps" else "lading.coreml.mil.model"
+        home = (
+            "lading.coreml.mil.taps"
+            if name in ("Statistics", "Taps")
+            else "lading.coreml.mil.model"
+        )
         return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

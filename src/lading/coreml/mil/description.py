@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lading.coreml.mil.features import Feature, Interface, array_feature, image_feature
 from lading.errors import ProgramError
@@ -22,8 +23,39 @@ def proto() -> Any:
     return Model_pb2
 
 
+def kind(path: Path) -> str:
+    """The type of the model in a file, e.g. ``"mlProgram"``, by the outermost fields alone; empty
+    where there is none, or it is no specification.
+
+    The encoding: https://protobuf.dev/programming-guides/encoding, "Message Structure".
+    """
+    known = proto().Model.DESCRIPTOR.oneofs_by_name["Type"].fields
+    names, found = {field.number: field.name for field in known}, ""
+    with path.open("rb") as file:
+        while (tag := _varint(file)) is not None:
+            found = names.get(tag >> 3, found)
+            length = _varint(file) if tag & 7 in (0, 2) else {1: 8, 5: 4}.get(tag & 7)
+            if length is None:
+                break
+            file.seek(length if tag & 7 else 0, os.SEEK_CUR)
+    return found
+
+
+def _varint(file: BinaryIO) -> int | None:
+    """A number of variable length; None at the end, and of one that is no number of 64 bits."""
+    value = 0
+    for shift in range(0, 64, 7):
+        byte = file.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 127) << shift
+        if byte[0] < 128:
+            return value if value < 1 << 63 else None
+    return None
+
+
 def specification(path: Path) -> Any:
-    """The `Model` message of a one-file Core ML model.
+    """The `Model` message in a file.
 
     Raises:
         ProgramError: it cannot be read.

@@ -243,7 +243,7 @@ class Plan:
         first = len(self._template) - len(inputs)
         for number, op in enumerate(block.operations):
             out = op.outputs[0].name if op.outputs else op.name
-            where = f"{op.type} -> {out} ({place}, operation {number})"
+            where = f"{op.type} -> {out} ({op.origin or f'{place}, operation {number}'})"
             if op.type == "const":
                 literal = op.attributes.get("val")
                 if literal is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from lading.coreml.mil.evaluator import Plan
 from lading.coreml.mil.features import Interface
 from lading.coreml.mil.package import Package
 from lading.coreml.mil.precision import Precision
-from lading.coreml.mil.program import Constant, Function, Program, ValueType
+from lading.coreml.mil.program import Constant, Function, Op, Program, ValueType
 from lading.coreml.mil.taps import Taps
 from lading.errors import InputError, ProgramError, RequestError
 from lading.record import Port
@@ -135,6 +136,20 @@ class Model:
     def parts(self) -> tuple[Model, ...]:
         """The stages of a pipeline; empty for a single program."""
         return tuple(self._parts)
+
+    @property
+    def leaves(self) -> tuple[Model, ...]:
+        """The models that hold one program each: itself, or the stages of a pipeline, however
+        nested."""
+        return tuple(leaf for part in self._parts for leaf in part.leaves) or (self,)
+
+    def rewritten(self, change: Callable[[Op], Op | Sequence[Op]]) -> Model:
+        """The model with its program changed; see `Program.rewritten`.
+
+        Raises:
+            ProgramError: it is a pipeline.
+        """
+        return Model(replace(self._package, program=self.program.rewritten(change)))
 
     @property
     def inputs(self) -> tuple[Port, ...]:

@@ -70,16 +70,7 @@ def read(path: str | Path) -> Package:
     """
     path = Path(path)
     spec_path = _specification(path)
-    spec = description.proto().Model()
-    try:
-        spec.ParseFromString(spec_path.read_bytes())
-    except Exception as reason:  # protobuf's own error class depends on its implementation
-        raise ProgramError(
-            str(spec_path),
-            found=f"not a Core ML specification ({reason})",
-            expected="a serialised Core ML model",
-            remedy=_COPY,
-        ) from None
+    spec = description.specification(spec_path)
     root = path.resolve() if path.is_dir() else spec_path.parent.resolve()
     return _Reader(path, root, spec_path.parent).package(spec)
 

@@ -10,8 +10,8 @@ that a file does not say. They hold no protobuf and know nothing of how operatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -86,7 +86,10 @@ Binding: TypeAlias = "str | Constant"
 
 @dataclass(frozen=True)
 class Op:
-    """One operation. An input may have several bindings (``concat``'s ``values``)."""
+    """One operation. An input may have several bindings (``concat``'s ``values``).
+
+    `origin` is where in its file it comes from, in words, if there it was something else.
+    """
 
     type: str
     name: str
@@ -94,6 +97,20 @@ class Op:
     outputs: tuple[Value, ...]
     blocks: tuple[Block, ...] = ()
     attributes: Mapping[str, Constant] = field(default_factory=dict)
+    origin: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the values that it reads, in the order of its inputs."""
+        return tuple(
+            name for many in self.inputs.values() for name in many if isinstance(name, str)
+        )
+
+    @property
+    def half(self) -> bool:
+        """Whether it is arithmetic that gives float16."""
+        real = self.type != "const" and not self.type.startswith("constexpr_")
+        return real and any(value.type.dtype == "float16" for value in self.outputs)
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,15 @@ class Block:
             for block in op.blocks:
                 yield from block.walk()
 
+    def rewritten(self, change: Callable[[Op], Op | Sequence[Op]]) -> Block:
+        """The block with each operation as `change` gives it; see `Program.rewritten`."""
+        made: list[Op] = []
+        for op in self.operations:
+            inner = replace(op, blocks=tuple(b.rewritten(change) for b in op.blocks))
+            result = change(inner if op.blocks else op)
+            made += [result] if isinstance(result, Op) else result
+        return replace(self, operations=tuple(made))
+
 
 @dataclass(frozen=True)
 class Function:
@@ -127,3 +153,20 @@ class Program:
     """The functions of one file, by name."""
 
     functions: Mapping[str, Function]
+
+    def rewritten(self, change: Callable[[Op], Op | Sequence[Op]]) -> Program:
+        """The program with each operation as `change` gives it: one, several, or none in its place.
+
+        Operations are taken in order, those of nested blocks before the one that holds them; what
+        `change` knows of one it may use for those that follow.
+
+        >>> empty = Program({"main": Function("main", (), "CoreML7", Block((), (), ()))})
+        >>> empty.rewritten(lambda op: op) == empty
+        True
+        """
+        return Program(
+            {
+                name: replace(function, block=function.block.rewritten(change))
+                for name, function in self.functions.items()
+            }
+        )

@@ -25,7 +25,12 @@ from typing import Any, Literal, TypeVar
 
 from lading.errors import ProgramError
 
-#: Operations that cannot be run here, with the reason that a user is told.
+#: The opset of what was a neural network in its file (iOS 14 and before), see
+#: `lading.coreml.neuralnetwork`; it has some operations more.
+OLDER = "NeuralNetwork"
+_PACKAGES = {OLDER: ("lading.coreml.mil.ops", "lading.coreml.neuralnetwork.ops")}
+
+#: Operations that cannot be run here, with the reason that a user reads.
 UNSUPPORTED: dict[str, str] = {}
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -91,19 +96,22 @@ def _operation(function: Callable[..., Any]) -> Operation:
     return Operation(name, since, function, parameters, *marks)
 
 
-@lru_cache(maxsize=1)
-def operations() -> Mapping[str, tuple[Operation, ...]]:
+def operations(opset: str = "") -> Mapping[str, tuple[Operation, ...]]:
     """Every operation by name, each with its versions, the newest first."""
-    from lading.coreml.mil import ops
+    return _collected(_PACKAGES.get(opset, ("lading.coreml.mil.ops",)))
 
+
+@lru_cache(maxsize=2)
+def _collected(packages: tuple[str, ...]) -> Mapping[str, tuple[Operation, ...]]:
     found: dict[str, list[Operation]] = {}
-    for entry in pkgutil.iter_modules(ops.__path__):
-        module = importlib.import_module(f"{ops.__name__}.{entry.name}")
-        for name, function in vars(module).items():
-            own = inspect.isfunction(function) and function.__module__ == module.__name__
-            if own and not name.startswith("_"):
-                operation = _operation(function)
-                found.setdefault(operation.name, []).append(operation)
+    for package in packages:
+        for entry in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            module = importlib.import_module(f"{package}.{entry.name}")
+            for name, function in vars(module).items():
+                own = inspect.isfunction(function) and function.__module__ == module.__name__
+                if own and not name.startswith("_"):
+                    operation = _operation(function)
+                    found.setdefault(operation.name, []).append(operation)
     return {
         name: tuple(sorted(versions, key=lambda one: -one.since))
         for name, versions in sorted(found.items())
@@ -116,6 +124,8 @@ def ios(opset: str) -> int:
     >>> ios("CoreML7")
     17
     """
+    if opset == OLDER:
+        return 14
     match = re.fullmatch(r"CoreML(\d+)", opset)
     if match is None:
         raise ProgramError(
@@ -134,10 +144,11 @@ def find(name: str, opset: str, place: str = "") -> Operation:
         ProgramError: there is none, with the reason and the nearest name.
     """
     level = ios(opset)
-    for operation in operations().get(name, ()):
+    known = operations(opset)
+    for operation in known.get(name, ()):
         if operation.since <= level:
             return operation
-    near = difflib.get_close_matches(name, operations(), n=1)
+    near = difflib.get_close_matches(name, known, n=1)
     raise ProgramError(
         place or f"operation {name}",
         found=f"{name}: {UNSUPPORTED.get(name, 'no such operation here')}",

@@ -1,15 +1,48 @@
-"""Arithmetic of sliding windows: paddings and output sizes of convolution and pooling.
+"""Arithmetic of sliding windows: paddings and output sizes of convolution and pooling; batches.
 
 Formulas: the operations' published specification (`conv`, `conv_transpose`, `avg_pool`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from torch import Tensor
 
 from lading.errors import ProgramError
 
 Pads = list[tuple[int, int]]
+_F = TypeVar("_F", bound=Callable[..., Tensor])
+
+
+def batched(spatial: Callable[[Any], int]) -> Callable[[_F], _F]:
+    """Let an operation on (N, C, *D) take any number of dimensions before C, as neural networks of
+    the older format have them: (C, *D), (N, C, *D), (S, N, C, *D).
+
+    Args:
+        spatial: how many the dimensions D are, from the operation's second argument.
+    """
+
+    def decorate(function: _F) -> _F:
+        second = list(inspect.signature(function).parameters)[1]
+
+        @wraps(function)
+        def run(x: Tensor, *rest: Any, **named: Any) -> Tensor:
+            kept = spatial(rest[0] if rest else named[second]) + 1
+            if x.dim() == kept + 1:
+                return function(x, *rest, **named)
+            lead = x.shape[: x.dim() - kept]
+            flat = x.reshape(math.prod(lead), *x.shape[x.dim() - kept :])
+            result = function(flat, *rest, **named)
+            return result.reshape(*lead, *result.shape[1:])
+
+        return cast(_F, run)
+
+    return decorate
 
 
 def paddings(

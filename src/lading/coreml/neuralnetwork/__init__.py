@@ -18,11 +18,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lading.coreml.mil.taps import Taps
     from lading.coreml.neuralnetwork.model import Model, load
-    from lading.coreml.neuralnetwork.taps import Taps
 
 #: What is public, and the module that has it.
-_HOMES = {"Model": "model", "Taps": "taps", "load": "model"}
+_HOMES = {"Model": "neuralnetwork.model", "Taps": "mil.taps", "load": "neuralnetwork.model"}
 __all__ = ["Model", "Taps", "load"]
 
 
@@ -30,5 +30,5 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     if name in _HOMES:
-        return getattr(importlib.import_module(f"lading.coreml.neuralnetwork.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f"lading.coreml.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,7 +22,6 @@ from lading.errors import ProgramError
 
 #: Of the file's types, those that are a list of layers.
 TYPES = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
-_COPY = "copy or convert the file again"
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,9 @@ class Layer:
         """For errors: the name and the kind."""
         return f"layer {self.name} ({self.kind.name})"
 
-    def weights(self) -> Iterator[Weights]:
-        """Every weight parameter, however deep it lies."""
-        yield from _weights(self.parameters)
+    def weights(self) -> Iterator[tuple[str, Weights]]:
+        """Every weight parameter, however deep it lies, under the layer's name and its own."""
+        yield from _weights(self.parameters, self.name)
 
     def half(self) -> Layer:
         """The same layer with its weights rounded to float16."""
@@ -80,6 +79,7 @@ class Network:
         labels: of a classifier, in the order of its probabilities.
         probabilities: of a classifier, the value that holds them.
         metadata: see `description.metadata`.
+        five: which inputs have five axes inside, see `five`: ``"arrays"``, ``"pictures"``.
     """
 
     path: Path
@@ -91,6 +91,7 @@ class Network:
     labels: tuple[str, ...] | tuple[int, ...]
     probabilities: str
     metadata: Mapping[str, str]
+    five: frozenset[str] = frozenset()
 
 
 def read(path: str | Path) -> Network:
@@ -109,16 +110,7 @@ def read(path: str | Path) -> Network:
             if path.is_dir()
             else "check the path",
         )
-    spec = description.proto().Model()
-    try:
-        spec.ParseFromString(path.read_bytes())
-    except Exception as reason:  # protobuf's own error class depends on its implementation
-        raise ProgramError(
-            str(path),
-            found=f"not a Core ML specification ({reason})",
-            expected="a serialised Core ML model",
-            remedy=_COPY,
-        ) from None
+    spec = description.specification(path)
     kind = spec.WhichOneof("Type")
     if kind not in TYPES:
         raise ProgramError(
@@ -131,7 +123,6 @@ def read(path: str | Path) -> Network:
         )
     network = getattr(spec, kind)
     interface = description.interface(spec.description)
-    _check_mapping(path, network, interface)
     labels, probabilities = _classes(network, kind)
     return Network(
         path=path,
@@ -143,27 +134,15 @@ def read(path: str | Path) -> Network:
         labels=labels,
         probabilities=probabilities,
         metadata=description.metadata(spec.description),
+        five=_five(network, interface),
     )
 
 
-def _check_mapping(path: Path, network: Any, interface: Interface) -> None:
-    """Passes only if the inputs keep their rank, as all of iOS 13 and later are written.
-
-    Raises:
-        ProgramError: they are to be seen as [Seq, Batch, C, H, W].
-    """
-    arrays = any(not feature.color for feature in interface.inputs)
-    pictures = any(feature.color for feature in interface.inputs)
-    legacy = (arrays and network.arrayInputShapeMapping == 0) or (
-        pictures and network.imageInputShapeMapping == 0
-    )
-    if legacy:
-        raise ProgramError(
-            str(path),
-            found="inputs mapped to five axes [Seq, Batch, C, H, W], as before iOS 13",
-            expected="inputs of their own rank",
-            remedy="convert the original again with coremltools 4 or later",
-        )
+def _five(network: Any, interface: Interface) -> frozenset[str]:
+    """The kinds of inputs that are seen as [Seq, Batch, C, H, W]."""
+    kinds = {"pictures" if feature.color else "arrays" for feature in interface.inputs}
+    mapping = {"arrays": network.arrayInputShapeMapping, "pictures": network.imageInputShapeMapping}
+    return frozenset(kind for kind in kinds if mapping[kind] == 0)
 
 
 def _classes(network: Any, kind: str) -> tuple[tuple[Any, ...], str]:
@@ -271,12 +250,15 @@ def _stored(message: Any, place: str) -> Weights | None:
     )
 
 
-def _weights(value: Any) -> Iterator[Weights]:
+def _weights(value: Any, place: str) -> Iterator[tuple[str, Weights]]:
     if isinstance(value, Weights):
-        yield value
+        yield place, value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _weights(item)
+        for name, item in value.items():
+            yield from _weights(item, f"{place}.{name}")
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            yield from _weights(item, f"{place}[{number}]")
 
 
 def _halved(value: Any) -> Any:
@@ -284,4 +266,6 @@ def _halved(value: Any) -> Any:
         return replace(value, half=True, _made={})
     if isinstance(value, Mapping):
         return {name: _halved(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_halved, value))
     return value

@@ -1,11 +1,12 @@
 """The kinds of layers, found by their files: a public function in `layers/*.py` is the kind that
-it names.
+it names, and the short ones are in their file's tables, ``ROUNDED`` and ``EXACT``.
 
-- A function's name is the kind's name in the specification (``softmaxND``) in Python's spelling
-  (``softmax_nd``, see `spelling`); a trailing underscore keeps it from hiding a built-in (`max_`).
-- What comes before the star are the layer's inputs, in order; what comes after it are the layer's
-  parameters by their own names. A parameter that a file does not set takes the default, or zero,
-  false or the first choice, as the specification has it.
+- The name is the kind's name in the specification (``softmaxND``) in Python's spelling
+  (``softmax_nd``, see `spelling`).
+- A function gets a `Builder`, and what it calls there is what the layer becomes. What comes before
+  the star are the layer's inputs, in order; what comes after it are the layer's parameters by their
+  own names. A parameter that a file does not set takes the default, or zero, false or the first
+  choice, as the specification has it.
 - What a file sets and the function does not take is refused when the file is loaded: a layer runs
   as the file says or not at all.
 
@@ -22,15 +23,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+from lading.coreml.mil.registry import exact
 
-
-def exact(function: _F) -> _F:
-    """Mark a layer whose results are elements of its inputs or whole numbers: not rounded."""
-    function.__dict__["exact"] = True
-    return function
+__all__ = ["Kind", "exact", "find", "functions", "spelling"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,10 @@ class Kind:
 
     Attributes:
         name: as the specification spells it.
-        function: takes the inputs as tensors and the parameters by name.
+        function: takes a `Builder`, the inputs as its references, and the parameters by name; gives
+            the reference of its result, or several.
         parameters: the names that it takes; None for any.
-        exact: whether there is nothing to round in its results.
+        exact: whether its results are elements of its inputs or whole numbers, never rounded.
     """
 
     name: str
@@ -65,13 +63,15 @@ def functions() -> Mapping[str, Callable[..., Any]]:
     """Every layer function by the Python spelling of its kind."""
     from lading.coreml.neuralnetwork import layers
 
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for entry in pkgutil.iter_modules(layers.__path__):
         module = importlib.import_module(f"{layers.__name__}.{entry.name}")
         for name, function in vars(module).items():
             own = inspect.isfunction(function) and function.__module__ == module.__name__
             if own and not name.startswith("_"):
-                found[name.removesuffix("_")] = function
+                found[name] = function
+        found.update(getattr(module, "ROUNDED", {}))
+        found.update({k: exact(one) for k, one in getattr(module, "EXACT", {}).items()})
     return dict(sorted(found.items()))
 
 

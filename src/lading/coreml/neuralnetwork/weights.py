@@ -49,6 +49,12 @@ class Weights:
         """How many numbers there are; packed ones may count up to seven of filling."""
         return len(self.raw) * 8 // self.bits
 
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Of packed weights the whole numbers as stored, flat; filling at the end included."""
+        ones = np.unpackbits(np.frombuffer(self.raw, np.uint8))[: self.size * self.bits]
+        places = 1 << np.arange(self.bits)[::-1]
+        return np.asarray(ones.reshape(self.size, self.bits) @ places, np.int64)
+
     def tensor(self, shape: Sequence[int], channels: int = 0) -> torch.Tensor:
         """The values as float32 in a shape; made once.
 
@@ -73,9 +79,7 @@ class Weights:
         if self.bits >= 16:
             stored = np.frombuffer(self.raw, "<f4" if self.bits == 32 else "<f2")
             return stored.astype(np.float32).reshape(shape)
-        ones = np.unpackbits(np.frombuffer(self.raw, np.uint8))[: count * self.bits]
-        places = 1 << np.arange(self.bits)[::-1]
-        numbers = ones.reshape(count, self.bits) @ places
+        numbers = self.numbers()[:count]
         if self.table:
             if len(self.table) != 1 << self.bits:
                 raise self._unfit(f"a table of {len(self.table)}", f"{1 << self.bits} values")

@@ -15,13 +15,14 @@ import numpy as np
 from PIL import Image
 
 from lading.base import storage
-from lading.base.drawing import gallery
+from lading.base.drawing.gallery import cell, png
+from lading.base.drawing.gallery import sheet as gallery
 from lading.errors import ProgramError
+from lading.job.request import Sample
 from lading.job.sampling.plan import plan
-from lading.job.sampling.request import Request
-from lading.proof.trajectory import Network, as_image, png
-from lading.runtimes import Array
+from lading.task.diffusion.denoiser import Array, Denoiser
 from lading.task.diffusion.samplers import Step, walk
+from lading.task.pictures import signed
 
 SHEET, ARRAY, SUMMARY, UNFINISHED = "sheet.png", "samples.npy", "sampling.json", "unfinished.png"
 
@@ -32,33 +33,21 @@ class Sampled:
 
     Attributes:
         pictures: float32 [C, *] each, values -1 to 1 but for what a network overshoots.
-        digests: per picture, the SHA-256 of x after every move, where they were asked for.
         unfinished: the estimate of the picture that was being made when the user stopped.
-        moves: done of the unfinished one, and in all.
-        calls: of the network.
-        seconds: in all.
         summary: for `sampling.json` and ``--json``.
+        written: the files, the sheet first.
     """
 
     pictures: tuple[Array, ...]
-    digests: tuple[tuple[str, ...], ...]
     unfinished: Array | None
-    moves: tuple[int, int]
-    calls: int
-    seconds: float
     summary: Mapping[str, Any]
-
-
-#: Told of every move: which picture, and where its walk is.
-OnStep = Callable[[int, Step], None]
+    written: tuple[Path, ...] = ()
 
 
 def sample(
-    request: Request,
-    network: Network,
-    on_step: OnStep = lambda picture, step: None,
-    *,
-    digests: bool = False,
+    request: Sample,
+    network: Denoiser,
+    moved: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """Makes the pictures, one after the other; Ctrl-C ends it with those that are done.
 
@@ -68,9 +57,8 @@ def sample(
         ProgramError: a picture came out that is not finite.
     """
     process, sampler = plan(request, network)
-    moves = len(sampler.plan(process.schedule.steps))
     made: list[Array] = []
-    trails: list[tuple[str, ...]] = []
+    trails: list[list[str]] = []
     step: Step | None = None
     unfinished: Array | None = None
     began, before = time.perf_counter(), network.calls
@@ -78,9 +66,9 @@ def sample(
         for number in range(request.count):
             trail: list[str] = []
             for step in walk(network, process, sampler, network.shape, request.seed, number):
-                if digests:
+                if request.digests:
                     trail.append(_digest(step.x))
-                on_step(number, step)
+                moved()
             assert step is not None
             if not np.isfinite(step.x).all():
                 raise ProgramError(
@@ -90,14 +78,13 @@ def sample(
                     remedy="sample from the checkpoint: if that is finite, the artifact overflows",
                 )
             made.append(step.x[0].astype(np.float32))
-            trails.append(tuple(trail))
+            trails.append(trail)
             step = None
     except KeyboardInterrupt:
         if step is not None and step.picture is not None:
             unfinished = step.picture[0]
     seconds = time.perf_counter() - began
     calls = network.calls - before
-    done = (step.number if step and unfinished is not None else 0, moves)
     summary = {
         "source": str(request.path),
         "runtime": network.title,
@@ -107,7 +94,7 @@ def sample(
         "trained_steps": process.schedule.trained,
         "calls_per_picture": sum(move.back for move in sampler.plan(process.schedule.steps)),
         "eta": request.eta if request.sampler == "ddim" else None,
-        "clip": request.clip,
+        "clip": not request.no_clip,
         "seed": request.seed,
         "asked": request.count,
         "made": len(made),
@@ -116,20 +103,15 @@ def sample(
         "ms_per_call": round(1000 * seconds / calls, 2) if calls else None,
         "assumed": list(network.assumed),
         "pictures": [{"sha256": _digest(one)} for one in made],
-        **({"trajectories": [list(one) for one in trails]} if digests else {}),
+        **({"trajectories": trails} if request.digests else {}),
     }
-    return Sampled(tuple(made), tuple(trails), unfinished, done, calls, seconds, summary)
+    return Sampled(tuple(made), unfinished, summary)
 
 
 # ----------------------------------------------------------------------------------------- pictures
 def sheet(sampled: Sampled, columns: int = 6) -> Image.Image:
     """A contact sheet, at most `columns` pictures to a row."""
-    images = [as_image(one) for one in sampled.pictures]
-    scale = max(1, 160 // max(images[0].size))
-    images = [
-        one.resize((one.width * scale, one.height * scale), Image.Resampling.NEAREST)
-        for one in images
-    ]
+    images = [cell(signed(one), 160) for one in sampled.pictures]
     columns = min(columns, len(images))
     rows = [images[i : i + columns] for i in range(0, len(images), columns)]
     captions = [
@@ -137,7 +119,7 @@ def sheet(sampled: Sampled, columns: int = 6) -> Image.Image:
     ]
     told = sampled.summary
     heading = f"{told['sampler']}, {told['steps']} steps, seed {told['seed']}: {told['runtime']}"
-    return gallery.sheet([""] * columns, rows, captions, heading)
+    return gallery([""] * columns, rows, captions, heading)
 
 
 def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...]:
@@ -155,16 +137,15 @@ def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...
     if drawable:
         files[SHEET] = png(sheet(sampled))
         for number, one in enumerate(sampled.pictures):
-            files[f"sample_{number:03d}.png"] = png(as_image(one))
+            files[f"sample_{number:03d}.png"] = png(signed(one))
     if sampled.pictures:
-        buffer = io.BytesIO()
-        np.save(buffer, np.stack(sampled.pictures))
-        files[ARRAY] = buffer.getvalue()
+        np.save(values := io.BytesIO(), np.stack(sampled.pictures))
+        files[ARRAY] = values.getvalue()
     if sampled.unfinished is not None and sampled.unfinished.ndim in (3, 4):
-        files[UNFINISHED] = png(as_image(sampled.unfinished))
+        files[UNFINISHED] = png(signed(sampled.unfinished))
     text = json.dumps(dict(sampled.summary), indent=1, ensure_ascii=False)
     files[SUMMARY] = (text + "\n").encode()
-    with storage.told(out):
+    with storage.errors_about(out):
         out.mkdir(parents=True, exist_ok=True)
         for old in [*out.glob("sample_*.png"), *(out / n for n in (SHEET, ARRAY, UNFINISHED))]:
             old.unlink(missing_ok=True)

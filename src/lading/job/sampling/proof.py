@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-from lading.base import storage
 from lading.errors import RequestError
-from lading.job.sampling.network import open_network
+from lading.job.request import Sample
 from lading.job.sampling.plan import plan
-from lading.job.sampling.request import Request
-from lading.proof.trajectory import GATES, Network, Parting, chart, part, png
+from lading.proof.trajectory import Course, Taken, sampled
+from lading.task.diffusion.denoiser import Denoiser
 from lading.task.diffusion.notes import NEEDED
-from lading.task.diffusion.samplers import Step
-
-CHART = "parting.png"
 
 
-def beside(request: Request, checkpoint: Path) -> Network:
-    """The original that an artifact is held against, in PyTorch.
+def course(
+    request: Sample, original: Denoiser, picture: int = 0, moved: Callable[[], None] = lambda: None
+) -> Course:
+    """The walk of the request in the original.
 
-    Raises:
-        LadingError: see `open_network`.
+    Args:
+        request: what was asked.
+        original: the untouched original, in PyTorch.
+        picture: which of the pictures of the seed.
+        moved: called of every move that any network makes.
     """
-    return open_network(replace(request, path=checkpoint, runtime=None))
+    process, sampler = plan(request, original)
+    way = sampled(
+        request.sampler, original.task, process, sampler,
+        request.seed, picture, [*original.extra.values()],
+    )  # fmt: skip
+    return Course(way, original.run, original.ports, moved=moved)
 
 
 def prove(
-    request: Request,
-    original: Network,
-    network: Network,
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> tuple[Parting, float]:
-    """The first trajectory of the request in both, and the dB that the last picture has to reach.
+    request: Sample,
+    original: Denoiser,
+    network: Denoiser,
+    moved: Callable[[], None] = lambda: None,
+) -> Taken:
+    """The first walk of the request in a network beside the original's.
 
     Raises:
         RequestError: the two are of different shapes or processes.
@@ -45,25 +50,11 @@ def prove(
             expected=f"{list(original.shape)}, {_process(original)}",
             remedy="give the checkpoint that the artifact was made from, with the same settings",
         )
-    process, sampler = plan(request, original)
-    network.give(request.label)
-    parting = part(
-        (original.title, original), {network.title: network}, process, sampler,
-        network.shape, request.seed, on_step=on_step,
-    )  # fmt: skip
-    return parting, GATES[network.precision]
+    walk = course(request, original, moved=moved)
+    record = walk.record(Path(request.path).name, network.title, network.precision)
+    return walk.held(record, network.run, network.ports)
 
 
-def _process(network: Network) -> str:
+def _process(network: Denoiser) -> str:
     told = network.task.notes
     return ", ".join(f"{name} {told.get(name, 'unknown')}" for name in NEEDED)
-
-
-def save_chart(parting: Parting, gates: Mapping[str, float], out: Path) -> Path:
-    """Draws where the walks part, as `parting.png` in `out`.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
-    storage.write_file(out / CHART, png(chart(parting, gates)))
-    return out / CHART

@@ -5,8 +5,8 @@ folder) of `families/` and is found by being there: the module holds one object 
 keeps the contract below. `recognise` is the one way in: exactly one family must claim the file.
 
 What the sources of a family say about a value goes through `reading.Reading`, which picks by
-strength of evidence and never settles a disagreement on its own: `require_settled` stops the
-voyage on one.
+strength of evidence and never settles a disagreement on its own: `require_settled` stops
+on one.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A network trained to predict noise does so best when it is run as it was trained (Ho et al., arXiv
 2006.11239, eq. 14). Pictures of the kind that it was trained on are noised to several levels; every
-candidate sees the very same noisy pictures, told the time that it takes for that level, and is
+candidate sees the very same noisy pictures, given the time that it takes for that level, and is
 ranked by the mean squared error of the noise. What the race leaves open stays assumed.
 
 `candidates` lists what is possible, `statistics` compares, and this module runs the networks.
@@ -35,7 +35,7 @@ from lading.task.diffusion.schedule import betas
 Floats = npt.NDArray[np.float64]
 #: Shares of the picture's variance in the noisy one, from little noise to much.
 LEVELS = (0.98, 0.85, 0.5, 0.15, 0.02)
-#: The time that the winner is told, off by these factors, must not do better.
+#: The time that the winner is given, off by these factors, must not do better.
 ASTRAY = (0.8, 1.25)
 #: Values in one call of the network, per channel: bounds memory.
 MAX_PIXELS = 1 << 19
@@ -67,8 +67,8 @@ def settled(
     weights = rebuilt.module.state_dict()
 
     def build(values: Values) -> nn.Module:
-        told = tuple(replace(h, value=values[h.name]) for h in recognition.hyperparameters)
-        network = family.build(replace(recognition, hyperparameters=told)).module
+        values_of = tuple(replace(h, value=values[h.name]) for h in recognition.hyperparameters)
+        network = family.build(replace(recognition, hyperparameters=values_of)).module
         network.load_state_dict(weights, assign=True)
         return network
 
@@ -88,7 +88,7 @@ def settle(
         recognition: of a guided-diffusion UNet.
         build: makes the network of given hyper-parameters.
         files: pictures of the kind that the network was trained on, at least `FEWEST`.
-        progress: told what is raced.
+        progress: called what is raced.
         seed: of the noise.
 
     Raises:
@@ -178,7 +178,7 @@ class _Bench:
         return lambda option, start, stop: self.errors({**kept, **option.values}, start, stop)
 
     def errors(self, values: Values, start: int, stop: int, astray: float = 1.0) -> Floats:
-        """Mean squared error of the noise, [samples, levels]; `astray` scales the told time."""
+        """Mean squared error of the noise, [samples, levels]; `astray` scales the time given."""
         names = (*possible.ATTENTION, *possible.DECODER, *possible.TIME)
         key = (*(values[name] for name in names), astray)
         seen = self._seen.get(key, np.zeros((0, len(LEVELS))))
@@ -202,10 +202,10 @@ class _Bench:
         clean = clean[:, None].expand_as(noise)
         kept = torch.tensor(LEVELS, dtype=torch.float32).reshape(1, -1, 1, 1, 1)
         noisy = kept.sqrt() * clean + (1 - kept).sqrt() * noise
-        told = torch.from_numpy(moments(values) * astray).round_() if astray != 1 else None
-        if told is None:
-            told = torch.from_numpy(moments(values))
-        inputs = [noisy.flatten(0, 1), told.float().repeat(len(samples))]
+        times = torch.from_numpy(moments(values) * astray).round_() if astray != 1 else None
+        if times is None:
+            times = torch.from_numpy(moments(values))
+        inputs = [noisy.flatten(0, 1), times.float().repeat(len(samples))]
         more = {}
         if values["super_resolution"]:
             small = F.interpolate(
@@ -234,7 +234,7 @@ class _Bench:
 
 
 def moments(values: Values) -> Floats:
-    """The time that the network is told at each of `LEVELS`, in its own units.
+    """The time that the network is given at each of `LEVELS`, in its own units.
 
     The step whose noise is nearest, by the ratio of picture to noise on a logarithmic scale.
     """
@@ -290,14 +290,14 @@ def _table(
         )
         for one in standing
     )
-    told = doubt or (
+    outcome = doubt or (
         "the best is better than every other with confidence"
         if len(plausible) == 1
-        else f"{len(plausible)} of {len(standing)} candidates cannot be told apart"
+        else f"{len(plausible)} of {len(standing)} candidates cannot be distinguished"
     )
     record = Settling(
         kind, rows, LEVELS, pictures_, 1.0 - RISK,
-        {name: show(value) for name, value in measured.items()}, tuple(open_), told,
+        {name: show(value) for name, value in measured.items()}, tuple(open_), outcome,
     )  # fmt: skip
     return _Told(record, measured, open_)
 
@@ -340,7 +340,7 @@ def _astray(bench: _Bench, best: Values, samples: int) -> str:
             if interval(gain, len(bench.clean), risk)[1] > 0:
                 return (
                     f"none of the candidates: at a level of {level:g} the network does better when "
-                    f"told {factor:g} times the winner's time"
+                    f"given {factor:g} times the winner's time"
                 )
     return ""
 
@@ -351,11 +351,11 @@ def _told(recognition: Recognition, tables: Sequence[_Told]) -> Recognition:
     for table in tables:
         kind, shown = table.record.kind, f"{table.record.pictures} pictures"
         for name, value in table.measured.items():
-            source = f"noise prediction on {shown}, {kind}: {table.record.told}"
+            source = f"noise prediction on {shown}, {kind}: {table.record.outcome}"
             changed[name] = HyperParameter(name, value, "measured", source)
         for name, values in table.open_.items():
             others = tuple(show(one) for one in values[1:])
-            why = table.record.told
+            why = table.record.outcome
             if len([one for one in table.record.candidates if one.plausible]) == 1:
                 why = "its other values go with other values here, and no run tells them apart"
             source = f"undecided by noise prediction on {shown}, {kind}: {why}"

@@ -54,11 +54,11 @@ def attention(known: Values, undecided: Iterable[str]) -> list[Option]:
     for way in ways:
         heads = tuple(_heads({**known, **way}, width) for width in widths)
         for order in orders:
-            told = dict(way) if order is None else {**way, "use_new_attention_order": order}
+            candidate = dict(way) if order is None else {**way, "use_new_attention_order": order}
             kind = (heads, None if set(heads) == {1} else order)
-            if any(_same_but_spelt(told, other) for other in groups.get(kind, ())):
+            if any(_same_but_spelt(candidate, other) for other in groups.get(kind, ())):
                 continue
-            groups.setdefault(kind, []).append(told)
+            groups.setdefault(kind, []).append(candidate)
     return _options(groups, known)
 
 

@@ -19,8 +19,8 @@
       if (now && !narrowed) folds.forEach((one, i) => { asWas[i] = one.open; });
       let shown = 0;
       for (const leaf of leaves) {
-        const told = leaf.dataset.name.toLowerCase();
-        const fits = fates.has(leaf.dataset.fate) && words.every((word) => told.includes(word));
+        const name = leaf.dataset.name.toLowerCase();
+        const fits = fates.has(leaf.dataset.fate) && words.every((word) => name.includes(word));
         leaf.hidden = !fits;
         if (fits) shown += 1;
       }

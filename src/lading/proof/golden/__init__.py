@@ -1,4 +1,4 @@
-"""Golden vectors: inputs and the original's answers, which travel with the artifact.
+"""Golden vectors: inputs and the original's answers, which lie beside the artifact.
 
 Whoever builds an app around the artifact checks it against them, on any device and in any
 language: raw little-endian arrays and one JSON index, documented in `docs/golden.md`. `index` is

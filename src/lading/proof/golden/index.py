@@ -20,14 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lading.errors import InputError
-from lading.record import Better, Port, Task, from_json, to_json
+from lading.record import Port, Task, from_json, to_json
+from lading.record.measurement import Quantity
 
 Array = npt.NDArray[Any]
 
 FOLDER = "golden"
 INDEX = "index.json"
 FORMAT = "lading golden vectors"
-SCHEMA = 1
+SCHEMA = 2
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _REMEDY = "take the folder again from where the artifact came from"
@@ -44,13 +45,11 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class Tolerance(Quantity):
     """How near an artifact of one precision has to come, and why that near."""
 
-    metric: str
     gate: float
-    better: Better
-    reason: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,12 @@ class Vector:
         inputs: what the artifact takes, after preprocessing.
         outputs: what the untouched original gives.
         after: what a user sees, after post-processing: ``labels``, ``probabilities``.
+        scores: of an output of labels, the original's scores that they are chosen from.
+        graphs: per format of which an artifact rounds to fp16, and output: what its rounded weights
+            give where all arithmetic is in fp32. What differs from that is the graph.
+        graph_scores: per format likewise, the scores that its labels are chosen from.
+        floors: per float output, the PSNR (dB) that a sound computation in fp32 keeps here; of an
+            output of labels that of its scores.
         rms: per precision and float output, the largest root mean square of the differences that
             the tolerance allows here: peak / 10^(psnr / 20).
     """
@@ -78,6 +83,10 @@ class Vector:
     raw: Mapping[str, Stored] = field(default_factory=dict)
     text: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, Stored] = field(default_factory=dict)
+    scores: Mapping[str, Stored] = field(default_factory=dict)
+    graphs: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
+    graph_scores: Mapping[str, Stored] = field(default_factory=dict)
+    floors: Mapping[str, float] = field(default_factory=dict)
     rms: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
@@ -164,7 +173,8 @@ def load(folder: Path) -> Index:
             remedy=_REMEDY,
         ) from error
     for vector in index.vectors:
-        for group in (vector.raw, vector.inputs, vector.outputs, vector.after):
+        groups = (vector.raw, vector.inputs, vector.outputs, vector.after, vector.scores)
+        for group in (*groups, *vector.graphs.values(), vector.graph_scores):
             for stored in group.values():
                 read(folder, stored)
     return index

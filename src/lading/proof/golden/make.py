@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lading.base.version import __version__
-from lading.proof import degenerate
-from lading.proof.golden import steps
+from lading.errors import LadingError
+from lading.formats import Artifact
+from lading.interface.side import Side
+from lading.proof import degenerate, scores
 from lading.proof.golden.index import (
     FORMAT,
     INDEX,
@@ -25,8 +28,11 @@ from lading.proof.golden.index import (
 )
 from lading.proof.original import Original
 from lading.proof.probes import Probe, fits
+from lading.proof.reference import Scores
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Port
+from lading.record import ArtifactRecord, Port, Task
+from lading.task import finish, prepare
+from lading.task.text import Vocabulary, vocabulary
 
 Array = npt.NDArray[Any]
 
@@ -41,26 +47,31 @@ _INDEX_BYTES = 100_000
 
 
 def write(
-    folder: Path, original: Original, artifacts: Sequence[ArtifactRecord], checkpoint: str
+    folder: Path,
+    original: Original,
+    artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]],
+    checkpoint: str,
 ) -> Index:
-    """Writes the vectors of a voyage into `folder`, which must not exist.
+    """Writes the vectors of a conversion into `folder`, which must not exist.
 
     Args:
         folder: to make.
         original: the untouched original with its probes and its outputs.
-        artifacts: that the vectors are for; every one takes the same inputs.
+        artifacts: that the vectors are for, each opened where it passed: others are held to its
+            graph; every one takes the same inputs.
         checkpoint: SHA-256 of the file.
 
     Raises:
         OSError: it cannot be written.
     """
     interface = original.interface
-    precisions = sorted({one.precision for one in artifacts})
-    chosen, left_out = _choose(original, precisions)
+    precisions = sorted({record.precision for record, _ in artifacts})
+    graphs = _graphs(artifacts)
+    chosen, left_out = _choose(original, precisions, graphs)
     vectors: list[Vector] = []
     files: dict[str, bytes] = {}
     for place in chosen:
-        vector, data = _vector(original, place, precisions)
+        vector, data = _vector(original, place, precisions, graphs)
         vectors.append(vector)
         files |= data
     index = Index(
@@ -72,11 +83,9 @@ def write(
         interface.task,
         interface.inputs,
         interface.outputs,
-        steps.before(interface.task, interface.inputs),
-        steps.afterwards(
-            interface.task, interface.outputs, classifier=interface.options.classifier
-        ),
-        {name: _tolerances(name, interface.outputs) for name in precisions},
+        prepare.in_words(interface.inputs, interface.task),
+        finish.in_words(interface.outputs, interface.task, classifier=interface.options.classifier),
+        {name: _tolerances(original, name, chosen) for name in precisions},
         tuple(vectors),
         left_out,
     )
@@ -87,7 +96,20 @@ def write(
     return index
 
 
-def _choose(original: Original, precisions: Sequence[str]) -> tuple[list[int], str]:
+def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict[str, Side]:
+    """By format, the graph in fp32 of every artifact that passed, rounds to fp16 and runs in fp32
+    too."""
+    found = {}
+    for record, artifact in artifacts:
+        if record.precision == "fp16" and artifact:
+            with suppress(LadingError):  # the comparison says that it could not be judged
+                found[record.format] = artifact.side("float32")
+    return found
+
+
+def _choose(
+    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side]
+) -> tuple[list[int], str]:
     """Which probes, and why no more.
 
     Only those that fit the artifact at its default size and where the original is steady.
@@ -105,7 +127,7 @@ def _choose(original: Original, precisions: Sequence[str]) -> tuple[list[int], s
     taken: list[int] = []
     room, dropped = LIMIT - _INDEX_BYTES, 0
     for place in able:
-        size = sum(len(data) for data in _vector(original, place, precisions)[1].values())
+        size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
         if len(taken) == MOST or size > room:
             dropped += size > room
             continue
@@ -130,7 +152,7 @@ def _degenerate(original: Original, places: Sequence[int]) -> bool:
 
 
 def _vector(
-    original: Original, place: int, precisions: Sequence[str]
+    original: Original, place: int, precisions: Sequence[str], graphs: Mapping[str, Side]
 ) -> tuple[Vector, dict[str, bytes]]:
     probe, outputs = original.drawn[place], original.outputs[place]
     interface = original.interface
@@ -143,7 +165,23 @@ def _vector(
             files[entries[name].file] = data
         return entries
 
-    raw, text = _raw(probe, interface.inputs, steps.vocabulary(interface.task))
+    behind = original.scores(precisions[0]) if precisions else ""
+    chosen, floors = {}, dict(original.floors()[place])
+    wide_scores: dict[str, Array] = {}
+    if isinstance(behind, Scores):
+        (port,) = interface.outputs
+        chosen[port.name], floors[port.name] = behind.values[place], behind.floors[place]
+        for name, side in graphs.items():
+            own = scores.own(side, port.name, [probe], behind.values[place].shape)
+            if not isinstance(own, str):
+                wide_scores[name] = own[0]
+    wide = {
+        name: stored(
+            f"graph-{name}", {k: v for k, v in side.run(probe.inputs).items() if k in outputs}
+        )
+        for name, side in graphs.items()
+    }
+    raw, text = _raw(probe, interface.inputs, vocabulary(interface.task))
     vector = Vector(
         probe.name,
         probe.kind,
@@ -152,14 +190,18 @@ def _vector(
         stored("output", outputs),
         stored("raw", raw),
         text,
-        stored("after", steps.finish(outputs, interface.outputs, interface.task)),
+        stored("after", seen(outputs, interface.outputs, interface.task)),
+        stored("scores", chosen),
+        wide,
+        stored("graph-scores", wide_scores),
+        floors,
         {name: _rms(outputs, interface.outputs, name) for name in precisions},
     )
     return vector, files
 
 
 def _raw(
-    probe: Probe, ports: tuple[Port, ...], characters: str
+    probe: Probe, ports: tuple[Port, ...], words: Vocabulary | None
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """The inputs as a user has them, where that differs from what the artifact takes."""
     pictures, texts = {}, {}
@@ -168,14 +210,29 @@ def _raw(
             levels = probe.raw[port.name]
             whole = bool(((levels == np.rint(levels)) & (levels >= 0) & (levels <= 255)).all())
             kept = levels.astype(np.uint8) if whole else levels.astype(np.float32)
-            if np.array_equal(steps.prepare(kept, port), probe.inputs[port.name]):
+            if np.array_equal(prepare.levels(kept, port), probe.inputs[port.name]):
                 pictures[port.name] = kept
-        elif port.dtype.startswith("int") and characters and len(port.shape) == 2:
+        elif words:
             ids = probe.inputs[port.name]
-            text = steps.decode(ids, characters)
-            if np.array_equal(steps.encode(text, characters, port), ids):
+            text = words.decode(ids)
+            if np.array_equal(prepare.texts([text], port, words), ids):
                 texts[port.name] = text
     return pictures, texts
+
+
+def seen(outputs: Mapping[str, Array], ports: Sequence[Port], task: Task) -> dict[str, Array]:
+    """What a user sees of scores: labels, uint8 where they fit, else int32; and of whole samples
+    probabilities, float32, where they are not the output itself.
+    """
+    scores = [port for port in ports if port.class_axis is not None and port.meaning != "labels"]
+    found = finish.finish(outputs, scores, task)
+    arrays: dict[str, Array] = {}
+    if found.labels is not None:
+        small = found.labels.min(initial=0) >= 0 and found.labels.max(initial=0) < 256
+        arrays["labels"] = found.labels.astype(np.uint8 if small else np.int32)
+    if found.probabilities is not None and scores[0].meaning != "probabilities":
+        arrays["probabilities"] = found.probabilities.astype(np.float32)
+    return arrays
 
 
 def _rms(outputs: Mapping[str, Array], ports: tuple[Port, ...], precision: str) -> dict[str, float]:
@@ -188,13 +245,13 @@ def _rms(outputs: Mapping[str, Array], ports: tuple[Port, ...], precision: str) 
     }
 
 
-def _tolerances(precision: str, ports: tuple[Port, ...]) -> tuple[Tolerance, ...]:
+def _tolerances(original: Original, precision: str, places: Sequence[int]) -> tuple[Tolerance, ...]:
     gates = GATES[precision]
     told = []
-    for port in ports:
+    for port in original.interface.outputs:
         if port.meaning != "labels":
-            told.append(Tolerance(f"{port.name} psnr", gates.psnr, "higher", gates.psnr_reason))
-        if port.meaning == "labels" or port.class_axis is not None:
-            name = f"{port.name} label_agreement"
-            told.append(Tolerance(name, gates.agreement, "higher", gates.agreement_reason))
+            told.append(Tolerance(port.name, "psnr", gates.psnr, gates.psnr_reason))
+        if places and (port.meaning == "labels" or port.class_axis is not None):
+            gate, why = original.agreement(port, places, precision)
+            told.append(Tolerance(port.name, "label_agreement", gate, why))
     return tuple(told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ import numpy.typing as npt
 
 from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
-from lading.formats import artifact_target
+from lading.formats import Artifact, Runtime, open_artifact
 from lading.proof import compare, verdict
-from lading.proof.golden import steps
 from lading.proof.golden.index import Index, Vector, load, read
+from lading.proof.golden.make import seen
 from lading.proof.probes import Probe
+from lading.proof.reference import Graph, Outputs, Scores
 from lading.record import ArtifactRecord, Comparison, Port, Verdict
-from lading.runtimes import runtime, runtimes_for
+from lading.record.wording import unproved
+from lading.task import prepare
+from lading.task.text import vocabulary
 
 Array = npt.NDArray[Any]
 
@@ -44,7 +47,7 @@ def replay(folder: Path, artifact: Path, progress: Progress, only: str | None = 
     Args:
         folder: that holds `index.json`.
         artifact: an `.mlpackage` or `.onnx`.
-        progress: told when a stage begins.
+        progress: called when a stage begins.
         only: name of one runtime; by default every one for the artifact.
 
     Raises:
@@ -60,38 +63,103 @@ def replay(folder: Path, artifact: Path, progress: Progress, only: str | None = 
             expected="one at least",
             remedy="compare with the checkpoint instead: lading verify ARTIFACT --against PATH",
         )
-    record = _record(artifact, index)
-    drawn = [_probe(folder, index, vector) for vector in index.vectors]
-    expected = [_read_all(folder, vector.outputs) for vector in index.vectors]
-    for vector, outputs in zip(index.vectors, expected, strict=True):
-        _finished(folder, index, vector, outputs)
+    opened = open_artifact(artifact)
+    record = _record(opened, index)
+    reference = Recorded(folder, index)
+    runtimes = [opened.runtime(only)] if only else opened.format.runtimes
     comparisons = []
-    for one in [runtime(only)] if only else runtimes_for(record.format):
-        absent = one.unavailable()
-        if absent:
-            comparisons.append(compare.not_run(record, one, absent))
-            continue
-        progress("compare", f"{record.format} in {one.title}")
-        session = one.load(artifact)
-        comparisons.append(compare.compare(record, one, session, drawn, expected, index.task))
-    return Replay(str(folder), record, len(drawn), tuple(comparisons), verdict.overall(comparisons))
+    for runtime in runtimes:
+        if not runtime.unavailable():
+            progress("compare", f"{record.format_title} in {runtime.title}")
+        comparisons.append(_proved(compare.in_runtime(reference, opened, record, runtime)))
+    drawn = len(reference.drawn)
+    return Replay(str(folder), record, drawn, tuple(comparisons), verdict.overall(comparisons))
 
 
-def _record(artifact: Path, index: Index) -> ArtifactRecord:
+def _proved(comparison: Comparison) -> Comparison:
+    """What the vectors leave open is no pass: the checkpoint would show it."""
+    if comparison.verdict != "pass" or not comparison.unproved:
+        return comparison
+    left = "; ".join(unproved(one) for one in comparison.unproved)
+    return replace(comparison, verdict="not run", reason=left)
+
+
+class Recorded:
+    """Golden vectors as a reference; see `lading.proof.reference.Reference`.
+
+    Raises:
+        InputError: a vector is not whole.
+    """
+
+    name = "golden vectors"
+
+    def __init__(self, folder: Path, index: Index) -> None:
+        self.folder, self.index, self.task = folder, index, index.task
+        self.drawn: Sequence[Probe] = [_probe(folder, index, vector) for vector in index.vectors]
+        self.outputs: Sequence[Outputs] = [
+            _read_all(folder, vector.outputs) for vector in index.vectors
+        ]
+        for vector, outputs in zip(index.vectors, self.outputs, strict=True):
+            _finished(folder, index, vector, outputs)
+
+    def steady(self, precision: str) -> Sequence[bool]:
+        """Only probes at which the original is were chosen."""
+        return [True] * len(self.drawn)
+
+    def floors(self) -> Sequence[Mapping[str, float]]:
+        return [vector.floors for vector in self.index.vectors]
+
+    def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
+        for known in self.index.tolerances.get(precision, ()):
+            if (known.output, known.kind) == (port.name, "label_agreement"):
+                return known.gate, known.why
+        gates = verdict.GATES[precision]
+        return gates.agreement, gates.agreement_reason
+
+    def scores(self, precision: str) -> Scores | str:
+        labels = next(port for port in self.index.outputs if port.meaning == "labels")
+        vectors = self.index.vectors
+        known = next((port for port in self.task.outputs if port.class_axis is not None), None)
+        if known is None or any(labels.name not in vector.scores for vector in vectors):
+            return "the vectors hold labels only"
+        values = [read(self.folder, vector.scores[labels.name]) for vector in vectors]
+        floors = [vector.floors[labels.name] for vector in vectors]
+        return Scores(known, values, self.steady(precision), floors)
+
+    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+        """The rounded weights in fp32, as they were when the vectors were made."""
+        if artifact.record.precision != "fp16" or runtime.precision or runtime.own:
+            return None
+        form, vectors = artifact.format.name, self.index.vectors
+        if any(form not in vector.graphs for vector in vectors):
+            raise InputError(
+                str(self.folder),
+                found=f"no graph of an fp16 artifact of format {form}",
+                expected="vectors that were made with one",
+                remedy="compare with the checkpoint instead: lading verify ARTIFACT --against PATH",
+            )
+        expected = [_read_all(self.folder, vector.graphs[form]) for vector in vectors]
+        behind: Sequence[Array] | str = "the vectors hold none of the graph in fp32"
+        if all(form in vector.graph_scores for vector in vectors):
+            behind = [read(self.folder, vector.graph_scores[form]) for vector in vectors]
+        return Graph(artifact.side("float32"), expected, 0, behind)
+
+
+def _record(artifact: Artifact, index: Index) -> ArtifactRecord:
     """The artifact's own dtypes with the index's meanings, port by port.
 
     Raises:
         RequestError: another number of ports, or other names.
     """
-    record = artifact_target(artifact).describe(artifact)
+    record = artifact.record
     sides = ((record.inputs, index.inputs), (record.outputs, index.outputs))
     for theirs, ours in sides:
         if {port.name for port in theirs} != {port.name for port in ours}:
             raise RequestError(
-                f"{artifact} on these golden vectors",
+                f"{artifact.path} on these golden vectors",
                 found=", ".join(port.name for port in theirs),
                 expected=", ".join(port.name for port in ours),
-                remedy="give the artifact that the vectors travelled with",
+                remedy="give the artifact that the vectors were made for",
             )
     return replace(
         record,
@@ -118,10 +186,13 @@ def _probe(folder: Path, index: Index, vector: Vector) -> Probe:
         if port.name not in inputs:
             raise _odd(folder, vector, f"no input {port.name}", "one for every port")
         again: Array | None = None
+        words = vocabulary(index.task)
         if port.name in vector.text:
-            again = steps.encode(vector.text[port.name], steps.vocabulary(index.task), port)
+            if words is None:
+                raise _odd(folder, vector, f"a text for {port.name}", "a task with a vocabulary")
+            again = prepare.texts([vector.text[port.name]], port, words)
         elif port.name in vector.raw:
-            again = steps.prepare(read(folder, vector.raw[port.name]), port)
+            again = prepare.levels(read(folder, vector.raw[port.name]), port)
         if again is None:
             continue
         stored = inputs[port.name]
@@ -137,7 +208,7 @@ def _probe(folder: Path, index: Index, vector: Vector) -> Probe:
 
 def _finished(folder: Path, index: Index, vector: Vector, outputs: Mapping[str, Array]) -> None:
     """Passes only if what a user sees follows from the outputs."""
-    again = steps.finish(outputs, index.outputs, index.task)
+    again = seen(outputs, index.outputs, index.task)
     for name, stored in vector.after.items():
         kept = read(folder, stored)
         if name not in again or not np.allclose(again[name], kept, rtol=0.0, atol=PREPARED):

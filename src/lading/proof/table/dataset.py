@@ -19,18 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from lading.base import storage
-from lading.base.drawing import charts
 from lading.errors import InputError, LadingError
+from lading.formats import Artifact, Runtime
 from lading.interface import Interface
+from lading.interface.original import TorchSide
+from lading.interface.side import Side
 from lading.proof import verdict
-from lading.proof.compare import not_run
 from lading.proof.table.rows import Place, Row, Table
-from lading.proof.table.tally import EDGES, GATES, Keep, Tally, metrics, triples
+from lading.proof.table.tally import EDGES, GATES, Keep, Tally, measured, triples
 from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord, Port, Task, to_json
-from lading.runtimes import Runtime, Session, runtimes_for
-from lading.runtimes.torch import Eager
-from lading.task import pictures
-from lading.task.classification import Vocabulary, answers, require_classifier, vocabulary
+from lading.record.wording import missed
+from lading.task import prepare, require_classifier
+from lading.task.finish import of_samples
+from lading.task.text import Vocabulary, vocabulary
 
 Array = npt.NDArray[Any]
 #: Told how far it is: bytes read, bytes in all, samples compared.
@@ -45,7 +46,7 @@ SAVED_EVERY = 10.0
 
 @dataclass(frozen=True)
 class Over:
-    """What was asked: a table, where an unfinished comparison's state lies, whom to tell."""
+    """What was asked: a table, where an unfinished comparison's state lies, and what shows it."""
 
     table: Path
     state: Path | None = None
@@ -53,11 +54,11 @@ class Over:
 
 
 @dataclass(frozen=True)
-class Side:
-    """An artifact loaded in a runtime. `batched`: it takes any number of samples at once."""
+class Opened:
+    """An artifact in a runtime. `batched`: it takes any number of samples at once."""
 
     runtime: Runtime
-    session: Session
+    side: Side
     batched: bool
 
 
@@ -74,8 +75,8 @@ def require(over: Over, task: Task, subject: str) -> None:
 def added(
     bill: Bill,
     over: Over,
-    artifact: ArtifactRecord,
-    path: Path,
+    artifact: Artifact,
+    record: ArtifactRecord,
     scores: Interface,
     batched: bool,
 ) -> Bill:
@@ -84,8 +85,8 @@ def added(
     Args:
         bill: of the same artifact.
         over: what was asked.
-        artifact: its record, ports with their meanings.
-        path: where the artifact lies.
+        artifact: opened.
+        record: of it, ports with their meanings.
         scores: the untouched original behind the artifact's input, giving logits.
         batched: the artifact takes any number of samples at once.
 
@@ -93,17 +94,28 @@ def added(
         LadingError: see `compare`.
     """
     sides, comparisons = [], []
-    for runtime in runtimes_for(artifact.format):
+    for runtime in artifact.format.runtimes:
         reason = runtime.unavailable()
         if reason:
-            gone = not_run(artifact, runtime, reason)
-            comparisons.append(replace(gone, data=over.table.name))
+            comparisons.append(
+                Comparison(
+                    record.path,
+                    runtime.name,
+                    "torch",
+                    0,
+                    (),
+                    (),
+                    "not run",
+                    reason,
+                    over.table.name,
+                )
+            )
         else:
-            sides.append(Side(runtime, runtime.load(path), batched))
+            sides.append(Opened(runtime, artifact.open(runtime), batched))
     made = []
     if sides:
-        keep = Keep(over.state, _whose(bill, artifact)) if over.state else None
-        made = compare(over.table, artifact, sides, scores, keep, over.advance)
+        keep = Keep(over.state, _whose(bill, record)) if over.state else None
+        made = compare(over.table, record, sides, scores, keep, over.advance)
     records = tuple(record for _, record in made)
     judged = (*bill.comparisons, *(one for one, _ in made), *comparisons)
     return replace(
@@ -111,7 +123,6 @@ def added(
         verdict=verdict.overall(judged, bill.provenance, bill.trajectories),
         comparisons=judged,
         datasets=(*bill.datasets, *records),
-        pictures=(*bill.pictures, *charts.of_datasets(records)),
     )
 
 
@@ -129,7 +140,7 @@ def _whose(bill: Bill, artifact: ArtifactRecord) -> dict[str, str]:
 def compare(
     table: Path,
     artifact: ArtifactRecord,
-    sides: Sequence[Side],
+    sides: Sequence[Opened],
     interface: Interface,
     keep: Keep | None = None,
     advance: Advance | None = None,
@@ -143,7 +154,7 @@ def compare(
         sides: the artifact in the runtimes that are here; at least one.
         interface: the untouched original, a classifier.
         keep: where to save the state; None for nowhere.
-        advance: told how far it is.
+        advance: called how far it is.
         batch: samples that the original takes at once, and each side that can.
 
     Raises:
@@ -152,7 +163,7 @@ def compare(
         StorageError: the state cannot be saved.
     """
     words = vocabulary(interface.task)
-    original = Eager(interface)
+    original = TorchSide(interface)
     together = _takes_batches(original, interface)
     names = [side.runtime.name for side in sides]
     if keep:
@@ -167,11 +178,11 @@ def compare(
             for some in _batches(rows, batch):
                 inputs = _inputs(some, interface.inputs[0], words, table.parent)
                 wanted = _run(original, inputs, interface.inputs[0], together)
-                said = answers(wanted, interface.outputs, interface.task)
+                said = of_samples(wanted, interface.outputs, interface.task)
                 fresh = []
                 for side in sides:
-                    values = _run(side.session, inputs, artifact.inputs[0], side.batched)
-                    fresh.append(answers(values, artifact.outputs, interface.task))
+                    values = _run(side.side, inputs, artifact.inputs[0], side.batched)
+                    fresh.append(of_samples(values, artifact.outputs, interface.task))
                 # All at once, after all that can fail: what is saved is whole batches.
                 for name, got in zip(names, fresh, strict=True):
                     tallies[name].add(some, place.rows + 1, said, got, interface.task.labels)
@@ -227,11 +238,11 @@ def _batches(rows: Table, size: int) -> Iterator[list[Row]]:
 def _inputs(rows: Sequence[Row], port: Port, words: Vocabulary | None, folder: Path) -> Array:
     """The samples as one array [N, ...]."""
     if words:
-        return np.array([words.encode(row.sample) for row in rows], dtype=port.dtype)
+        return prepare.texts([row.sample for row in rows], port, words)
     parts = []
     for row in rows:
         try:
-            parts.append(_from_file(folder / row.sample, port))
+            parts.append(prepare.file(folder / row.sample, port).value)
         except LadingError as error:
             raise InputError(
                 f"line {row.line}: {error.subject}",
@@ -242,32 +253,14 @@ def _inputs(rows: Sequence[Row], port: Port, words: Vocabulary | None, folder: P
     return np.concatenate(parts)
 
 
-def _from_file(path: Path, port: Port) -> Array:
-    if path.suffix.lower() == ".npy":
-        exact = pictures.read_array(path)
-        if exact.shape == port.shape:
-            return np.ascontiguousarray(exact, dtype=port.dtype)
-        if exact.shape == port.shape[1:]:
-            return np.ascontiguousarray(exact[None], dtype=port.dtype)
-    if len(port.shape) != 4:
-        raise InputError(
-            str(path),
-            found="not an array of that shape",
-            expected=f"a .npy array of shape {list(port.shape)}",
-            remedy="save it with numpy.save",
-        )
-    values = pictures.read(path, port.shape[1], (port.shape[2], port.shape[3]))
-    return pictures.for_port(values, port)
-
-
-def _takes_batches(session: Session, interface: Interface) -> bool:
+def _takes_batches(side: Side, interface: Interface) -> bool:
     """Whether two samples at once give what they give one by one, to 1e-4 of the largest output:
     other sums in other orders, and nothing else."""
     port = interface.inputs[0]
     pair = {name: value.numpy() for name, value in interface.example(batch=2).items()}
-    singles = [session.run({port.name: pair[port.name][i : i + 1]}) for i in range(2)]
+    singles = [side.run({port.name: pair[port.name][i : i + 1]}) for i in range(2)]
     try:
-        both = session.run(pair)
+        both = side.run(pair)
     except Exception:  # whatever a module raises that was written for one sample
         return False
     for name, values in both.items():
@@ -279,10 +272,10 @@ def _takes_batches(session: Session, interface: Interface) -> bool:
     return True
 
 
-def _run(session: Session, inputs: Array, port: Port, batched: bool) -> dict[str, Array]:
+def _run(side: Side, inputs: Array, port: Port, batched: bool) -> dict[str, Array]:
     if batched:
-        return session.run({port.name: inputs})
-    each = [session.run({port.name: inputs[i : i + 1]}) for i in range(len(inputs))]
+        return side.run({port.name: inputs})
+    each = [side.run({port.name: inputs[i : i + 1]}) for i in range(len(inputs))]
     return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
 
 
@@ -297,18 +290,11 @@ def _judged(
     notes: tuple[str, ...],
 ) -> tuple[Comparison, DatasetRecord]:
     precision = runtime.precision or artifact.precision
-    numbers = metrics(tally, place.rows, precision)
-    failed = [one for one in numbers if not one.passed]
-    why = "; ".join(
-        f"{one.name} {one.value:.4g} misses its gate {one.gate:g}"
-        + (f" ({one.worst_probe})" if one.worst_probe else "")
-        if one.gate is not None
-        else f"{one.name} is NaN"
-        for one in failed
-    )
+    numbers = measured(tally, place.rows, precision)
+    why = "; ".join(missed(one) for one in numbers if not one.passed)
     comparison = Comparison(
         artifact.path, runtime.name, "torch", place.rows, tuple(numbers), (),
-        "fail" if failed else "pass", why, table.name,
+        "fail" if why else "pass", why, table.name,
     )  # fmt: skip
     record = DatasetRecord(
         data=table.name,

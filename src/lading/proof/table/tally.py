@@ -12,14 +12,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from lading.base import storage
 from lading.proof.table.rows import Place, Row
-from lading.record import Changed, Metric, from_json, to_json
-from lading.task.classification import Answers
+from lading.record import Changed, Measurement, from_json, to_json
+from lading.task.finish import class_name
+
+#: Labels [N] and probabilities [N, C]; see `lading.task.finish.of_samples`.
+Answers: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 #: Largest difference of any probability on any sample, by declared precision.
 GATES = {
@@ -62,16 +66,17 @@ class Tally:
         labels: Sequence[str],
     ) -> None:
         """Counts a batch; `first` is the number of its first row among all, from 1."""
-        assert original.probabilities is not None
+        (said, expected), (told, shares) = original, got
+        assert expected is not None
         truth = np.array([row.label for row in rows])
-        self.right_original += int((original.classes == truth).sum())
-        self.right += int((got.classes == truth).sum())
-        self.confusion_original.update(zip(truth.tolist(), original.classes.tolist(), strict=True))
-        self.confusion.update(zip(truth.tolist(), got.classes.tolist(), strict=True))
-        if got.probabilities is None:
+        self.right_original += int((said == truth).sum())
+        self.right += int((told == truth).sum())
+        self.confusion_original.update(zip(truth.tolist(), said.tolist(), strict=True))
+        self.confusion.update(zip(truth.tolist(), told.tolist(), strict=True))
+        if shares is None:
             self.unmeasured += len(rows)
         else:
-            apart = np.abs(got.probabilities - original.probabilities).max(axis=1)
+            apart = np.abs(shares - expected).max(axis=1)
             for place in np.searchsorted(EDGES, np.nan_to_num(apart, nan=np.inf), side="left"):
                 self.errors[int(place)] += 1
             worst = int(np.argmax(apart))  # numpy's argmax takes the first NaN for the largest
@@ -79,16 +84,15 @@ class Tally:
             if not math.isnan(self.largest) and not apart[worst] <= self.largest:
                 self.largest = float(apart[worst])
                 self.largest_at = f"row {first + worst}: {rows[worst].sample[:40]}"
-        ordered = np.sort(original.probabilities, axis=1)
-        for i in np.flatnonzero(got.classes != original.classes):
+        ordered = np.sort(expected, axis=1)
+        for i in np.flatnonzero(told != said):
             self.changed += 1
-            said, told = int(original.classes[i]), int(got.classes[i])
             self.kept.append(
                 Changed(
                     first + int(i),
                     rows[i].sample[:80],
-                    labels[said] if said >= 0 else "NaN",
-                    labels[told] if 0 <= told < len(labels) else "no class",
+                    class_name(int(said[i]), labels),
+                    class_name(int(told[i]), labels),
                     float(ordered[i, -1] - ordered[i, -2]),
                 )
             )
@@ -159,7 +163,7 @@ class Keep:
         storage.write_file(self.path, json.dumps(plain, ensure_ascii=False).encode())
 
 
-def metrics(tally: Tally, samples: int, precision: str) -> list[Metric]:
+def measured(tally: Tally, samples: int, precision: str) -> list[Measurement]:
     """The numbers of one side with their gates."""
     gate, reason = GATES[precision]
     apart, apart_reason = APART[precision]
@@ -167,31 +171,22 @@ def metrics(tally: Tally, samples: int, precision: str) -> list[Metric]:
     error = gate
     if not tally.unmeasured:
         error = tally.largest
-        numbers.append(
-            Metric("probability max_abs", error, gate, "lower", reason, tally.largest_at)
-        )
+        numbers.append(Measurement("probability", "max_abs", error, gate, reason, tally.largest_at))
     beyond = sum(not one.margin <= error for one in tally.kept)
     worst = tally.kept[0] if tally.kept else None
+    right, original = tally.right / samples, tally.right_original / samples
     numbers += [
-        Metric(
-            "classes changed beyond the error", float(beyond), 0.0, "lower",
+        Measurement(
+            "", "classes changed beyond the error", float(beyond), 0.0,
             "a sample may change its class only where the original's two best probabilities are "
             "nearer to each other than the largest error",
             f"row {worst.row}: {worst.sample}" if worst and beyond else "",
         ),
-        Metric(
-            "accuracy apart",
-            abs(tally.right - tally.right_original) / samples,
-            apart,
-            "lower",
-            apart_reason,
-        ),
-        Metric("classes changed", float(tally.changed), None, "lower", "ties included"),
-        Metric("accuracy", tally.right / samples, None, "higher", "the artifact's"),
-        Metric(
-            "accuracy of the original", tally.right_original / samples, None, "higher",
-            "on the same rows",
-        ),
+        Measurement("", "accuracy apart", abs(tally.right - tally.right_original) / samples, apart,
+                    apart_reason),
+        Measurement("", "classes changed", float(tally.changed), None, "ties included"),
+        Measurement("", "accuracy", right, None, "the artifact's"),
+        Measurement("", "accuracy of the original", original, None, "on the same rows"),
     ]  # fmt: skip
     return numbers
 

@@ -1,4 +1,4 @@
-"""The trajectory of a voyage: the original walks once, every artifact in every runtime beside it.
+"""The trajectory: the original walks once, every artifact in every runtime beside it.
 
 A network that agrees with the original at a few probes can still lead elsewhere: a walk asks it at
 every move, on values that it made itself.
@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from lading.errors import LadingError, RequestError
+from lading.formats import Artifact
 from lading.interface import Interface
+from lading.interface.original import TITLE, TorchSide
+from lading.interface.side import Array
 from lading.proof.metrics import psnr
-from lading.proof.trajectory.parting import parts
-from lading.proof.trajectory.ways import SEED, Way, way
-from lading.record import ArtifactRecord, Comparison, Trajectory
-from lading.runtimes import Array, Runtime, Session, runtime
-from lading.runtimes.torch import RUNTIME as TORCH
-from lading.runtimes.torch import Eager
+from lading.proof.trajectory.ways import Way, way
+from lading.record import ArtifactRecord, Comparison, Port, Trajectory
+from lading.task import kind_of
+from lading.task.diffusion.denoiser import Run, in_order
 
 #: Moves where nobody says how many.
 STEPS = 25
@@ -43,18 +45,31 @@ class Taken:
 
 
 class Course:
-    """One trajectory of one network: the original's walk, and what is held against it.
+    """One trajectory: the original's walk, taken once, and what is held against it.
+
+    Args:
+        way: how it is walked.
+        run, ports: the original.
+        progress: called when an artifact's walk begins.
+        moved: called at every move that any network makes.
 
     Attributes:
         way: how it is walked.
+        ports: the original's.
         trail: the original's x after every move.
-        shown: the moves, from 1, at which x is kept for pictures.
+        shown: the moves, from 1, at which x is kept for pictures; the last is among them.
     """
 
-    def __init__(self, interface: Interface, way: Way, progress: Progress) -> None:
-        self.ports, self.way, self.progress = interface.inputs, way, progress
-        progress("trajectory", f"{len(way.told)} moves of {way.sampler} in {TORCH.title}")
-        self.trail = list(way.walk(Eager(interface), interface.inputs))
+    def __init__(
+        self,
+        way: Way,
+        run: Run,
+        ports: Sequence[Port],
+        progress: Progress = lambda stage, detail: None,
+        moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.way, self.ports, self.progress, self.moved = way, ports, progress, moved
+        self.trail = list(self._walk(run, ports))
         count = len(self.trail)
         self.shown = tuple(sorted({math.ceil(count * part / 5) for part in (2, 3, 4, 5)}))
 
@@ -65,54 +80,73 @@ class Course:
 
     def beside(
         self,
-        artifact: ArtifactRecord,
-        load: Callable[[Runtime], Session],
+        artifact: Artifact,
+        record: ArtifactRecord,
         comparisons: Sequence[Comparison],
     ) -> tuple[Taken, ...]:
         """The artifact's walk in every runtime that its comparisons ran in.
 
         Args:
-            artifact: its record.
-            load: gives its session in a runtime.
+            artifact: opened.
+            record: of it.
             comparisons: of it, one per runtime; what was not compared to the end is not walked.
         """
-        return tuple(self._one(artifact, load, one) for one in comparisons)
+        walks = []
+        for one in comparisons:
+            runtime = next(r for r in artifact.format.runtimes if r.name == one.runtime)
+            walk = self.record(record.path, runtime.name, runtime.precision or record.precision)
+            if one.verdict == "not run" or not one.measurements:
+                walks.append(Taken(replace(walk, reason=one.reason)))
+                continue
+            self.progress("trajectory", f"{record.format_title} in {runtime.title}")
+            ports = in_order(record.inputs, self.ports)
+            walks.append(self.held(walk, artifact.open(runtime).run, ports))
+        return tuple(walks)
 
-    def _one(
-        self, artifact: ArtifactRecord, load: Callable[[Runtime], Session], one: Comparison
-    ) -> Taken:
-        where = runtime(one.runtime)
-        precision = where.precision or artifact.precision
-        record = Trajectory(
-            artifact.path, one.runtime, self.way.sampler, len(self.trail), SEED, self.way.told,
-            (), None, GATES[precision], REASONS[precision], "not run", one.reason,
+    def record(self, artifact: str, where: str, precision: str) -> Trajectory:
+        """What is written down of an artifact in a runtime that was not walked yet."""
+        return Trajectory(
+            artifact, where, self.way.sampler, len(self.trail), self.way.seed, self.way.timesteps,
+            (), None, GATES[precision], REASONS[precision], "not run",
         )  # fmt: skip
-        if one.verdict == "not run" or not one.metrics:
-            return Taken(record)
-        self.progress("trajectory", f"{artifact.format} in {where.title}")
+
+    def held(self, record: Trajectory, run: Run, ports: Sequence[Port]) -> Taken:
+        """The walk of a network, whose ports are in the original's order, beside the original's."""
         found: list[float] = []
         frames: list[Array] = []
         broke = ""
         try:
-            for move, (theirs, ours) in enumerate(self._pairs(artifact, load(where)), start=1):
+            pairs = zip(self.trail, self._walk(run, ports), strict=True)
+            for move, (theirs, ours) in enumerate(pairs, start=1):
                 found.append(psnr(theirs, ours))
                 frames += [ours] if move in self.shown else []
         except LadingError as error:
             broke = f"the walk broke off after {len(found)} of {len(self.trail)} moves: {error}"
-        walked = replace(record, psnr=tuple(found), parts=parts(found), reason=broke)
-        if walked.passed:
-            return Taken(replace(walked, verdict="pass"), tuple(frames))
-        return Taken(
-            replace(walked, verdict="fail", reason=broke or _missed(walked)), tuple(frames)
-        )
+        walked = replace(record, psnr=tuple(found), parts=parts(found), verdict="pass")
+        if broke or not walked.passed:
+            walked = replace(walked, verdict="fail", reason=broke or _missed(walked))
+        return Taken(walked, tuple(frames))
 
-    def _pairs(self, artifact: ArtifactRecord, session: Session) -> Iterator[tuple[Array, Array]]:
-        """x of the original and of the session, move by move."""
-        by_name = {port.name: port for port in artifact.inputs}
-        ports = [
-            by_name.get(port.name, artifact.inputs[place]) for place, port in enumerate(self.ports)
-        ]
-        return zip(self.trail, self.way.walk(session, ports), strict=True)
+    def _walk(self, run: Run, ports: Sequence[Port]) -> Iterator[Array]:
+        for x in self.way.walk(run, ports):
+            self.moved()
+            yield x
+
+
+def parts(psnr: Sequence[float]) -> int | None:
+    """The move, from 2, over which most dB are lost; None where none are. What is not a number is
+    the end of all dB, at the first move too.
+
+    >>> parts((120.0, 118.0, 90.0, 89.0)), parts((80.0, 80.0)), parts((math.nan, math.nan))
+    (3, None, 1)
+    """
+    for move, value in enumerate(psnr, start=1):
+        if math.isnan(value):
+            return move
+    shown = [min(value, Trajectory.EQUAL) for value in psnr]
+    falls = [before - after for before, after in pairwise(shown)]
+    worst = max(range(len(falls)), key=lambda place: falls[place], default=0)
+    return worst + 2 if falls and falls[worst] > 0 else None
 
 
 def course(
@@ -122,24 +156,26 @@ def course(
     tell: Callable[[str], None],
     progress: Progress,
 ) -> Course | None:
-    """The course of a voyage, with the original's walk taken; None where there is none to take.
+    """The course, with the original's walk taken; None where there is none to take.
 
     Args:
-        interface: what is carried.
+        interface: what is converted.
         steps: moves; 0 for no trajectory, None for `STEPS` where the network is of diffusion.
         inputs: of a probe without noise, by port.
         tell: takes the reason, where a diffusion network cannot be walked.
-        progress: told when a stage begins.
+        progress: called when a stage begins.
 
     Raises:
         RequestError: a walk was asked for of a network that makes no pictures from noise, or of
             fewer than no moves.
     """
     require_walkable(interface, steps)
-    if interface.task.kind != "diffusion" or steps == 0:
+    if not kind_of(interface.task).walks or steps == 0:
         return None
     try:
-        return Course(interface, way(interface, steps or STEPS, inputs), progress)
+        taken = way(interface, steps or STEPS, inputs)
+        progress("trajectory", f"{len(taken.timesteps)} moves of {taken.sampler} in {TITLE}")
+        return Course(taken, TorchSide(interface).run, interface.inputs, progress)
     except LadingError as error:
         tell(f"no trajectory was walked: {error}")
         return None
@@ -158,7 +194,7 @@ def require_walkable(interface: Interface, steps: int | None) -> None:
             expected=f"a number of moves such as {STEPS}, or 0 for no trajectory",
             remedy="leave --trajectory out",
         )
-    if steps and interface.task.kind != "diffusion":
+    if steps and not kind_of(interface.task).walks:
         raise RequestError(
             f"--trajectory {steps}",
             found=f"a {interface.task.kind} network",

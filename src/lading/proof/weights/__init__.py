@@ -1,1 +1,1 @@
-"""Where the constants of an artifact come from: which tensor of the checkpoint each one carries."""
+"""Where the constants of an artifact come from: which tensor of the checkpoint each one holds."""

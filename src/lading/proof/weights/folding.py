@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lading.proof.weights.constants import Array
+from lading.interface.side import Array
 from lading.proof.weights.origins import Origins
 
 #: A formula evaluated twice in fp32, in another order: a few roundings of the largest value.
@@ -30,7 +30,7 @@ class Derived:
 
     values: Array
     tensors: tuple[str, ...]
-    told: str
+    formula: str
 
 
 class Formulas:
@@ -65,7 +65,7 @@ class Formulas:
                 for eps in EPSILONS:
                     scale, shift = self._affine(stem, eps)
                     names = self._parts(stem)
-                    told = f"of the batch norm {stem} with epsilon {eps:g}"
+                    formula = f"of the batch norm {stem} with epsilon {eps:g}"
                     for array, what in (
                         (scale, "scale"),
                         (shift, "shift"),
@@ -73,7 +73,7 @@ class Formulas:
                         (np.sqrt(self._wide(f"{stem}.running_var") + eps), "deviation"),
                         (self._wide(f"{stem}.running_var") + eps, "variance plus epsilon"),
                     ):
-                        self._add(Derived(array, names, f"{what} {told}"))
+                        self._add(Derived(array, names, f"{what} {formula}"))
             scalars = [n for n in self.origins.alike("float32") if self._count(n) <= 4]
             for name in scalars:
                 x = self._wide(name).reshape(-1)
@@ -104,8 +104,8 @@ class Formulas:
                 continue
             weight = self._wide(name)
             for axis, swapped in ((0, False), (1, False), (1, True), (0, True)):
-                told = weight.swapaxes(0, 1) if swapped else weight
-                if not _same_direction(values, told, 1 - axis if swapped else axis):
+                turned = weight.swapaxes(0, 1) if swapped else weight
+                if not _same_direction(values, turned, 1 - axis if swapped else axis):
                     continue
                 yield from self._joined(name, weight, axis, swapped)
         yield from self._unit(values)
@@ -118,9 +118,9 @@ class Formulas:
                 continue
             for eps in EPSILONS:
                 folded = weight * self._affine(stem, eps)[0].reshape(shape)
-                told = f"{name} joined with the batch norm {stem}, epsilon {eps:g}"
+                formula = f"{name} joined with the batch norm {stem}, epsilon {eps:g}"
                 value = folded.swapaxes(0, 1) if swapped else folded
-                yield Derived(value, (name, *self._parts(stem)), told)
+                yield Derived(value, (name, *self._parts(stem)), formula)
 
     def _biases(self, values: Array, stem: str) -> Iterator[Derived]:
         names = [
@@ -133,9 +133,9 @@ class Formulas:
             for name in names:
                 if name == f"{stem}.bias":
                     continue
-                told = f"{name} joined with the batch norm {stem}, epsilon {eps:g}"
+                formula = f"{name} joined with the batch norm {stem}, epsilon {eps:g}"
                 value = self._wide(name) * scale + shift
-                yield Derived(value, (name, *self._parts(stem)), told)
+                yield Derived(value, (name, *self._parts(stem)), formula)
 
     def _unit(self, values: Array) -> Iterator[Derived]:
         """Weight normalisation: g·v/‖v‖ per index of the first axis (arXiv 1602.07868)."""
@@ -193,11 +193,12 @@ class Formulas:
         for a, b in pairs:
             if b in self.origins.tensors and self._count(b) == values.size:
                 total = (self._wide(a) + self._wide(b)).reshape(4, -1) if _fours(values) else None
-                told = f"{a} plus {b}"
-                yield Derived(self._wide(a) + self._wide(b), (a, b), told)
+                formula = f"{a} plus {b}"
+                yield Derived(self._wide(a) + self._wide(b), (a, b), formula)
                 if total is not None:  # input, forget, cell, output in another order
                     for order in ((0, 1, 3, 2), (0, 3, 1, 2)):
-                        yield Derived(total[list(order)].reshape(-1), (a, b), f"{told}, by gates")
+                        value = total[list(order)].reshape(-1)
+                        yield Derived(value, (a, b), f"{formula}, by gates")
 
     # ------------------------------------------------------------------------------------- pieces
     def _norms(self) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lading.proof.weights.constants import Array
+from lading.interface.side import Array
 
 #: Permutations are tried up to this rank: 120 of them.
 RANK = 5

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 
 from lading.checkpoint import Checkpoint
+from lading.formats import Artifact, Held
 from lading.interface import Interface
-from lading.proof.weights.constants import Array, Held, constants
+from lading.interface.side import Array
 from lading.proof.weights.folding import Formulas, generated
 from lading.proof.weights.origins import Origins
 from lading.record import Constant, Provenance
@@ -47,7 +48,7 @@ class _Look:
 
 
 def trace(
-    artifact: Path,
+    artifact: Artifact,
     checkpoint: Checkpoint,
     required: Collection[str] | None = None,
     baked: Mapping[str, Array] | None = None,
@@ -55,7 +56,7 @@ def trace(
     """Traces every constant of `artifact` to the tensors of `checkpoint`, and back.
 
     Args:
-        artifact: an `.onnx`, `.mlpackage` or `.mlmodel`.
+        artifact: opened.
         checkpoint: what was read.
         required: names of the tensors that the network needs, from its ledger: one of them that no
             constant carries counts against the artifact. None where nobody knows.
@@ -65,7 +66,8 @@ def trace(
     Raises:
         ProgramError: the artifact cannot be read.
     """
-    return _Tracer(artifact, checkpoint, required, baked or {}).provenance(constants(artifact))
+    tracer = _Tracer(artifact.path, checkpoint, required, baked or {})
+    return tracer.provenance(artifact.constants())
 
 
 def baked(interface: Interface) -> dict[str, Array]:
@@ -123,18 +125,18 @@ class _Tracer:
             flat = values.reshape(-1)
             if flat.dtype.kind == "f" and np.array_equal(flat, asked.astype(flat.dtype)):
                 return self._look(one, "generated", (), f"{option}, as it was asked for")
-        told = generated(values)
-        if told in ("a number", "whole numbers of the graph"):
+        evidence = generated(values)
+        if evidence in ("a number", "whole numbers of the graph"):
             found = None if _short(values) else self.formulas.find(values)
             if found is not None:
                 self.carried.update(found.tensors)
-                return self._look(one, "folded", found.tensors, found.told)
-            return self._look(one, "generated", (), told)
+                return self._look(one, "folded", found.tensors, found.formula)
+            return self._look(one, "generated", (), evidence)
         order = self.origins.permuted(values)
         if order is not None:
             self._carry(order[0], values)
-            told = f"axes in the order {', '.join(map(str, order[1]))}"
-            return self._look(one, "permuted", (order[0],), told)
+            evidence = f"axes in the order {', '.join(map(str, order[1]))}"
+            return self._look(one, "permuted", (order[0],), evidence)
         parts = self.origins.rows(values)
         if parts:
             for name in parts:
@@ -143,8 +145,8 @@ class _Tracer:
         found = self.formulas.find(values)
         if found is not None:
             self.carried.update(found.tensors)
-            return self._look(one, "folded", found.tensors, found.told)
-        return self._look(one, "generated", (), told) if told else None
+            return self._look(one, "folded", found.tensors, found.formula)
+        return self._look(one, "generated", (), evidence) if evidence else None
 
     def _carry(self, name: str, values: Array) -> None:
         """That tensor, and every other of the same bytes: one constant may serve for all."""
@@ -166,8 +168,8 @@ class _Tracer:
         text = f"{one.packed}; unpacked, {apart:.2%} (relative L2) from the tensor"
         wrong = _off_grid(one, flat, other)
         if wrong:
-            told = f"{text}; {wrong:,} of {flat.size:,} values are not the nearest on their grid"
-            return self._look(one, "unknown", (nearest,), told, altered=True)
+            text += f"; {wrong:,} of {flat.size:,} values are not the nearest on their grid"
+            return self._look(one, "unknown", (nearest,), text, altered=True)
         self.carried.add(nearest)
         return self._look(one, "packed", (nearest,), f"{text}, each value the nearest on its grid")
 
@@ -176,12 +178,12 @@ class _Tracer:
         values = one.values
         if np.dtype(values.dtype).kind == "f":
             for name in self.origins.same_values(values):
-                told = f"the values of {name} in another order"
-                return self._look(one, "unknown", (name,), told, altered=True)
+                evidence = f"the values of {name} in another order"
+                return self._look(one, "unknown", (name,), evidence, altered=True)
         for option, asked in self.baked.items():
             if values.size == asked.size and _apart(values.reshape(-1), asked) <= NEAR:
-                told = f"in the place of {option}, which is another"
-                return self._look(one, "unknown", (), told, altered=True)
+                evidence = f"in the place of {option}, which is another"
+                return self._look(one, "unknown", (), evidence, altered=True)
         nearest = self._nearest(values, left)
         if nearest is None:
             return self._look(one, "unknown", (), "no tensor of its size is left to be it")
@@ -191,10 +193,10 @@ class _Tracer:
             key=lambda pair: pair[0],
         )
         count = int((flat != other.reshape(-1)).sum())
-        told = (
+        evidence = (
             f"in the place of {nearest}; {count:,} of {flat.size:,} values differ, by {apart:.2%}"
         )
-        return self._look(one, "unknown", (nearest,), told, altered=True)
+        return self._look(one, "unknown", (nearest,), evidence, altered=True)
 
     def _nearest(self, values: Array, names: Sequence[str]) -> str | None:
         """The tensor of the same size that lies nearest, by a few thousand of its elements."""
@@ -222,17 +224,17 @@ class _Tracer:
         one: Held,
         fate: Literal["identical", "permuted", "folded", "generated", "packed", "unknown"],
         tensors: Sequence[str],
-        told: str,
+        evidence: str,
         *,
         altered: bool = False,
     ) -> _Look:
         shape = tuple(one.values.shape)
-        constant = Constant(one.name, shape, one.dtype, fate, tuple(tensors), told)
+        constant = Constant(one.name, shape, one.dtype, fate, tuple(tensors), evidence)
         return _Look(constant, one.values.size, altered)
 
     # ---------------------------------------------------------------------------------- both sides
     def _left(self) -> list[str]:
-        """Tensors that no constant is known to carry yet, those of one value everywhere aside."""
+        """Tensors that no constant is known to hold yet, those of one value everywhere aside."""
         return [n for n in self.origins.alike("float32") if n not in self.carried and self._says(n)]
 
     def _says(self, name: str) -> bool:
@@ -264,21 +266,21 @@ class _Tracer:
         else:
             finding = STRANGER
         sizes = f"{len(weights) - len(unknown)} of {len(weights)} weights are this checkpoint's"
-        told = [sizes if weights else "the artifact holds no weights"]
+        evidence = [sizes if weights else "the artifact holds no weights"]
         many: Sequence[tuple[Sequence[str], str]] = (
-            ([f"{look.constant.name}: {look.constant.told}" for look in altered], "changed"),
+            ([f"{look.constant.name}: {look.constant.evidence}" for look in altered], "changed"),
             ([u.constant.name for u in unknown if not u.altered], "of unknown origin"),
-            (missing if not unknown or not altered else (), "carried by no constant"),
+            (missing if not unknown or not altered else (), "held by no constant"),
         )
         if finding != STRANGER:
-            told += [f"{len(names)} {what}: {_named(names)}" for names, what in many if names]
+            evidence += [f"{len(names)} {what}: {_named(names)}" for names, what in many if names]
         return Provenance(
             str(self.artifact),
             self.checkpoint.record.path,
             finding,
             tuple(look.constant for look in looks if look.size > 1 or look.constant.tensors),
             missing,
-            "; ".join(told),
+            "; ".join(evidence),
         )
 
     def _same_sizes(self, weights: Sequence[_Look]) -> bool:
@@ -329,7 +331,7 @@ def _off_grid(one: Held, flat: Array, tensor: Array) -> int:
 
 def _blank(look: _Look) -> bool:
     """A constant of one value everywhere: what is left of a tensor that was emptied."""
-    return look.size > 1 and look.constant.told == "one value everywhere"
+    return look.size > 1 and look.constant.evidence == "one value everywhere"
 
 
 def _short(values: Array) -> bool:
@@ -356,7 +358,7 @@ def owner(found: Sequence[Provenance]) -> Provenance | None:
     >>> owner([]) is None
     True
     """
-    made = [one for one in found if one.finding == MADE]
+    made = [one for one in found if one.made]
 
     def explained(one: Provenance) -> tuple[int, int]:
         sizes = [

@@ -26,9 +26,9 @@ def process(
         RequestError: a note is missing or makes no sense, or the respacing asks for more steps than
             were trained.
 
-    >>> told = {"diffusion_steps": "1000", "noise_schedule": "linear", "learn_sigma": "true",
+    >>> noted = {"diffusion_steps": "1000", "noise_schedule": "linear", "learn_sigma": "true",
     ...         "rescale_timesteps": "false", "predict_xstart": "false"}
-    >>> made = process(told, "25")
+    >>> made = process(noted, "25")
     >>> made.schedule.steps, made.gives, made.variance
     (25, 'noise', 'learned range')
     """
@@ -38,8 +38,7 @@ def process(
             "the notes of this network",
             found=f"nothing about {', '.join(missing)}",
             expected="the process that it was trained with",
-            remedy="convert the checkpoint again, or sample from the checkpoint with "
-            f"--set {missing[0]}=...",
+            remedy=f"give the checkpoint, and say it with --set {missing[0]}=...",
         )
     schedule = Schedule.of(
         notes["noise_schedule"],

@@ -143,7 +143,7 @@ def implicit(
 
     Source: Song 2021, equations 12 and 16.
     """
-    sigma = deviation(process.schedule, index, eta)
+    sigma = float(deviation(process.schedule, eta)[index])
     before = process.schedule.before[index]
     towards = process.number(np.sqrt(max(1.0 - before - sigma**2, 0.0)))
     mean = process.number(np.sqrt(before)) * prediction.picture + towards * prediction.noise
@@ -152,13 +152,14 @@ def implicit(
     return np.asarray(mean + process.number(sigma) * noise)
 
 
-def deviation(schedule: Schedule, index: int, eta: float) -> float:
-    """σ of the implicit process: 0 where `eta` is 0, Ho's posterior where it is 1.
+def deviation(schedule: Schedule, eta: float) -> Floats:
+    """σ of each step of the implicit process: 0 where `eta` is 0, Ho's posterior where it is 1.
 
     Source: Song 2021, equation 16.
     """
-    kept, before = float(schedule.kept[index]), float(schedule.before[index])
-    return eta * float(np.sqrt((1 - before) / (1 - kept)) * np.sqrt(1 - kept / before))
+    kept, before = schedule.kept, schedule.before
+    sigma: Floats = eta * np.sqrt((1 - before) / (1 - kept)) * np.sqrt(1 - kept / before)
+    return sigma
 
 
 def inverted(process: Process, prediction: Prediction, index: int) -> Array:
@@ -308,7 +309,7 @@ class Step:
         number: of the move, from 1.
         of: moves in all.
         index: of the schedule's step.
-        told: what the network was told, None for a move forth.
+        timestep: what the network was given, None for a move forth.
         x: after the move, [N, C, *].
         picture: the estimate of the picture, None for a move forth.
     """
@@ -316,7 +317,7 @@ class Step:
     number: int
     of: int
     index: int
-    told: float | int | None
+    timestep: float | int | None
     x: Array
     picture: Array | None
 
@@ -363,11 +364,11 @@ def walk(
             x = diffused(process, x, move.index, draw(0))
             yield Step(number, len(plan), move.index, None, x, None)
             continue
-        told = process.schedule.told(move.index)
-        answer = model(x.astype(np.float32, copy=False), np.full(shape[0], told))
+        timestep = process.schedule.timestep(move.index)
+        answer = model(x.astype(np.float32, copy=False), np.full(shape[0], timestep))
         prediction = process.read(answer, x, move.index)
         x = sampler.back(process, prediction, x, move.index, draw)
-        yield Step(number, len(plan), move.index, told, x, prediction.picture)
+        yield Step(number, len(plan), move.index, timestep, x, prediction.picture)
 
 
 def require_fits(sampler: RePaint, shape: tuple[int, ...]) -> None:

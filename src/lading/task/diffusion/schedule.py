@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 #: The number of steps for which the linear schedule's ends were chosen, and in whose units
-#: networks with rescaled time steps are told the time.
+#: networks with rescaled time steps are given the time.
 UNIT = 1000
 #: Of the cosine schedule: the offset that keeps the first steps from being too small, and the
 #: largest variance (Nichol 2021, section 3.2).
@@ -167,7 +167,7 @@ class Schedule:
         betas: variance of the noise that each step adds, float64 [T].
         timesteps: which step of the trained process each is, int64 [T], ascending.
         trained: number of steps of the trained process.
-        rescaled: whether the network is told the time in thousandths of the whole
+        rescaled: whether the network is given the time in thousandths of the whole
             (guided-diffusion's ``rescale_timesteps``) and not as the number of the step.
 
     >>> schedule = Schedule.of("linear", 1000)
@@ -257,13 +257,13 @@ class Schedule:
         values: Floats = np.log(np.append(first, self.betas[1:]))
         return values
 
-    def told(self, index: int) -> float | int:
-        """What the network is told at step `index`: the trained step, or its place in 1000.
+    def timestep(self, index: int) -> float | int:
+        """What the network is given at step `index`: the trained step, or its place in 1000.
 
         Raises:
             RequestError: there is no such step.
 
-        >>> Schedule.of("cosine", 4000, "ddim4", rescaled=True).told(3)
+        >>> Schedule.of("cosine", 4000, "ddim4", rescaled=True).timestep(3)
         750.0
         """
         if not 0 <= index < self.steps:

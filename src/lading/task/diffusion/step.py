@@ -12,7 +12,6 @@ arXiv 2010.02502, equations 12 and 16.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -22,15 +21,16 @@ from torch import nn
 
 from lading.errors import RequestError
 from lading.record import Port, Task
-from lading.task.diffusion.schedule import Schedule
+from lading.task import kind_of
+from lading.task.diffusion import notes
+from lading.task.diffusion.samplers import Array, Process, deviation
 
 Kind = Literal["ddpm", "ddim"]
 KINDS: tuple[Kind, ...] = ("ddpm", "ddim")
-Variance = Literal["learned range", "fixed small", "fixed large"]
 
 #: Columns of the table, in order; see `coefficients`.
 COLUMNS = (
-    "told", "by_x", "by_answer", "now", "picture", "low", "high", "spread", "hiss", "signal",
+    "timestep", "by_x", "by_answer", "now", "picture", "low", "high", "spread", "hiss", "signal",
 )  # fmt: skip
 
 
@@ -100,19 +100,12 @@ class Step(nn.Module):
         return out
 
 
-def coefficients(
-    schedule: Schedule, *, picture: bool, variance: Variance, eta: float | None
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The table of `Step`, float64 [T, columns].
-
-    Args:
-        schedule: the process.
-        picture: the network gives the picture, not the noise.
-        variance: where the variance of a step back comes from.
-        eta: of the implicit process; None for the ancestral one.
-    """
+def coefficients(process: Process, eta: float | None) -> Array:
+    """The table of `Step`, float64 [T, columns]; `eta` is of the implicit process, None for the
+    ancestral one."""
+    schedule, picture = process.schedule, process.gives == "picture"
     steps, kept, before = schedule.steps, schedule.kept, schedule.before
-    told = np.array([schedule.told(index) for index in range(steps)], dtype=np.float64)
+    timestep = np.array([schedule.timestep(index) for index in range(steps)], dtype=np.float64)
     zero, one = np.zeros(steps), np.ones(steps)
     later = (np.arange(steps) > 0).astype(np.float64)
     by_x = zero if picture else 1.0 / np.sqrt(kept)
@@ -120,15 +113,15 @@ def coefficients(
     if eta is None:
         now, of_picture = schedule.posterior_of_now, schedule.posterior_of_picture
         low = schedule.posterior_log_variance
-        if variance == "fixed large":
+        if process.variance == "fixed large":
             low = schedule.large_log_variance
         high, spread = np.log(schedule.betas), later
     else:
-        sigma = eta * np.sqrt((1 - before) / (1 - kept)) * np.sqrt(1 - kept / before)
+        sigma = deviation(schedule, eta)
         now = np.sqrt(np.maximum(1.0 - before - sigma**2, 0.0))
         of_picture, low, high, spread = np.sqrt(before), zero, zero, sigma * later
     columns = (
-        told, by_x, by_answer, now, of_picture, low, high, spread,
+        timestep, by_x, by_answer, now, of_picture, low, high, spread,
         1.0 / np.sqrt(1.0 - kept), np.sqrt(kept),
     )  # fmt: skip
     return np.stack(columns, axis=1)
@@ -147,7 +140,7 @@ def as_step(network: nn.Module, task: Task, kind: Kind, eta: float = 0.0) -> tup
         RequestError: this is no diffusion network, or one that needs more than x and t.
     """
     names = [port.name for port in task.inputs]
-    if task.kind != "diffusion" or names != ["x", "timesteps"]:
+    if not kind_of(task).walks or names != ["x", "timesteps"]:
         raise RequestError(
             "--part step",
             found=f"a {task.kind} network with the inputs {', '.join(names)}",
@@ -161,26 +154,13 @@ def as_step(network: nn.Module, task: Task, kind: Kind, eta: float = 0.0) -> tup
             expected="a number from 0, which adds no noise, to 1",
             remedy="use --eta 0",
         )
-    known = _known(task.notes)
-    schedule = Schedule.of(
-        known["noise_schedule"],
-        int(known["diffusion_steps"]),
-        known.get("timestep_respacing", ""),
-        rescaled=_true(known["rescale_timesteps"]),
-    )
-    learned = _true(known["learn_sigma"])
-    small = _true(known.get("sigma_small", "false"))
-    variance: Variance = "learned range" if learned else "fixed small" if small else "fixed large"
-    table = coefficients(
-        schedule,
-        picture=_true(known["predict_xstart"]),
-        variance=variance,
-        eta=eta if kind == "ddim" else None,
-    )
+    process = notes.process(task.notes)
+    schedule = process.schedule
+    table = coefficients(process, eta if kind == "ddim" else None)
     module = Step(
         network,
         Tables(torch.tensor(table, dtype=torch.float32)),
-        Back(implicit=kind == "ddim", learned=learned),
+        Back(implicit=kind == "ddim", learned=process.variance == "learned range"),
     )
     x = task.inputs[0]
     time = Port(
@@ -190,27 +170,3 @@ def as_step(network: nn.Module, task: Task, kind: Kind, eta: float = 0.0) -> tup
     noise = replace(x, name="noise", meaning="standard normal values", value_range=())
     out = replace(x, name="x_before", meaning="x_t one step nearer to the picture", value_range=())
     return module.eval(), replace(task, inputs=(x, time, noise), outputs=(out,))
-
-
-def _known(notes: Mapping[str, str]) -> Mapping[str, str]:
-    """The notes that say what the process is.
-
-    Raises:
-        RequestError: one is missing.
-    """
-    needed = (
-        "diffusion_steps", "noise_schedule", "rescale_timesteps", "predict_xstart", "learn_sigma",
-    )  # fmt: skip
-    missing = [name for name in needed if name not in notes]
-    if missing:
-        raise RequestError(
-            "--part step",
-            found=f"a network of which {', '.join(missing)} is unknown",
-            expected="the process that it was trained with",
-            remedy=f"say it with --set {missing[0]}=...",
-        )
-    return notes
-
-
-def _true(text: str) -> bool:
-    return text.strip().lower() in ("true", "1", "yes")

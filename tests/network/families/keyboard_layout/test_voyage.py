@@ -11,11 +11,10 @@ import torch
 
 from lading import api
 from lading.coreml import mil, neuralnetwork
-from lading.formats import artifact_target
+from lading.formats import open_artifact
 from lading.network.families.keyboard_layout import network
 from lading.network.families.keyboard_layout.alphabet import CHARACTERS, LABELS, encode
 from lading.record import Route
-from lading.runtimes.onnxruntime import RUNTIME as ONNX
 
 CNN = network.CNNPlan(
     vocabulary=189, width=8, filters=6, wide=(10, 12), wide_kernels=(3, 5), deep=8, deep_kernel=3,
@@ -90,7 +89,7 @@ def test_a_neural_network_with_its_words(checkpoint: Path, tmp_path: Path, route
         "neuralnetwork": "pass", "neuralnetwork_fp16": "pass", "coreml": "not run",
     }  # fmt: skip
     path = tmp_path / "out" / artifact.path
-    details = artifact_target(path).describe(path).details
+    details = open_artifact(path).record.details
     assert json.loads(details["lading.vocabulary"]) == CHARACTERS
     assert len(CHARACTERS) == 188
     assert tuple(json.loads(details["lading.labels"])) == LABELS
@@ -112,7 +111,9 @@ def test_a_classifier_of_every_format(checkpoint: Path, tmp_path: Path) -> None:
     ids = np.array([encode("ghbdtn")], np.int32)
     package = mil.load(out / "LayoutClassifier.mlpackage").predict({"input_ids": ids})
     file = neuralnetwork.load(out / "LayoutClassifier.mlmodel").predict({"input_ids": ids})
-    onnx = ONNX.load(out / "LayoutClassifier.onnx").run({"input_ids": ids})["probabilities"]
+    onnx = (
+        open_artifact(out / "LayoutClassifier.onnx").side().run({"input_ids": ids})["probabilities"]
+    )
     assert package["classLabel"] == file["classLabel"] == LABELS[int(onnx.argmax())]
     for one in (package, file):
         assert tuple(one["probabilities"]) == LABELS
@@ -125,13 +126,13 @@ def test_onnx_takes_any_batch(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     bill = api.convert(checkpoint, out, to=("onnx",), dynamic=("batch",))
     assert bill.verdict == "pass", [one.reason for one in bill.comparisons]
-    session = ONNX.load(out / "LayoutClassifier.onnx")
+    side = open_artifact(out / "LayoutClassifier.onnx").side()
     texts = ["ghbdtn", "привет", "hello", "שלום", "руддщ", "a", "tv"]
     ids = np.array([encode(text) for text in texts], np.int32)
-    together = session.run({"input_ids": ids})["classLogits"]
+    together = side.run({"input_ids": ids})["classLogits"]
     assert together.shape == (7, 9)
     for row, one in zip(ids, together, strict=True):
-        alone = session.run({"input_ids": row[None]})["classLogits"]
+        alone = side.run({"input_ids": row[None]})["classLogits"]
         assert alone.shape == (1, 9)
         np.testing.assert_allclose(alone[0], one, rtol=1e-5, atol=1e-4)
     network_itself = original(checkpoint, ids)

@@ -9,12 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lading.coreml.mil.registry import exact
-from lading.coreml.mil.windows import Pads, flat, paddings, pooled, symmetric
+from lading.coreml.mil.windows import Pads, batched, flat, paddings, pooled, symmetric
 
 _CONV = (None, torch.conv1d, torch.conv2d, torch.conv3d)
 _TRANSPOSE = (None, torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 
 
+def _of_weight(weight: Tensor) -> int:
+    return weight.dim() - 2
+
+
+@batched(_of_weight)
 def conv(
     x: Tensor,
     weight: Tensor,
@@ -60,6 +65,7 @@ def conv_quantized(
     return conv(x, wide, thin, strides, pad_type, pad, dilations, groups)
 
 
+@batched(_of_weight)
 def conv_transpose(
     x: Tensor,
     weight: Tensor,
@@ -134,6 +140,7 @@ def _sums(x: Tensor, kernel: Sequence[int], strides: Sequence[int]) -> Tensor:
     return F.avg_pool2d(x[:, :, None], [1, *kernel], [1, *strides], divisor_override=1)[:, :, 0]
 
 
+@batched(len)
 def avg_pool(
     x: Tensor,
     kernel_sizes: Sequence[int],
@@ -161,6 +168,7 @@ def avg_pool(
     return _sums(padded, kernel_sizes, strides) / _sums(ones, kernel_sizes, strides)
 
 
+@batched(len)
 def l2_pool(
     x: Tensor,
     kernel_sizes: Sequence[int],
@@ -175,6 +183,7 @@ def l2_pool(
 
 
 @exact
+@batched(len)
 def max_pool(
     x: Tensor,
     kernel_sizes: Sequence[int],

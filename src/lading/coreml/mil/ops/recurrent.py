@@ -19,6 +19,10 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid_hard": lambda x: (0.2 * x + 0.5).clamp(0, 1),
     "relu": torch.relu,
     "linear": lambda x: x,
+    # Those of the older format, which clips what goes in.
+    "relu_50": lambda x: x.clamp(0, 50),
+    "linear_50": lambda x: x.clamp(-50, 50),
+    "tanh_1_7159": lambda x: 1.7159 * torch.tanh(x * 2 / 3),
 }
 
 

@@ -48,7 +48,7 @@ def split(
 
 @exact
 def tile(x: Tensor, reps: Sequence[int]) -> Tensor:
-    return x.repeat(*reps)
+    return torch.tile(x, tuple(reps))
 
 
 @exact

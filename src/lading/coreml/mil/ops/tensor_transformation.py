@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lading.coreml.mil.registry import exact
+from lading.coreml.mil.windows import batched
 from lading.errors import ProgramError
 
 
@@ -198,7 +199,12 @@ def slice_by_size(x: Tensor, begin: Sequence[int], size: Sequence[int]) -> Tenso
 
 
 # --------------------------------------------------------------------------- blocks and windows
+def _two(block_size: int) -> int:
+    return 2
+
+
 @exact
+@batched(_two)
 def depth_to_space(x: Tensor, block_size: int) -> Tensor:
     """(N, C·b², H, W) to (N, C, H·b, W·b), the block's place in the slow part of the channels."""
     N, C, H, W = x.shape
@@ -208,6 +214,7 @@ def depth_to_space(x: Tensor, block_size: int) -> Tensor:
 
 
 @exact
+@batched(_two)
 def space_to_depth(x: Tensor, block_size: int) -> Tensor:
     """The inverse of `depth_to_space`."""
     N, C, H, W = x.shape

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.nn import functional as F
 
+from lading.coreml.neuralnetwork.builder import Builder, Ref
 from lading.coreml.neuralnetwork.weights import Weights
 
 
@@ -16,59 +16,40 @@ def _per_channel(weights: Weights) -> Tensor:
     return weights.tensor([weights.size]).reshape(-1, 1, 1)
 
 
-def _leaky_relu(x: Tensor, alpha: float) -> Tensor:
-    return F.leaky_relu(x, alpha)
+def _p_relu(b: Builder, x: Ref, alpha: Weights) -> Any:
+    return b.select(b.greater_equal(x, 0.0), x, b.mul(x, _per_channel(alpha)))
 
 
-def _thresholded_relu(x: Tensor, alpha: float) -> Tensor:
-    return x.where(x >= alpha, x.new_zeros(()))
+def _parametric_softplus(b: Builder, x: Ref, alpha: Weights, beta: Weights) -> Any:
+    return b.mul(b.softplus(b.mul(x, _per_channel(beta))), _per_channel(alpha))
 
 
-def _p_relu(x: Tensor, alpha: Weights) -> Tensor:
-    return x.where(x >= 0, x * _per_channel(alpha))
-
-
-def _parametric_softplus(x: Tensor, alpha: Weights, beta: Weights) -> Tensor:
-    return _per_channel(alpha) * F.softplus(x * _per_channel(beta), threshold=float("inf"))
-
-
-_ACTIVATIONS: Mapping[str, Callable[..., Tensor]] = {
-    "linear": lambda x, alpha, beta: alpha * x + beta,
-    "relu": lambda x: x.relu(),
-    "leaky_relu": _leaky_relu,
-    "thresholded_relu": _thresholded_relu,
+_ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
+    "linear": lambda b, x, alpha, beta: b.linear_activation(x, alpha, beta),
+    "relu": lambda b, x: b.relu(x),
+    "leaky_relu": lambda b, x, alpha: b.leaky_relu(x, alpha),
+    "thresholded_relu": lambda b, x, alpha: b.thresholded_relu(x, alpha),
     "p_relu": _p_relu,
-    "tanh": lambda x: x.tanh(),
-    "scaled_tanh": lambda x, alpha, beta: alpha * (beta * x).tanh(),
-    "sigmoid": lambda x: x.sigmoid(),
-    "sigmoid_hard": lambda x, alpha, beta: (alpha * x + beta).clamp(0, 1),
-    "elu": lambda x, alpha: F.elu(x, alpha),
-    "softsign": lambda x: x / (1 + x.abs()),
-    "softplus": lambda x: x.logaddexp(x.new_zeros(())),
+    "tanh": lambda b, x: b.tanh(x),
+    "scaled_tanh": lambda b, x, alpha, beta: b.scaled_tanh(x, alpha, beta),
+    "sigmoid": lambda b, x: b.sigmoid(x),
+    "sigmoid_hard": lambda b, x, alpha, beta: b.sigmoid_hard(x, alpha, beta),
+    "elu": lambda b, x, alpha: b.elu(x, alpha),
+    "softsign": lambda b, x: b.softsign(x),
+    "softplus": lambda b, x: b.softplus(x),
     "parametric_softplus": _parametric_softplus,
 }
 
 
-def activation(x: Tensor, **nonlinearity: Any) -> Tensor:
+def activation(b: Builder, x: Ref, **nonlinearity: Any) -> Any:
     """The one non-linearity that is set, with its own parameters."""
     ((name, parameters),) = nonlinearity.items()
-    return _ACTIVATIONS[name](x, **parameters)
+    return _ACTIVATIONS[name](b, x, **parameters)
 
 
-def clamped_relu(x: Tensor, *, alpha: float = 0.0, beta: float = 0.0) -> Tensor:
-    return x.where(x >= 0, alpha * x).clamp(max=beta)
-
-
-def gelu(x: Tensor, *, mode: str = "EXACT") -> Tensor:
-    if mode == "SIGMOID_APPROXIMATION":
-        return x * (1.702 * x).sigmoid()
-    return F.gelu(x, approximate="tanh" if mode == "TANH_APPROXIMATION" else "none")
-
-
-def softmax(x: Tensor) -> Tensor:
-    """Along the channels, the third axis from the end."""
-    return x.softmax(-3)
-
-
-def softmax_nd(x: Tensor, *, axis: int = 0) -> Tensor:
-    return x.softmax(axis)
+ROUNDED: Mapping[str, Callable[..., Any]] = {
+    "clamped_relu": lambda b, x, *, alpha=0.0, beta=0.0: b.clamped_relu(x, alpha, beta),
+    "gelu": lambda b, x, *, mode="EXACT": b.gelu(x, mode),
+    "softmax": lambda b, x: b.softmax(x, -3),
+    "softmax_nd": lambda b, x, *, axis=0: b.softmax(x, axis),
+}

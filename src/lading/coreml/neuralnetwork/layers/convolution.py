@@ -1,19 +1,21 @@
-"""Convolution and pooling: those of `lading.mil` under the names and paddings of this format."""
+"""Convolution and pooling, under the names and paddings of this format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
-
-from lading.coreml.mil.ops import conv as mil
+from lading.coreml.neuralnetwork.builder import Builder, Ref
 from lading.coreml.neuralnetwork.weights import Weights
+
+#: Pooling of all there is.
+_WHOLE = {"MAX": "reduce_max", "AVERAGE": "reduce_mean", "L2": "reduce_l2_norm"}
 
 
 def convolution(
-    x: Tensor,
-    weight: Tensor | None = None,
+    b: Builder,
+    x: Ref,
+    weight: Any = None,
     *,
     output_channels: int,
     kernel_channels: int,
@@ -28,8 +30,9 @@ def convolution(
     has_bias: bool = False,
     bias: Weights | None = None,
     output_shape: Sequence[int] = (),
-) -> Tensor:
-    """Over the last two axes; what comes before the last three is the batch.
+) -> Any:
+    """Over the last two axes; what comes before the last three is the batch. The weight may be a
+    second input.
 
     A deconvolution of a given output shape starts where its padding says, or for "same" padding
     half of what there is too much in, and ends where the shape does; it knows no dilation.
@@ -39,27 +42,22 @@ def convolution(
     strides = tuple(stride) or (1, 1)
     pad_type, pad = _padding(valid, same)
     offset = bias.tensor([output_channels]) if has_bias and bias else None
-    lead, planes = x.shape[:-3], x.reshape(-1, *x.shape[-3:])
     if is_deconvolution:
         assert weights is not None
         kernel = weights.tensor([kernel_channels, output_channels // groups, *size], channels=1)
         shape = list(output_shape) or None
-        result = mil.conv_transpose(
-            planes, kernel, offset, pad, shape, pad_type, strides, (1, 1), groups
-        )
-    else:
-        if weight is None:
-            assert weights is not None
-            weight = weights.tensor([output_channels, kernel_channels, *size])
-        dilations = tuple(dilation_factor) or (1, 1)
-        result = mil.conv(planes, weight, offset, strides, pad_type, pad, dilations, groups)
-    return result.reshape(*lead, *result.shape[1:])
+        return b.conv_transpose(x, kernel, offset, pad, shape, pad_type, strides, (1, 1), groups)
+    if weight is None:
+        assert weights is not None
+        weight = weights.tensor([output_channels, kernel_channels, *size])
+    dilations = tuple(dilation_factor) or (1, 1)
+    return b.conv(x, weight, offset, strides, pad_type, pad, dilations, groups)
 
 
 def _padding(
     valid: Mapping[str, Any] | None, same: Mapping[str, Any] | None
 ) -> tuple[str, list[int]]:
-    """In `lading.mil`'s words: the type, and the amounts before and after each axis."""
+    """In `lading.coreml.mil`'s words: the type, and the amounts before and after each axis."""
     if same is not None:
         upper = same["asymmetry_mode"] == "BOTTOM_RIGHT_HEAVY"
         return ("same" if upper else "same_lower"), [0, 0, 0, 0]
@@ -69,7 +67,8 @@ def _padding(
 
 
 def convolution3d(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     output_channels: int,
     input_channels: int,
@@ -95,7 +94,7 @@ def convolution3d(
     custom_padding_right: int = 0,
     is_deconvolution: bool = False,
     output_shape: Sequence[int] = (),
-) -> Tensor:
+) -> Any:
     """[N, C, D, H, W]; a deconvolution's kernels lie in the file as [C_out / groups, C_in, ...]."""
     groups = n_groups or 1
     size = [kernel_depth, kernel_height, kernel_width]
@@ -108,17 +107,17 @@ def convolution3d(
     pad_type = padding_type.lower()
     offset = bias.tensor([output_channels]) if has_bias and bias else None
     if is_deconvolution:
-        kernel = weights.tensor([output_channels // groups, input_channels, *size]).transpose(0, 1)
+        kernel = weights.tensor([output_channels // groups, input_channels, *size])
+        kernel = kernel.transpose(0, 1).contiguous()
         shape = list(output_shape) or None
-        return mil.conv_transpose(
-            x, kernel, offset, pad, shape, pad_type, strides, dilations, groups
-        )
+        return b.conv_transpose(x, kernel, offset, pad, shape, pad_type, strides, dilations, groups)
     kernel = weights.tensor([output_channels, input_channels // groups, *size])
-    return mil.conv(x, kernel, offset, strides, pad_type, pad, dilations, groups)
+    return b.conv(x, kernel, offset, strides, pad_type, pad, dilations, groups)
 
 
 def pooling(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     type: str = "MAX",  # noqa: A002 - the specification's own name
     kernel_size: Sequence[int] = (3, 3),
@@ -128,28 +127,23 @@ def pooling(
     include_last_pixel: Mapping[str, Any] | None = None,
     avg_pool_exclude_padding: bool = False,
     global_pooling: bool = False,
-) -> Tensor:
+) -> Any:
     """Over windows of the last two axes, or over all of them."""
-    lead, planes = x.shape[:-3], x.reshape(-1, *x.shape[-3:])
-    size, strides = tuple(kernel_size) or (3, 3), tuple(stride) or (1, 1)
-    pad_type, pad = _padding(valid, same)
     if global_pooling:
-        size, strides, pad_type, pad = tuple(x.shape[-2:]), (1, 1), "custom", [0, 0, 0, 0]
-    elif include_last_pixel is not None:
-        pad = [n for n in include_last_pixel["padding_amounts"] or (0, 0) for _ in range(2)]
+        return b.op(_WHOLE[type], x, [-2, -1], True)
+    pad_type, pad = _padding(valid, same)
     whole = include_last_pixel is not None
+    if include_last_pixel is not None:
+        pad = [n for n in include_last_pixel["padding_amounts"] or (0, 0) for _ in range(2)]
+    windows = (x, tuple(kernel_size) or (3, 3), pad_type, tuple(stride) or (1, 1), pad)
     if type == "AVERAGE":
-        result = mil.avg_pool(
-            planes, size, pad_type, strides, pad, avg_pool_exclude_padding, ceil_mode=whole
-        )
-    else:
-        pool = mil.max_pool if type == "MAX" else mil.l2_pool
-        result = pool(planes, size, pad_type, strides, pad, ceil_mode=whole)
-    return result.reshape(*lead, *result.shape[1:])
+        return b.avg_pool(*windows, avg_pool_exclude_padding, whole)
+    return b.op("max_pool" if type == "MAX" else "l2_pool", *windows, whole)
 
 
 def pooling3d(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     type: str = "MAX",  # noqa: A002 - the specification's own name
     kernel_depth: int = 1,
@@ -166,7 +160,7 @@ def pooling3d(
     custom_padding_left: int = 0,
     custom_padding_right: int = 0,
     count_exclude_padding: bool = False,
-) -> Tensor:
+) -> Any:
     size = [kernel_depth, kernel_height, kernel_width]
     strides = [max(1, n) for n in (stride_depth, stride_height, stride_width)]
     pad = [
@@ -175,14 +169,14 @@ def pooling3d(
     ]  # fmt: skip
     pad_type = padding_type.lower()
     if type == "AVERAGE":
-        return mil.avg_pool(x, size, pad_type, strides, pad, count_exclude_padding)
-    return mil.max_pool(x, size, pad_type, strides, pad)
+        return b.avg_pool(x, size, pad_type, strides, pad, count_exclude_padding)
+    return b.max_pool(x, size, pad_type, strides, pad)
 
 
 def global_pooling3d(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     type: str = "MAX",  # noqa: A002 - the specification's own name
-) -> Tensor:
-    axes = (-3, -2, -1)
-    return x.amax(axes, keepdim=True) if type == "MAX" else x.mean(axes, keepdim=True)
+) -> Any:
+    return b.op(_WHOLE[type], x, [-3, -2, -1], True)

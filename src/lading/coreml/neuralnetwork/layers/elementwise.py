@@ -3,264 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce as _fold
+from functools import reduce
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from lading.coreml.neuralnetwork.registry import exact
+from lading.coreml.neuralnetwork.builder import Builder, Ref
 from lading.coreml.neuralnetwork.weights import Weights
 
 
-# ------------------------------------------------------------------- one, two or more inputs
-def add(*xs: Tensor, alpha: float = 0.0) -> Tensor:
-    return xs[0] + alpha if len(xs) == 1 else _fold(torch.add, xs)
+def _one(operation: str) -> Callable[..., Any]:
+    """The operation of the layer's inputs alone."""
+    return lambda b, *xs: b.op(operation, *xs)
 
 
-def multiply(*xs: Tensor, alpha: float = 0.0) -> Tensor:
-    return xs[0] * alpha if len(xs) == 1 else _fold(torch.mul, xs)
+def _compared(operation: str) -> Callable[..., Any]:
+    """With a second input or the layer's own number."""
+    return lambda b, x, y=None, *, alpha=0.0: b.op(operation, x, alpha if y is None else y)
 
 
-def average(*xs: Tensor) -> Tensor:
-    return _fold(torch.add, xs) / len(xs)
-
-
-@exact
-def max_(*xs: Tensor) -> Tensor:
-    return _fold(torch.maximum, xs)
-
-
-@exact
-def min_(*xs: Tensor) -> Tensor:
-    return _fold(torch.minimum, xs)
-
-
-# ------------------------------------------------------------------------- with broadcasting
-def add_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return x + y
-
-
-def subtract_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return x - y
-
-
-def multiply_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return x * y
-
-
-def divide_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return x / y
-
-
-def floor_div_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return (x / y).floor()
-
-
-def mod_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    """What is left of the division, with the sign of `y`."""
-    return torch.remainder(x, y)
-
-
-def pow_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return torch.pow(x, y)
-
-
-@exact
-def max_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return torch.maximum(x, y)
-
-
-@exact
-def min_broadcastable(x: Tensor, y: Tensor) -> Tensor:
-    return torch.minimum(x, y)
-
-
-@exact
-def where_broadcastable(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    return torch.where(condition != 0, x, y)
-
-
-# -------------------------------------------------------------------- comparison and logic
-def _against(y: Tensor | None, x: Tensor, alpha: float) -> Tensor:
-    """The second input, or the layer's own number in the precision of the first."""
-    return x.new_tensor(alpha) if y is None else y
-
-
-@exact
-def equal(x: Tensor, y: Tensor | None = None, *, alpha: float = 0.0) -> Tensor:
-    return (x == _against(y, x, alpha)).float()
-
-
-@exact
-def not_equal(x: Tensor, y: Tensor | None = None, *, alpha: float = 0.0) -> Tensor:
-    return (x != _against(y, x, alpha)).float()
-
-
-@exact
-def less_than(x: Tensor, y: Tensor | None = None, *, alpha: float = 0.0) -> Tensor:
-    return (x < _against(y, x, alpha)).float()
-
-
-@exact
-def less_equal(x: Tensor, y: Tensor | None = None, *, alpha: float = 0.0) -> Tensor:
-    return (x <= _against(y, x, alpha)).float()
-
-
-@exact
-def greater_than(x: Tensor, y: Tensor | None = None, *, alpha: float = 0.0) -> Tensor:
-    return (x > _against(y, x, alpha)).float()
-
-
-@exact
-def greater_equal(x: Tensor, y: Tensor | None = None, *, alpha: float = 0.0) -> Tensor:
-    return (x >= _against(y, x, alpha)).float()
-
-
-@exact
-def logical_and(x: Tensor, y: Tensor) -> Tensor:
-    return torch.logical_and(x, y).float()
-
-
-@exact
-def logical_or(x: Tensor, y: Tensor) -> Tensor:
-    return torch.logical_or(x, y).float()
-
-
-@exact
-def logical_xor(x: Tensor, y: Tensor) -> Tensor:
-    return torch.logical_xor(x, y).float()
-
-
-@exact
-def logical_not(x: Tensor) -> Tensor:
-    return torch.logical_not(x).float()
-
-
-# --------------------------------------------------------------------------------- one input
-_UNARY: Mapping[str, Callable[[Tensor, float, float], Tensor]] = {
-    "SQRT": lambda x, alpha, epsilon: x.sqrt(),
-    "RSQRT": lambda x, alpha, epsilon: (x + epsilon).rsqrt(),
-    "INVERSE": lambda x, alpha, epsilon: (x + epsilon).reciprocal(),
-    "POWER": lambda x, alpha, epsilon: x.pow(alpha),
-    "EXP": lambda x, alpha, epsilon: x.exp(),
-    "LOG": lambda x, alpha, epsilon: x.log(),
-    "ABS": lambda x, alpha, epsilon: x.abs(),
-    "THRESHOLD": lambda x, alpha, epsilon: x.clamp(min=alpha),
+ROUNDED: Mapping[str, Callable[..., Any]] = {
+    "add": lambda b, *xs, alpha=0.0: reduce(b.add, xs if len(xs) > 1 else (xs[0], alpha)),
+    "multiply": lambda b, *xs, alpha=0.0: reduce(b.mul, xs if len(xs) > 1 else (xs[0], alpha)),
+    "average": lambda b, *xs: b.real_div(reduce(b.add, xs), float(len(xs))),
+    "add_broadcastable": _one("add"),
+    "subtract_broadcastable": _one("sub"),
+    "multiply_broadcastable": _one("mul"),
+    "divide_broadcastable": _one("real_div"),
+    "floor_div_broadcastable": lambda b, x, y: b.floor(b.real_div(x, y)),
+    "mod_broadcastable": _one("mod"),
+    "pow_broadcastable": _one("pow"),
+    "clip": lambda b, x, *, min_val=0.0, max_val=0.0: b.clip(x, min_val, max_val),
+    "bias": lambda b, x, *, shape, bias: b.add(x, _last_three(bias, shape)),
+    **{
+        name: _one(name)
+        for name in (
+            *("exp2", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+            *("asinh", "acosh", "atanh", "erf"),
+        )
+    },
+}
+EXACT: Mapping[str, Callable[..., Any]] = {
+    "max": lambda b, *xs: reduce(b.maximum, xs),
+    "min": lambda b, *xs: reduce(b.minimum, xs),
+    "max_broadcastable": _one("maximum"),
+    "min_broadcastable": _one("minimum"),
+    "where_broadcastable": lambda b, condition, x, y: b.select(b.not_equal(condition, 0.0), x, y),
+    "equal": _compared("equal"),
+    "not_equal": _compared("not_equal"),
+    "less_than": _compared("less"),
+    "less_equal": _compared("less_equal"),
+    "greater_than": _compared("greater"),
+    "greater_equal": _compared("greater_equal"),
+    **{
+        name: _one(name)
+        for name in (
+            *("logical_and", "logical_or", "logical_xor", "logical_not"),
+            *("ceil", "floor", "round", "sign"),
+        )
+    },
 }
 
 
 def unary(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     type: str = "SQRT",  # noqa: A002 - the specification's own name
     alpha: float = 0.0,
     epsilon: float = 0.0,
     shift: float = 0.0,
     scale: float = 0.0,
-) -> Tensor:
+) -> Any:
     """A function of ``scale · x + shift``; no scale is 1 and no epsilon is 1e-6."""
     if (scale or 1.0) != 1.0 or shift:
-        x = (scale or 1.0) * x + shift
-    return _UNARY[type](x, alpha, epsilon or 1e-6)
-
-
-def clip(x: Tensor, *, min_val: float = 0.0, max_val: float = 0.0) -> Tensor:
-    return x.clamp(min_val, max_val)
-
-
-@exact
-def ceil(x: Tensor) -> Tensor:
-    return x.ceil()
-
-
-@exact
-def floor(x: Tensor) -> Tensor:
-    return x.floor()
-
-
-@exact
-def round_(x: Tensor) -> Tensor:
-    """To the nearest whole number, halves to the even one."""
-    return x.round()
-
-
-@exact
-def sign(x: Tensor) -> Tensor:
-    return x.sign()
-
-
-def exp2(x: Tensor) -> Tensor:
-    return x.exp2()
-
-
-def sin(x: Tensor) -> Tensor:
-    return x.sin()
-
-
-def cos(x: Tensor) -> Tensor:
-    return x.cos()
-
-
-def tan(x: Tensor) -> Tensor:
-    return x.tan()
-
-
-def asin(x: Tensor) -> Tensor:
-    return x.asin()
-
-
-def acos(x: Tensor) -> Tensor:
-    return x.acos()
-
-
-def atan(x: Tensor) -> Tensor:
-    return x.atan()
-
-
-def sinh(x: Tensor) -> Tensor:
-    return x.sinh()
-
-
-def cosh(x: Tensor) -> Tensor:
-    return x.cosh()
-
-
-def tanh(x: Tensor) -> Tensor:
-    return x.tanh()
-
-
-def asinh(x: Tensor) -> Tensor:
-    return x.asinh()
-
-
-def acosh(x: Tensor) -> Tensor:
-    return x.acosh()
-
-
-def atanh(x: Tensor) -> Tensor:
-    return x.atanh()
-
-
-def erf(x: Tensor) -> Tensor:
-    return x.erf()
-
-
-def bias(x: Tensor, *, shape: Sequence[int], bias: Weights) -> Tensor:
-    return x + _last_three(bias, shape)
+        x = b.linear_activation(x, scale or 1.0, shift)
+    if type in ("RSQRT", "INVERSE"):
+        return b.op(type.lower(), x, epsilon or 1e-6)
+    if type in ("POWER", "THRESHOLD"):
+        return b.op("pow" if type == "POWER" else "threshold", x, alpha)
+    return b.log(x, 0.0) if type == "LOG" else b.op(type.lower(), x)
 
 
 def scale(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     shape_scale: Sequence[int],
     scale: Weights,
     has_bias: bool = False,
     shape_bias: Sequence[int] = (),
     bias: Weights | None = None,
-) -> Tensor:
+) -> Any:
     """``scale · x``, plus a bias where there is one."""
-    scaled = x * _last_three(scale, shape_scale)
-    return scaled + _last_three(bias, shape_bias) if has_bias and bias else scaled
+    scaled = b.mul(x, _last_three(scale, shape_scale))
+    return b.add(scaled, _last_three(bias, shape_bias)) if has_bias and bias else scaled
 
 
 def _last_three(weights: Weights, shape: Sequence[int]) -> Tensor:

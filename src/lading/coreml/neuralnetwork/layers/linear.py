@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
+from lading.coreml.neuralnetwork.builder import Builder, Ref
 from lading.coreml.neuralnetwork.weights import Weights
 
 
 def inner_product(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     input_channels: int,
     output_channels: int,
     weights: Weights,
     has_bias: bool = False,
     bias: Weights | None = None,
-) -> Tensor:
+) -> Any:
     """The last axis times [C_out, C_in]; of rank 4 and 5 the last three axes are one vector."""
-    matrix = weights.tensor([output_channels, input_channels])
     offset = bias.tensor([output_channels]) if has_bias and bias else None
-    if x.dim() < 4:
-        return F.linear(x, matrix, offset)
-    return F.linear(x.flatten(-3), matrix, offset)[..., None, None]
+    return b.inner_product(x, weights.tensor([output_channels, input_channels]), offset)
 
 
 def batched_matmul(
-    a: Tensor,
-    b: Tensor | None = None,
+    b: Builder,
+    x: Ref,
+    y: Ref | None = None,
     *,
     transpose_a: bool = False,
     transpose_b: bool = False,
@@ -39,71 +35,57 @@ def batched_matmul(
     has_bias: bool = False,
     weights: Weights | None = None,
     bias: Weights | None = None,
-) -> Tensor:
+) -> Any:
     """The product of the last two axes; with one input, of its last axis with a matrix.
 
     The matrix [X1, X2] lies in the file by columns, which is [X2, X1] by rows.
     """
-    if b is None:
-        assert weights is not None
-        first, second = weight_matrix_first_dimension, weight_matrix_second_dimension
-        offset = bias.tensor([second]) if has_bias and bias else None
-        return F.linear(a, weights.tensor([second, first]), offset)
-    a = a[None] if a.dim() == 1 else a
-    b = b[:, None] if b.dim() == 1 else b
-    return torch.matmul(
-        a.transpose(-1, -2) if transpose_a else a, b.transpose(-1, -2) if transpose_b else b
-    )
-
-
-def _rows(ids: Tensor, size: int) -> Tensor:
-    """Ids as whole numbers.
-
-    Raises:
-        IndexError: one is no row of a table of `size`.
-    """
-    rows = ids.long()
-    if rows.numel() and not (int(rows.min()) >= 0 and int(rows.max()) < size):
-        raise IndexError(f"ids from {int(rows.min())} to {int(rows.max())} in a table of {size}")
-    return rows
+    if y is not None:
+        return b.batched_matmul(x, y, transpose_a, transpose_b)
+    assert weights is not None
+    first, second = weight_matrix_first_dimension, weight_matrix_second_dimension
+    offset = bias.tensor([second]) if has_bias and bias else None
+    return b.linear(x, weights.tensor([second, first]), offset)
 
 
 def embedding_nd(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     vocab_size: int,
     embedding_size: int,
     weights: Weights,
     has_bias: bool = False,
     bias: Weights | None = None,
-) -> Tensor:
+) -> Any:
     """Ids (..., 1) to vectors (..., E); the table lies in the file as [E, vocabulary]."""
-    table = weights.tensor([embedding_size, vocab_size]).t()
-    found = table[_rows(x.squeeze(-1), vocab_size)]
-    return found + bias.tensor([embedding_size]) if has_bias and bias else found
+    table = weights.tensor([embedding_size, vocab_size]).t().contiguous()
+    found = b.rows(table, b.whole(b.drop_axes(x, [-1])))
+    return b.add(found, bias.tensor([embedding_size])) if has_bias and bias else found
 
 
 def embedding(
-    x: Tensor,
+    b: Builder,
+    x: Ref,
     *,
     input_dim: int,
     output_channels: int,
     weights: Weights,
     has_bias: bool = False,
     bias: Weights | None = None,
-) -> Tensor:
+) -> Any:
     """Ids (..., 1, 1, 1) to vectors (..., C, 1, 1)."""
-    table = weights.tensor([output_channels, input_dim]).t()
-    found = table[_rows(x.flatten(-3).squeeze(-1), input_dim)]
-    if has_bias and bias:
-        found = found + bias.tensor([output_channels])
-    return found[..., None, None]
+    ids = b.drop_axes(x, [-3, -2])
+    offset = bias if has_bias else None
+    sizes = {"vocab_size": input_dim, "embedding_size": output_channels}
+    found = embedding_nd(b, ids, weights=weights, has_bias=has_bias, bias=offset, **sizes)
+    return b.expand_dims(found, [-2, -1])
 
 
-def dot(x: Tensor, y: Tensor, *, cosine_similarity: bool = False) -> Tensor:
+def dot(b: Builder, x: Ref, y: Ref, *, cosine_similarity: bool = False) -> Any:
     """The sum of products over the channels (..., C, 1, 1), of unit vectors if asked for."""
-    product = (x * y).sum(-3, keepdim=True)
+    product = b.reduce_sum(b.mul(x, y), [-3], True)
     if not cosine_similarity:
         return product
-    lengths = (x * x).sum(-3, keepdim=True) * (y * y).sum(-3, keepdim=True)
-    return product / lengths.clamp(min=math.ulp(0.0)).sqrt()
+    squares = [b.reduce_sum_square(one, [-3], True) for one in (x, y)]
+    return b.real_div(product, b.sqrt(b.mul(*squares)))

@@ -2,154 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from lading.coreml.neuralnetwork.registry import exact
+from lading.coreml.neuralnetwork.builder import Builder, Ref
 
 _AXES = {"CHW": (-3, -2, -1), "HW": (-2, -1), "C": (-3,), "H": (-2,), "W": (-1,)}
-
-
-def _prod(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
-    for axis in sorted((axis % x.dim() for axis in axes), reverse=True):
-        x = x.prod(axis, keepdim=keep)
-    return x
-
-
-_SIMPLE: Mapping[str, Callable[[Tensor, tuple[int, ...], bool], Tensor]] = {
-    "SUM": lambda x, axes, keep: x.sum(axes, keep),
-    "AVG": lambda x, axes, keep: x.mean(axes, keep),
-    "PROD": _prod,
-    "SUMSQUARE": lambda x, axes, keep: x.square().sum(axes, keep),
-    "L1": lambda x, axes, keep: x.abs().sum(axes, keep),
-    "L2": lambda x, axes, keep: x.square().sum(axes, keep).sqrt(),
-    "MAX": lambda x, axes, keep: x.amax(axes, keep),
-    "MIN": lambda x, axes, keep: x.amin(axes, keep),
+_SIMPLE = {
+    "SUM": "reduce_sum",
+    "AVG": "reduce_mean",
+    "PROD": "reduce_prod",
+    "SUMSQUARE": "reduce_sum_square",
+    "L1": "reduce_l1_norm",
+    "L2": "reduce_l2_norm",
+    "MAX": "reduce_max",
+    "MIN": "reduce_min",
 }
 
 
-def reduce(x: Tensor, *, mode: str = "SUM", axis: str = "CHW", epsilon: float = 0.0) -> Tensor:
+def reduce(
+    b: Builder, x: Ref, *, mode: str = "SUM", axis: str = "CHW", epsilon: float = 0.0
+) -> Any:
     """Over some of the last three axes, which stay as ones; no epsilon is 1e-6."""
     axes = _AXES[axis]
     if mode == "ARGMAX":
-        return x.argmax(axes[0], keepdim=True).float()
+        return b.reduce_argmax(x, axes[0], True)
     if mode == "LOGSUM":
-        return (x + (epsilon or 1e-6)).log().sum(axes, True)
-    return _SIMPLE[mode](x, axes, True)
+        return b.reduce_sum(b.log(x, epsilon or 1e-6), axes, True)
+    return b.op(_SIMPLE[mode], x, axes, True)
 
 
-def _over(x: Tensor, axes: Sequence[int], reduce_all: bool) -> tuple[int, ...]:
-    return tuple(range(x.dim())) if reduce_all or not axes else tuple(axes)
+def _over(operation: str) -> Callable[..., Any]:
+    """Over the named axes, or over all where none are named."""
+
+    def layer(
+        b: Builder, x: Ref, *, axes: Any = (), keep_dims: bool = False, reduce_all: bool = False
+    ) -> Any:
+        made = b.op(operation, x, None if reduce_all or not axes else axes, keep_dims)
+        return made if keep_dims else b.at_least_1d(made)
+
+    return layer
 
 
-def reduce_sum(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.sum(_over(x, axes, reduce_all), keep_dims)
+def _extreme(operation: str) -> Callable[..., Any]:
+    def layer(b: Builder, x: Ref, *, axis: int = 0, remove_dim: bool = False) -> Any:
+        made = b.op(operation, x, axis, not remove_dim)
+        return b.at_least_1d(b.cast(made, "fp32")) if remove_dim else made
+
+    return layer
 
 
-def reduce_mean(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.mean(_over(x, axes, reduce_all), keep_dims)
-
-
-@exact
-def reduce_max(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.amax(_over(x, axes, reduce_all), keep_dims)
-
-
-@exact
-def reduce_min(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.amin(_over(x, axes, reduce_all), keep_dims)
-
-
-def reduce_prod(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return _prod(x, _over(x, axes, reduce_all), keep_dims)
-
-
-def reduce_l1(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.abs().sum(_over(x, axes, reduce_all), keep_dims)
-
-
-def reduce_l2(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.square().sum(_over(x, axes, reduce_all), keep_dims).sqrt()
-
-
-def reduce_sum_square(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.square().sum(_over(x, axes, reduce_all), keep_dims)
-
-
-def reduce_log_sum(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.sum(_over(x, axes, reduce_all), keep_dims).log()
-
-
-def reduce_log_sum_exp(
-    x: Tensor, *, axes: Sequence[int] = (), keep_dims: bool = False, reduce_all: bool = False
-) -> Tensor:
-    return x.logsumexp(_over(x, axes, reduce_all), keep_dims)
-
-
-# ---------------------------------------------------------------------------------- where it is
-@exact
-def arg_max(x: Tensor, *, axis: int = 0, remove_dim: bool = False) -> Tensor:
-    return x.argmax(axis, keepdim=not remove_dim).float()
-
-
-@exact
-def arg_min(x: Tensor, *, axis: int = 0, remove_dim: bool = False) -> Tensor:
-    return x.argmin(axis, keepdim=not remove_dim).float()
-
-
-@exact
-def top_k(
-    x: Tensor,
-    count: Tensor | None = None,
-    *,
-    axis: int = 0,
-    k: int = 0,
-    use_bottom_k: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """The largest (or smallest) values and their places; among equals the first comes first."""
-    number = k if count is None else int(count.flatten()[0])
-    values, places = torch.sort(x, dim=axis, descending=not use_bottom_k, stable=True)
-    return values.narrow(axis, 0, number), places.narrow(axis, 0, number).float()
-
-
-@exact
-def arg_sort(x: Tensor, *, axis: int = 0, descending: bool = False) -> Tensor:
-    return torch.argsort(x, stable=True, dim=axis, descending=descending).float()
-
-
-def cum_sum(
-    x: Tensor,
-    along: Tensor | None = None,
-    *,
-    axis: int = 0,
-    exclude_final_sum: bool = False,
-    reverse: bool = False,
-) -> Tensor:
-    axis = axis if along is None else int(along.flatten()[0])
-    if reverse:
-        x = x.flip(axis)
-    total = x.cumsum(axis)
-    if exclude_final_sum:
-        first = torch.zeros_like(x.narrow(axis, 0, 1))
-        total = torch.cat([first, total.narrow(axis, 0, x.shape[axis] - 1)], axis)
-    return total.flip(axis) if reverse else total
+ROUNDED: Mapping[str, Callable[..., Any]] = {
+    "reduce_sum": _over("reduce_sum"),
+    "reduce_mean": _over("reduce_mean"),
+    "reduce_prod": _over("reduce_prod"),
+    "reduce_l1": _over("reduce_l1_norm"),
+    "reduce_l2": _over("reduce_l2_norm"),
+    "reduce_sum_square": _over("reduce_sum_square"),
+    "reduce_log_sum": _over("reduce_log_sum"),
+    "reduce_log_sum_exp": _over("reduce_log_sum_exp"),
+    "cum_sum": lambda b, x, along=None, *, axis=0, exclude_final_sum=False, reverse=False: b.cumsum(
+        x, axis if along is None else b.number(along), exclude_final_sum, reverse
+    ),
+}
+#: Among equals the first comes first.
+EXACT: Mapping[str, Callable[..., Any]] = {
+    "reduce_max": _over("reduce_max"),
+    "reduce_min": _over("reduce_min"),
+    "arg_max": _extreme("reduce_argmax"),
+    "arg_min": _extreme("reduce_argmin"),
+    "top_k": lambda b, x, count=None, *, axis=0, k=0, use_bottom_k=False: b.topk(
+        x, k if count is None else b.number(count), axis, use_bottom_k
+    ),
+    "arg_sort": lambda b, x, *, axis=0, descending=False: b.argsort(x, axis, not descending),
+}

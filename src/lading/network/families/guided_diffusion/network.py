@@ -123,7 +123,7 @@ class Norm(nn.GroupNorm):
 
 
 class ResBlock(nn.Module):
-    """A residual block told the timestep, resampling on the way in if `resample` is given.
+    """A residual block given the timestep, resampling on the way in if `resample` is given.
 
     x [N, C, *], embedding [N, E] -> [N, C', *].
     """
@@ -235,7 +235,7 @@ class Upsample(nn.Module):
 
 
 class Stage(nn.Sequential):
-    """Layers in a row; those that are residual blocks are told the timestep."""
+    """Layers in a row; those that are residual blocks are given the timestep."""
 
     def forward(  # type: ignore[override]  # one more argument than nn.Sequential takes
         self, x: torch.Tensor, embedding: torch.Tensor

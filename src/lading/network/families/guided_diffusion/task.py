@@ -9,7 +9,7 @@ from lading.record.values import show
 
 #: The scale to which `rescale_timesteps` brings every number of steps.
 RESCALED = 1000
-#: What a sampler has to know, in the order in which it is told.
+#: What a sampler has to know, in order.
 NOTED = (
     "diffusion_steps", "noise_schedule", "timestep_respacing", "rescale_timesteps",
     "predict_xstart", "learn_sigma", "image_size",

@@ -1,4 +1,4 @@
-"""The 188 characters that the networks know, the nine classes, and what an app has to be told."""
+"""The 188 characters that the networks know, the nine classes, and what an app has to know."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import string
 
 from lading.record import Port, Task
-from lading.task.classification import Vocabulary
+from lading.task.text import Vocabulary
 
 _RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 _HEBREW = "אבגדהוזחטיכלמנסעפצקרשת"

@@ -2,7 +2,7 @@
 
 One difference from the genuine article is deliberate: of the segmentation heads only the one at
 full resolution is built, because the others serve the loss in training and nothing at inference.
-Every parameter carries the name that it has in a genuine checkpoint, so a state dict loads as it
+Every parameter has the name that it has in a genuine checkpoint, so a state dict loads as it
 stands.
 
 The architecture is the one of Isensee et al., "nnU-Net: a self-configuring method for deep

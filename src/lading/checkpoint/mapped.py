@@ -1,0 +1,87 @@
+"""The file as bytes: opened once, mapped into memory, digested as a stream.
+
+Tensors are views of a private mapping, so reading costs no second copy of them and writing to one
+never reaches the file. Only what the container left unaligned (torch's files from before 1.6, or
+an archive packed by another tool) is copied. The file must not be overwritten while its tensors
+are in use; replacing or deleting it is harmless where the system keeps mapped files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+from pathlib import Path
+
+import torch
+
+from lading.errors import CheckpointError
+
+_CHUNK = 1 << 22
+#: Views of the mapping begin on this boundary (the widest element but complex128, which torch
+#: reads as two of them); anything less aligned is copied.
+_ALIGNMENT = 8
+
+
+class Mapped:
+    """A non-empty regular file, mapped. `data` is the mapping, `size` its length in bytes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open and map `path`.
+
+        Raises:
+            CheckpointError: it is missing, empty, no regular file or cannot be opened.
+        """
+        self.path = path
+        try:
+            self._open(path)
+        except OSError as problem:
+            raise unreadable(path, problem) from None
+
+    def _open(self, path: Path) -> None:
+        if not path.exists():
+            raise CheckpointError(
+                str(path),
+                found="no such file",
+                expected="a checkpoint: .pth, .pt, .ckpt, .safetensors or a model folder",
+                remedy="check the path",
+            )
+        if not path.is_file():
+            raise CheckpointError(
+                str(path),
+                found="neither a regular file nor a folder",
+                expected="a checkpoint file",
+                remedy="copy the checkpoint to an ordinary file",
+            )
+        with path.open("rb") as file:
+            self.size = os.fstat(file.fileno()).st_size
+            if not self.size:
+                raise CheckpointError(
+                    str(path),
+                    found="an empty file (0 bytes)",
+                    expected="a checkpoint",
+                    remedy="copy or download it again",
+                )
+            # A private mapping: torch wants writable memory, the file must never change.
+            self.data = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_COPY)
+            state = hashlib.sha256()
+            while chunk := file.read(_CHUNK):
+                state.update(chunk)
+        self.sha256 = state.hexdigest()
+
+    def tensor(self, offset: int, nbytes: int) -> torch.Tensor:
+        """The bytes ``[offset, offset + nbytes)`` as uint8 of shape ``(nbytes,)``, a view."""
+        if not nbytes:
+            return torch.empty(0, dtype=torch.uint8)
+        view = torch.frombuffer(self.data, dtype=torch.uint8, count=nbytes, offset=offset)
+        return view if offset % _ALIGNMENT == 0 else view.clone()
+
+
+def unreadable(path: Path, problem: OSError) -> CheckpointError:
+    """The error for a path that the computer refuses to read."""
+    return CheckpointError(
+        str(path),
+        found=problem.strerror or str(problem),
+        expected="a file that can be read",
+        remedy="check its permissions and the disk",
+    )

@@ -1,0 +1,126 @@
+"""A bill: the verdict first, then how it was measured; and golden vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from lading.cli.terminal import findings
+from lading.cli.terminal.inspection import settling
+from lading.cli.terminal.text import STYLE, first_line, interface, words
+from lading.page import PAGE
+from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord
+from lading.record.wording import gate, megabytes, number, subject, worst
+
+if TYPE_CHECKING:
+    from lading.proof.golden import Replay
+
+
+def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None) -> None:
+    """A bill: verdict, paths, sizes and worst errors first, then how each was measured.
+
+    Args:
+        console: to print on.
+        one: the bill.
+        out: the folder that its paths are relative to, or None.
+        page: the folder where the page lies, or None where there is none.
+    """
+    first_line(console, one.verdict, one.comparisons, one.provenance, one.trajectories)
+    console.print()
+    for artifact in one.artifacts:
+        path = out / artifact.path if out else Path(artifact.path)
+        _artifact(console, path, artifact, one.comparisons)
+    if page:
+        console.print(words(f"  {page / PAGE}", style="bold"), soft_wrap=True)
+    console.print()
+    summary = one.ledger_summary
+    console.print(
+        f"  {summary.names} names, {summary.tensors} tensors: {summary.loaded} loaded, "
+        f"{summary.aliases} second names, {summary.unused} unused,\n"
+        f"  {summary.unexplained} unexplained; {summary.parameters:,} parameters",
+        highlight=False,
+    )
+    for each in one.settlings:
+        settling(console, each)
+    console.print()
+    comparisons(console, one.comparisons)
+    datasets(console, one.datasets)
+    for comparison in one.comparisons:
+        if comparison.verdict == "fail":
+            console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+    findings.besides(console, one)
+    if one.capture:
+        for attempt in one.capture.attempts:
+            console.print(words(f"  note: {attempt}", style="yellow"))
+    for notice in one.notices:
+        console.print(words(f"  notice: {notice}", style="dim"))
+
+
+def replay(console: Console, one: Replay) -> None:
+    """An artifact on golden vectors."""
+    first_line(console, one.verdict, one.comparisons)
+    console.print()
+    _artifact(console, Path(one.artifact.path), one.artifact, one.comparisons)
+    console.print(words(f"  {one.vectors} vectors of {one.golden}"), soft_wrap=True)
+    console.print()
+    comparisons(console, one.comparisons)
+    for comparison in one.comparisons:
+        if comparison.verdict == "fail":
+            console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+
+
+def _artifact(
+    console: Console, path: Path, artifact: ArtifactRecord, many: Sequence[Comparison]
+) -> None:
+    """Path and size, what it takes and gives, and the number nearest to its gate."""
+    console.print(
+        words(f"  {path}", style="bold") + words(f"  {megabytes(artifact.bytes)}"), soft_wrap=True
+    )
+    console.print(words(f"    {artifact.precision}; {interface(artifact)}"))
+    found = worst([one for one in many if one.artifact == artifact.path])
+    if found:
+        one, m = found
+        text = f"    worst: {subject(m)} {number(m.kind, m.value)}, gate {gate(m)} ({one.runtime})"
+        console.print(words(text, style="" if m.passed else "bold red"))
+
+
+def comparisons(console: Console, many: Sequence[Comparison]) -> None:
+    """One line per gated number, the gate beside it."""
+    table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
+    for name in ("runtime", "measured", "worst", "gate", "probes", "verdict"):
+        table.add_column(name, justify="right" if name in ("worst", "gate", "probes") else "left")
+    for one in sorted(many, key=lambda one: one.verdict == "not run"):
+        verdict = words(one.verdict, style=STYLE[one.verdict])
+        if not one.gated:
+            table.add_row(one.runtime, words(one.reason), "", "", "", verdict)
+        for index, m in enumerate(one.gated):
+            table.add_row(
+                one.runtime if index == 0 else "",
+                words(subject(m)),
+                number(m.kind, m.value),
+                gate(m),
+                str(one.probes) if index == 0 else "",
+                verdict if index == 0 else words(""),
+            )
+    console.print(table)
+    for one in many:
+        for m in one.measurements:
+            if not m.steady:
+                line = f"  {one.runtime} at {m.probe}: {number(m.kind, m.value)}, not gated"
+                console.print(words(f"{line}: the original is not steady there", style="dim"))
+
+
+def datasets(console: Console, many: Sequence[DatasetRecord]) -> None:
+    """What each runtime made of the user's table."""
+    for one in many:
+        console.print(words(f"  {one.data} in {one.runtime}: {one.samples:,} samples"))
+        for who, right in (("original", one.right_original), ("artifact", one.right_artifact)):
+            share = 100 * right / one.samples
+            console.print(words(f"    {who} right {right:,} ({share:.2f} %)", style="dim"))
+        console.print(words(f"    classes that changed: {one.changed:,}", style="dim"))
+        for text in one.notes:
+            console.print(words(f"    note: {text}", style="dim"))

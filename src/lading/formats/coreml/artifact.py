@@ -1,0 +1,170 @@
+"""An ML Program, opened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from lading.base.digests import of_path, size_of
+from lading.conversion import apple
+from lading.coreml import mil
+from lading.coreml.mil.precision import Precision
+from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
+from lading.formats import Artifact, Format, Held, Restore
+from lading.formats.coreml import hazards
+from lading.formats.coreml.constants import constants
+from lading.formats.coreml.side import MilSide
+from lading.interface.side import Array
+from lading.record import ArtifactRecord, Hazard
+
+#: fp16 sums are computed term by term: beyond this many weights they are left out.
+_LONGEST = 2_000_000
+_READINGS: tuple[Precision, ...] = ("float32", "declared", "half-accumulate")
+
+
+class MLProgram(Artifact):
+    """See `lading.formats.Artifact`.
+
+    Attributes:
+        model: the program as `lading.coreml.mil` runs it.
+    """
+
+    def __init__(self, path: Path, form: Format) -> None:
+        super().__init__(path, form)
+        self.model = mil.load(path)
+
+    @cached_property
+    def record(self) -> ArtifactRecord:
+        functions = [f for part in self.model.leaves for f in part.program.functions.values()]
+        operations = [op for function in functions for op in function.block.walk()]
+        half = any(v.type.dtype == "float16" for op in operations for v in op.outputs)
+        counts = Counter(op.type for op in operations if op.type != "const")
+        details = {
+            "opset": ", ".join(sorted({function.opset for function in functions})),
+            "functions": ", ".join(function.name for function in functions),
+            "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
+            "weights": _weights(self.path),
+        }
+        return ArtifactRecord(
+            format=self.format.name,
+            path=str(self.path),
+            bytes=size_of(self.path),
+            sha256=of_path(self.path),
+            precision="fp16" if half else "fp32",
+            inputs=self.model.inputs,
+            outputs=apple.read_outputs(self.model.outputs, _classes(operations)),
+            route="export",
+            details={**details, **self.model.metadata},
+            title=self.format.title,
+        )
+
+    def constants(self) -> list[Held]:
+        return list(constants(self.model))
+
+    def hazards(self) -> tuple[Hazard, ...]:
+        return hazards.find(self.model, self.record)
+
+    def randomness(self) -> str:
+        functions = (f for part in self.model.leaves for f in part.program.functions.values())
+        for op in (op for function in functions for op in function.block.walk()):
+            if op.type.startswith("random_"):
+                return f"{op.type} {op.outputs[0].name} draws random numbers"
+        return ""
+
+    @property
+    def readings(self) -> tuple[Precision, ...]:
+        """Of an fp16 program those of `lading.coreml.mil.precision`, the best for it first."""
+        assert set(_READINGS) == set(get_args(Precision))
+        if self.record.precision != "fp16" or self.model.parts:
+            return ()
+        weights = sum(
+            int(np.size(op.attributes["val"].data))
+            for function in self.model.program.functions.values()
+            for op in function.block.walk()
+            if op.type == "const" and isinstance(op.attributes["val"].data, np.ndarray)
+        )
+        return _READINGS if weights <= _LONGEST else _READINGS[:2]
+
+    def statistics(
+        self, inputs: Mapping[str, Array], reading: str
+    ) -> tuple[dict[str, Array], Mapping[str, mil.Statistics]]:
+        return MilSide(self.model, str(self.path), reading).statistics(inputs)  # type: ignore[arg-type]
+
+    def side(self, reading: str = "declared") -> MilSide:
+        if reading == "float32" and not self.model.parts:
+            # declared so as well: a value that is looked at is not rounded when it is handed out
+            return MilSide(self.model.rewritten(declared_wide), str(self.path), "float32")
+        return MilSide(self.model, str(self.path), reading)  # type: ignore[arg-type]
+
+    def widened(self, restore: Restore) -> MilSide:
+        def restored(op: Op) -> Op:
+            if op.type.startswith("constexpr_") and len(op.outputs) == 1:
+                return declared_wide(self._unpacked(op, restore))
+            attributes = {name: _restored(one, restore) for name, one in op.attributes.items()}
+            inputs = {
+                name: tuple(_restored_binding(one, restore) for one in many)
+                for name, many in op.inputs.items()
+            }
+            return declared_wide(replace(op, attributes=attributes, inputs=inputs))
+
+        model = self.model if self.model.parts else self.model.rewritten(restored)
+        return MilSide(model, str(self.path), "float32")
+
+    def with_model(self, model: mil.Model) -> MilSide:
+        """The artifact with its program changed, each value rounded as that declares."""
+        return MilSide(model, str(self.path))
+
+    def _unpacked(self, op: Op, restore: Restore) -> Op:
+        """A packed weight as the plain constant of the tensor that it was packed from."""
+        value = op.outputs[0]
+        decoded = self.model.constant(value.name)
+        tensor = restore.packed(decoded)
+        if tensor is None:
+            return op
+        kind = ValueType("tensor", value.type.dtype, decoded.shape)
+        constant = Constant(kind, tensor.astype(np.float32).reshape(decoded.shape))
+        return Op("const", op.name, {}, (Value(value.name, kind),), attributes={"val": constant})
+
+
+def declared_wide(op: Op) -> Op:
+    """The operation with fp32 declared wherever it declares fp16."""
+    outputs = tuple(
+        Value(value.name, replace(value.type, dtype="float32"))
+        if value.type.kind == "tensor" and value.type.dtype == "float16"
+        else value
+        for value in op.outputs
+    )
+    return replace(op, outputs=outputs)
+
+
+def _restored_binding(one: Binding, restore: Restore) -> Binding:
+    return one if isinstance(one, str) else _restored(one, restore)
+
+
+def _restored(one: Constant, restore: Restore) -> Constant:
+    data = one.data
+    if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
+        return one
+    return Constant(one.type, restore.constant(data).astype(np.float32).reshape(data.shape))
+
+
+def _classes(operations: Sequence[Op]) -> int:
+    """How many classes a classifier has; 0 where it does not say so in one place."""
+    for operation in operations:
+        if operation.type == "classify":
+            (labels,) = operation.inputs["classes"]
+            return len(labels.data) if isinstance(labels, Constant) else 0
+    return 0
+
+
+def _weights(path: Path) -> str:
+    """Where the weights lie and how large they are."""
+    files = [path] if path.is_file() else sorted(path.rglob("*.bin"))
+    sizes = [f"{file.relative_to(path.parent)} {file.stat().st_size:,} bytes" for file in files]
+    return ", ".join(sizes) or "inside the program"

@@ -1,0 +1,79 @@
+"""The constants of an ML Program: literals, weights, and packed weights unpacked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lading.coreml import mil
+from lading.coreml.mil.program import Binding, Constant, Op
+from lading.formats import Held
+from lading.interface.side import Array
+
+
+def constants(model: mil.Model) -> Iterator[Held]:
+    """Every constant of a program, or of the programs of a pipeline, in the file's order."""
+    for part in model.leaves:
+        for function in part.program.functions.values():
+            yield from _of(part, list(function.block.walk()))
+
+
+def _of(model: mil.Model, operations: Sequence[Op]) -> Iterator[Held]:
+    readers: dict[str, set[str]] = {}
+    for op in operations:
+        for name in op.reads:
+            readers.setdefault(name, set()).add(op.type)
+    for op in operations:
+        if op.type.startswith("constexpr_"):
+            yield from _unpacked(model, op, readers)
+            continue
+        literals: list[Binding | None]
+        if op.type == "const":
+            name, literals = op.outputs[0].name, [op.attributes.get("val")]
+            kinds = readers.get(name, set())
+            if kinds and all(kind.startswith("constexpr_") for kind in kinds):
+                continue
+        else:
+            name, kinds = op.outputs[0].name if op.outputs else op.name, {op.type}
+            literals = [binding for many in op.inputs.values() for binding in many]
+        for literal in literals:
+            if isinstance(literal, Constant) and isinstance(literal.data, np.ndarray):
+                yield Held(name, literal.data, literal.type.dtype, _only(kinds))
+
+
+def _only(kinds: set[str]) -> str:
+    """The one operation that reads a constant; empty where several do or none."""
+    return next(iter(kinds)) if len(kinds) == 1 else ""
+
+
+def _unpacked(model: Any, op: Any, readers: dict[str, set[str]]) -> Iterator[Held]:
+    """A packed weight; an inner stage of one that is packed twice is not shown."""
+    for value in op.outputs:
+        kinds = readers.get(value.name, set())
+        if kinds and all(kind.startswith("constexpr_") for kind in kinds):
+            continue
+        decoded = model.constant(value.name)
+        step = None
+        scale = op.inputs.get("scale") or op.attributes.get("scale")
+        if scale is not None and not op.type.startswith("constexpr_sparse"):
+            scale = scale[0] if isinstance(scale, tuple) else scale
+            array = model.constant(scale) if isinstance(scale, str) else np.asarray(scale.data)
+            step = _spread(np.abs(array.astype(np.float32)), decoded.shape, op)
+        yield Held(value.name, decoded, value.type.dtype, _only(kinds), op.type, step)
+
+
+def _spread(scale: Array, shape: tuple[int, ...], op: Any) -> Array | None:
+    """The scale of every element: one for all, one per index of an axis, or one per block."""
+    if scale.ndim == 1 and len(shape) != 1:
+        axis = op.inputs.get("axis") or (op.attributes.get("axis"),)
+        plain = axis[0].plain() if axis[0] is not None and not isinstance(axis[0], str) else 0
+        return scale.reshape([-1 if d == plain else 1 for d in range(len(shape))])
+    if scale.ndim != len(shape):
+        return scale if scale.ndim == 0 else None
+    for d, size in enumerate(shape):
+        if size % scale.shape[d]:
+            return None
+        scale = scale.repeat(size // scale.shape[d], axis=d)
+    return scale

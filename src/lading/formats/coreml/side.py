@@ -1,0 +1,81 @@
+"""An ML Program as a side: `lading.coreml.mil` in one of its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from lading.coreml import mil
+from lading.coreml.arrays import Arrays, noted_labels
+from lading.coreml.mil.precision import Precision
+from lading.errors import RequestError
+from lading.interface.side import Array, Made
+
+
+class MilSide:
+    """An ML Program in one of its readings; a stateful one from a state of zeros at each call.
+
+    Args:
+        model: the program.
+        title: for people.
+        reading: see `lading.coreml.mil.precision`.
+    """
+
+    runtime = "mil"
+    in_torch = True
+
+    def __init__(self, model: mil.Model, title: str, reading: Precision = "declared") -> None:
+        self.model, self.title = model, title
+        self.reading: Any = reading
+        self.outputs = tuple(port.name for port in model.outputs if port.kind != "string")
+        images = {port.name for port in model.inputs if port.kind == "image"}
+        self._call = Arrays(model.predict, images, noted_labels(model.metadata))
+        self._graph: list[Made] | None = None
+
+    @property
+    def graph(self) -> list[Made]:
+        if self._graph is None:
+            if self.model.parts:
+                raise RequestError(
+                    self.title,
+                    found="a pipeline",
+                    expected="one program",
+                    remedy="look at its parts one by one: lading.coreml.load(path).parts",
+                )
+            function = next(iter(self.model.program.functions.values()))
+            self._graph = [
+                Made(
+                    value.name,
+                    op.type,
+                    reads=op.reads,
+                    real=value.type.kind == "tensor" and value.type.dtype in ("float16", "float32"),
+                )
+                for op in function.block.operations
+                if op.type != "const" and not op.type.startswith("constexpr_")
+                for value in op.outputs
+            ]
+        return self._graph
+
+    def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
+        """See `lading.interface.side.Side.run`."""
+        if not look_at:
+            return self._run(inputs, None)
+        taps = mil.Taps(
+            take={made.name for made in self.graph if made.name in look_at and made.real}
+        )
+        outputs = self._run(inputs, taps)
+        values = {name: np.ascontiguousarray(value) for name, value in taps.values.items()}
+        return {**values, **outputs}
+
+    def statistics(
+        self, inputs: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], Mapping[str, mil.Statistics]]:
+        """The outputs, and of every value its range and what was lost in rounding it."""
+        taps = mil.Taps(statistics=True)
+        return self._run(inputs, taps), taps.statistics_of
+
+    def _run(self, inputs: Mapping[str, Array], taps: mil.Taps | None) -> dict[str, Array]:
+        state = self.model.make_state()
+        return self._call(inputs, precision=self.reading, taps=taps, state=state)

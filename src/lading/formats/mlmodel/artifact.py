@@ -1,0 +1,129 @@
+"""A NeuralNetwork file, opened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lading.base.digests import of_path, size_of
+from lading.conversion import apple
+from lading.coreml import neuralnetwork
+from lading.coreml.neuralnetwork.weights import Weights
+from lading.formats import Artifact, Format, Held, Restore
+from lading.formats.mlmodel.side import NetworkSide
+from lading.record import ArtifactRecord
+
+#: What first read a specification version.
+_SYSTEMS = {4: "iOS13", 5: "iOS14", 6: "iOS15"}
+
+
+class MLModel(Artifact):
+    """See `lading.formats.Artifact`.
+
+    Attributes:
+        model: the network as `lading.coreml.neuralnetwork` runs it.
+    """
+
+    def __init__(self, path: Path, form: Format) -> None:
+        super().__init__(path, form)
+        self.model: neuralnetwork.Model = neuralnetwork.load(path)
+
+    @cached_property
+    def record(self) -> ArtifactRecord:
+        network = self.model.network
+        counts = Counter(layer.kind.name for layer in network.layers)
+        stored: Counter[str] = Counter()
+        for layer in network.layers:
+            for _, weights in layer.weights():
+                stored[_width(weights.bits)] += weights.size
+        details = {
+            "type": network.type,
+            "deployment": system_of(network.specification),
+            "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
+            "weights": ", ".join(f"{n:,} in {kind}" for kind, n in stored.most_common()),
+        }
+        return ArtifactRecord(
+            format=self.format.name,
+            path=str(self.path),
+            bytes=size_of(self.path),
+            sha256=of_path(self.path),
+            precision="fp32" if set(stored) <= {"fp32"} else "fp16",
+            inputs=self.model.inputs,
+            outputs=apple.read_outputs(self.model.outputs, len(network.labels)),
+            route="export",
+            details={**details, **self.model.metadata},
+            title=self.format.title,
+        )
+
+    def constants(self) -> list[Held]:
+        """The weights of every layer, flat: this format leaves shapes to the layers."""
+        return list(self._constants())
+
+    def _constants(self) -> Iterator[Held]:
+        for layer in self.model.network.layers:
+            for name, weights in layer.weights():
+                held = _held(name, weights, layer.kind.name)
+                if held is not None:
+                    yield held
+
+    def side(self, reading: str = "declared") -> NetworkSide:
+        return NetworkSide(
+            self.model, str(self.path), "float16" if reading == "float16" else "float32"
+        )
+
+    def widened(self, restore: Restore) -> NetworkSide:
+        """The network in fp32, with its weights as they were before they were rounded."""
+        network = self.model.network
+        layers = tuple(
+            replace(layer, parameters=_unrounded(layer.parameters, restore))
+            for layer in network.layers
+        )
+        model = neuralnetwork.Model(replace(network, layers=layers))
+        return NetworkSide(model, str(self.path))
+
+
+def system_of(specification: int) -> str:
+    """The first system that reads a version of the specification."""
+    return _SYSTEMS.get(specification, f"specification {specification}")
+
+
+def _width(bits: int) -> str:
+    return f"fp{bits}" if bits >= 16 else f"{bits} bits"
+
+
+def _held(name: str, weights: Weights, reader: str) -> Held | None:
+    if weights.bits >= 16:
+        dtype = "float32" if weights.bits == 32 else "float16"
+        return Held(name, np.frombuffer(weights.raw, dtype), dtype, reader)
+    if weights.table:
+        values = np.asarray(weights.table, np.float32)[weights.numbers()]
+        return Held(name, values, "float32", reader, f"table of {len(weights.table)}")
+    scale, numbers = np.asarray(weights.scale, np.float32), weights.numbers()
+    if not scale.size or len(numbers) % scale.size:
+        return None
+    rows = numbers.reshape(scale.size, -1).astype(np.float32) * scale[:, None]
+    if len(weights.offset) == scale.size:
+        rows = rows + np.asarray(weights.offset, np.float32)[:, None]
+    step = np.broadcast_to(np.abs(scale)[:, None], rows.shape).reshape(-1)
+    how = f"{weights.bits} bits, linear"
+    return Held(name, rows.reshape(-1), "float32", reader, how, step)
+
+
+def _unrounded(value: Any, restore: Restore) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _unrounded(one, restore) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_unrounded(one, restore) for one in value)
+    if not isinstance(value, Weights) or value.bits == 32:
+        return value
+    if value.bits != 16:  # packed: nothing puts it back
+        restore.unknown += 1
+        return value
+    wide = restore.constant(np.frombuffer(value.raw, "<f2").astype(np.float16))
+    return Weights(np.ascontiguousarray(wide).astype("<f4").tobytes(), place=value.place)

@@ -1,0 +1,71 @@
+"""A NeuralNetwork file as a side: `lading.coreml.neuralnetwork` in one of its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from lading.coreml import neuralnetwork
+from lading.coreml.arrays import Arrays, noted_labels
+from lading.coreml.neuralnetwork.model import Precision
+from lading.interface.side import Array, Made
+
+#: Layers that give whole numbers or truth, or copy what is stored: there is nothing to compare.
+_NO_ARITHMETIC = {
+    *("argMax", "argMin", "argSort", "getShape", "oneHot", "whereNonZero", "loadConstant"),
+    *("loadConstantND", "fillLike", "fillStatic", "fillDynamic", "rangeStatic", "rangeDynamic"),
+    *("equal", "notEqual", "lessThan", "lessEqual", "greaterThan", "greaterEqual"),
+    *("logicalAnd", "logicalOr", "logicalXor", "logicalNot"),
+}
+
+
+class NetworkSide:
+    """A NeuralNetwork file in one of its two readings.
+
+    Args:
+        model: the network.
+        title: for people.
+        reading: ``"float32"`` or ``"float16"``.
+    """
+
+    in_torch = True
+
+    def __init__(
+        self, model: neuralnetwork.Model, title: str, reading: Precision = "float32"
+    ) -> None:
+        self.model, self.title = model, title
+        self.reading: str = reading
+        self.runtime = "neuralnetwork_fp16" if reading == "float16" else "neuralnetwork"
+        self.outputs = tuple(port.name for port in model.outputs if port.kind != "string")
+        images = {port.name for port in model.inputs if port.kind == "image"}
+        self._call = Arrays(model.predict, images, noted_labels(model.metadata))
+        self.graph = _graph(model)
+
+    def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
+        """See `lading.runtimes.Side.run`."""
+        wanted = {
+            made.name for made in self.graph if look_at and made.real and made.name in look_at
+        }
+        taps = neuralnetwork.Taps(take=wanted) if wanted else None
+        outputs = self._call(inputs, precision=self.reading, taps=taps)
+        return {**taps.values, **outputs} if taps else outputs
+
+
+def _graph(model: neuralnetwork.Model) -> list[Made]:
+    """What each layer gives, with what it reads: values, and its weights by their names."""
+    layers = model.network.layers
+    held = {layer.name: tuple(name for name, _ in layer.weights()) for layer in layers}
+    # what a layer reads from one that only loads a constant is that constant
+    loaded = {
+        name: held[layer.name]
+        for layer in layers
+        if layer.kind.name in ("loadConstant", "loadConstantND")
+        for name in layer.outputs
+    }
+    graph = []
+    for layer in layers:
+        constants = [*held[layer.name], *(n for i in layer.inputs for n in loaded.get(i, ()))]
+        reads, kind = (*layer.inputs, *constants), layer.kind.name
+        graph += [
+            Made(name, kind, reads=reads, real=kind not in _NO_ARITHMETIC) for name in layer.outputs
+        ]
+    return graph

@@ -1,0 +1,61 @@
+"""The constants of an ONNX file: initialisers, constant nodes, and packed weights unpacked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lading.formats import Held
+from lading.formats.onnx.graph import graphs
+from lading.interface.side import Array
+
+
+def constants(graph: Any, folder: Path) -> Iterator[Held]:
+    """Every constant of a graph, in the file's order.
+
+    Args:
+        graph: its tensors loaded.
+        folder: where the file lies.
+    """
+    from onnx import numpy_helper
+
+    readers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    stored = {one.name: one for one in graph.initializer}
+    for node in graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            if attribute.name == "value":
+                stored[node.output[0]] = attribute.t
+    arrays = {name: numpy_helper.to_array(one, str(folder)) for name, one in stored.items()}
+    inside: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and all(n in arrays for n in node.input if n):
+            yield _dequantized(node, arrays)
+            inside.update(node.input)
+    whole = {value.name for value in graph.output}
+    nested = len(list(graphs(graph))) > 1
+    for name, array in arrays.items():
+        # an initialiser that nothing reads carries nothing, whatever lies in it
+        if name not in inside and (name in readers or name in whole or nested):
+            kinds = {node.op_type for node in readers.get(name, ())}
+            yield Held(name, array, str(array.dtype), kinds.pop() if len(kinds) == 1 else "")
+
+
+def _dequantized(node: Any, arrays: dict[str, Array]) -> Held:
+    """``scale · (x - zero)``, scalars or one value for each index of the axis."""
+    quantised, scale = arrays[node.input[0]], arrays[node.input[1]]
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    shape = [1] * quantised.ndim
+    if scale.ndim:
+        shape[axis % max(quantised.ndim, 1)] = -1
+    scale = scale.reshape(shape if scale.ndim else ())
+    values = quantised.astype(np.float32)
+    if len(node.input) > 2 and node.input[2]:
+        zero = arrays[node.input[2]]
+        values = values - zero.astype(np.float32).reshape(shape if zero.ndim else ())
+    return Held(node.output[0], values * scale, "float32", "", node.op_type, scale)

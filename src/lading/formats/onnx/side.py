@@ -1,0 +1,126 @@
+"""An ONNX file as a side: ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lading.errors import InputError, ProgramError
+from lading.formats.onnx.graph import MODULE_KEY
+from lading.interface.side import Array, Everything, Made
+
+
+def unavailable() -> str | None:
+    """Why ONNX Runtime cannot run here, or None when it can."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return "the package onnxruntime is not installed"
+    return None
+
+
+class OnnxSide:
+    """A graph in ONNX Runtime. What is looked at is no longer fused.
+
+    Args:
+        model: the graph, its weights loaded.
+        path: of the file, for errors, and to load it from where nothing was changed.
+        changed: the graph is not the file's own.
+
+    Raises:
+        ProgramError: it was changed to what is no graph.
+    """
+
+    runtime = "onnxruntime"
+    in_torch = False
+
+    def __init__(self, model: Any, path: Path, reading: str = "declared", *, changed: bool = False):
+        self.title, self.reading = str(path), reading
+        self.model, self._path, self._changed = model, path, changed
+        self.outputs = tuple(value.name for value in model.graph.output)
+        self.graph = [
+            Made(name, node.op_type, _path(node), reads=tuple(node.input))
+            for node in model.graph.node
+            if node.op_type != "Constant"
+            for name in node.output
+            if name
+        ]
+        self._plain: Any = None
+        self._open: tuple[frozenset[str], Any] | None = None
+        if changed:  # whether it is a graph at all shows now, not at the first probe
+            self._session()
+
+    def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
+        """See `lading.interface.side.Side.run`; half precision is widened for a graph in fp32."""
+        session = self._looking(look_at) if look_at else self._session()
+        names = [output.name for output in session.get_outputs()]
+        wanted = {value.name: _dtype(value.type) for value in session.get_inputs()}
+        fed = {
+            name: value.astype(wanted[name]) if self._changed and wanted.get(name) else value
+            for name, value in inputs.items()
+        }
+        try:
+            values = session.run(names, fed)
+        except Exception as error:  # onnxruntime's own kinds live in a private module
+            takes = ", ".join(f"{i.name} {i.type} {i.shape}" for i in session.get_inputs())
+            given = ", ".join(f"{n} {v.dtype} {list(v.shape)}" for n, v in inputs.items())
+            raise InputError(
+                f"{self._path.name} in ONNX Runtime",
+                found=f"{given}: {str(error).splitlines()[0][:200]}",
+                expected=takes,
+                remedy="feed what the model takes",
+            ) from error
+        made = dict(zip(names, values, strict=True))
+        return {n: np.ascontiguousarray(v) for n, v in made.items() if isinstance(v, np.ndarray)}
+
+    def _session(self) -> Any:
+        if self._plain is None:
+            source = self.model.SerializeToString() if self._changed else str(self._path)
+            self._plain = self._opened(source, fused=True)
+        return self._plain
+
+    def _looking(self, look_at: Collection[str]) -> Any:
+        """The session in which every value that is looked at is an output; the last one is kept."""
+        import onnx
+
+        every = isinstance(look_at, Everything)
+        names = frozenset(m.name for m in self.graph if every or m.name in look_at)
+        if self._open is None or self._open[0] != names:
+            known = set(self.outputs)
+            model = onnx.ModelProto()
+            model.CopyFrom(self.model)
+            for name in (m.name for m in self.graph if m.name in names - known):
+                model.graph.output.append(onnx.ValueInfoProto(name=name))
+            self._open = names, self._opened(model.SerializeToString(), fused=False)
+        return self._open[1]
+
+    def _opened(self, source: str | bytes, *, fused: bool) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only: they come back as exceptions anyway
+        if not fused:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own kinds live in a private module
+            raise ProgramError(
+                str(self._path),
+                found=str(error).splitlines()[0][:300],
+                expected="a graph that is also one in float32"
+                if self._changed
+                else "an ONNX model",
+                remedy="check the file with onnx.checker, or convert again",
+            ) from error
+
+
+def _path(node: Any) -> str:
+    return next((p.value for p in node.metadata_props if p.key == MODULE_KEY), "")
+
+
+def _dtype(spelt: str) -> str:
+    """numpy's name of what ONNX Runtime calls ``tensor(float16)``; empty of other types."""
+    names = {"float": "float32", "double": "float64", "float16": "float16"}
+    return names.get(spelt.removeprefix("tensor(").removesuffix(")"), "")

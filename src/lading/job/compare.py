@@ -1,0 +1,57 @@
+"""What `lading compare` does: any two of a checkpoint and artifacts beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lading.errors import RequestError
+from lading.formats import is_artifact, open_artifact
+from lading.interface.original import TorchSide
+from lading.job.request import Compare
+from lading.job.source import source
+from lading.job.verify import judged
+from lading.network.source import load
+from lading.proof import verdict
+from lading.proof.beside import Beside
+from lading.proof.between import Between, looked
+from lading.proof.compare import every_runtime
+from lading.proof.weights.origins import Origins
+
+
+def compare(request: Compare) -> Between:
+    """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference, and
+    the verdict that of `lading verify`.
+
+    Raises:
+        LadingError: a side cannot be read, both are checkpoints, or they do not take the same.
+    """
+    first, second = sorted((Path(request.first), Path(request.second)), key=is_artifact)
+    if not is_artifact(second):
+        raise RequestError(
+            f"{request.first} beside {request.second}",
+            found="two checkpoints",
+            expected="at least one artifact",
+            remedy="convert one of them: lading convert PATH --to onnx",
+        )
+    request.progress("read", str(second))
+    other = open_artifact(second)
+    if is_artifact(first):
+        request.require_unread("two artifacts")
+        request.progress("compare", f"{first} and {second}")
+        beside = Beside(open_artifact(first), other)
+        comparisons = tuple(every_runtime(beside, other, beside.record, request.progress))
+        seen = looked(
+            beside, beside.side, other, beside.record, comparisons, stop_at=request.stop_at
+        )
+        return Between(verdict.overall(comparisons), comparisons, *seen)
+    loaded = load(source(request, first), request.progress)
+    made = judged(other, loaded, (), None, request.progress)
+    original = TorchSide(made.original.interface, str(first))
+    state = Origins(made.original.interface.module.state_dict())
+    seen = looked(
+        made.original, original, other, made.record, made.comparisons, state, request.stop_at
+    )
+    walks = tuple(taken.record for taken in made.taken)
+    sources = (made.source,)
+    overall = verdict.overall(made.comparisons, sources, walks)
+    return Between(overall, made.comparisons, *seen, sources, walks)

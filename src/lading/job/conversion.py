@@ -1,0 +1,208 @@
+"""One conversion: graph, file, comparison, for every target; the routes tried in turn.
+
+The reference of every comparison is the untouched original, which runs once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from lading.base import storage
+from lading.base.notices import Notices, gathered
+from lading.base.progress import Progress
+from lading.conversion.capture import Axes, Captured, capture
+from lading.conversion.repairs import repaired
+from lading.coreml import mil
+from lading.errors import CaptureError, ConversionError, LadingError
+from lading.formats import Artifact, Format
+from lading.formats.coreml.artifact import MLProgram
+from lading.interface import Interface
+from lading.interface.settings import Settings
+from lading.proof import compare, mixed, verdict
+from lading.proof.original import Original
+from lading.proof.trajectory import Course, Taken
+from lading.record import ArtifactRecord, Comparison, Provenance, RepairRecord, Route
+
+ROUTES: tuple[Route, ...] = ("export", "trace")
+#: A captured graph and what was repaired to take it.
+_Graph = tuple[Captured, tuple[RepairRecord, ...]]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One target's result: the file, what was compared and walked, what was repaired, what failed
+    before."""
+
+    artifact: ArtifactRecord
+    opened: Artifact
+    comparisons: tuple[Comparison, ...]
+    repairs: tuple[RepairRecord, ...]
+    attempts: tuple[str, ...] = ()
+    source: Provenance | None = None
+    trajectories: tuple[Taken, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is equal, made of the checkpoint's tensors, and leads where that leads."""
+        sources = (self.source,) if self.source else ()
+        walked = [one.record for one in self.trajectories]
+        return verdict.overall(self.comparisons, sources, walked) == "pass"
+
+
+@dataclass
+class Conversion:
+    """What every target of one conversion shares; graphs are taken once per route and axes."""
+
+    interface: Interface
+    settings: Settings
+    original: Original
+    progress: Progress
+    notices: Notices
+    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
+    #: traces an artifact's constants; None where there is no checkpoint
+    trace: Callable[[Artifact], Provenance] | None = None
+    #: of a diffusion network, the original's walk
+    course: Course | None = None
+
+    def convert(self, kind: Format, name: str, folder: Path, forced: Route | None) -> Converted:
+        """One target by the first route whose result is equal; the last result if none is.
+
+        Raises:
+            CaptureError, ConversionError: no route gave a file at all.
+        """
+        attempts: list[str] = []
+        last: Converted | None = None
+        error: LadingError | None = None
+        for route in (forced,) if forced else ROUTES:
+            try:
+                made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
+            except (CaptureError, ConversionError) as refused:
+                attempts.append(f"{kind.name} by {route}: {refused.found}")
+                error = refused
+                continue
+            source = self.trace(made.opened) if self.trace else None
+            with gathered(self.notices):
+                taken = walked(self.course, made.opened, made.artifact, made.comparisons)
+            last = replace(made, attempts=tuple(attempts), source=source, trajectories=taken)
+            if last.passed:
+                break
+            attempts.append(f"{kind.name} by {route}: {_why(last)}")
+        if last is None:
+            assert error is not None
+            raise error
+        return self._placed(last, folder, name + kind.suffix)
+
+    def _by(self, route: Route, kind: Format, path: Path) -> Converted:
+        axes = kind.axes(self.interface.options)
+        with gathered(self.notices):
+            if (route, axes) not in self.graphs:
+                self.progress("capture", f"by {route}")
+                self.graphs[route, axes] = self._captured(route, axes)
+            graph, repairs = self.graphs[route, axes]
+            self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
+            made = self._made(graph, kind, self.settings, path, repairs)
+            return self._widened(graph, kind, made) if self.settings.auto else made
+
+    def _made(
+        self,
+        graph: Captured,
+        kind: Format,
+        settings: Settings,
+        path: Path,
+        repairs: tuple[RepairRecord, ...],
+    ) -> Converted:
+        """One file, opened and compared."""
+        record = kind.convert(graph, settings, path)
+        opened = kind.open(path)
+        found = compare.every_runtime(self.original, opened, record, self.progress)
+        return Converted(record, opened, tuple(found), repairs)
+
+    def _widened(self, graph: Captured, kind: Format, made: Converted) -> Converted:
+        """The program with the fewest operations in fp32 that passes; itself where it does, or
+        where no such set helps."""
+        trials: list[str] = []
+        kept: tuple[str, ...] = ()
+        while (
+            isinstance(made.opened, MLProgram)
+            and made.artifact.precision == "fp16"
+            and verdict.overall(made.comparisons) == "fail"
+        ):
+            self.progress("search", "what must stay in fp32")
+            found = mixed.search(made.opened.model, partial(self._meets, made, made.opened))
+            trials += found.trials
+            if not found.kept or set(found.kept) <= set(kept):
+                break
+            kept = tuple(dict.fromkeys((*kept, *found.kept)))
+            path = made.opened.path
+            storage.remove(path)
+            settings = replace(self.settings, wide=kept)
+            made = self._made(graph, kind, settings, path, made.repairs)
+        if not trials:
+            return made
+        details = {**made.artifact.details, "search": "; ".join(trials)}
+        return replace(made, artifact=replace(made.artifact, details=details))
+
+    def _meets(self, made: Converted, opened: MLProgram, model: mil.Model) -> bool:
+        """Whether a program in the place of the file's own meets its gates."""
+        found = compare.compare(
+            self.original,
+            opened,
+            made.artifact,
+            opened.runtime("mil"),
+            opened.with_model(model),
+            alone=False,
+        )
+        return found.verdict == "pass"
+
+    def _captured(self, route: Route, axes: Axes) -> _Graph:
+        """The graph of the repaired module, filed under the untouched one."""
+        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
+        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
+            graph = capture(mended, route, axes)
+        return replace(graph, interface=self.interface), records
+
+    def _placed(self, converted: Converted, folder: Path, name: str) -> Converted:
+        """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
+        made = folder / converted.artifact.path
+        place = name if converted.passed else f"{storage.REJECTED}/{name}"
+        with storage.errors_about(folder):
+            (folder / place).parent.mkdir(exist_ok=True)
+            made.replace(folder / place)
+            for other in folder.glob(f"*-{name}"):
+                storage.remove(other)
+        converted.opened.path = folder / place
+        return replace(
+            converted,
+            artifact=replace(converted.artifact, path=place),
+            comparisons=tuple(replace(one, artifact=place) for one in converted.comparisons),
+            source=replace(converted.source, artifact=place) if converted.source else None,
+            trajectories=tuple(
+                replace(one, record=replace(one.record, artifact=place))
+                for one in converted.trajectories
+            ),
+        )
+
+
+def _why(converted: Converted) -> str:
+    """What it did not pass by: a comparison, then its weights, then its trajectory."""
+    state = verdict.overall(converted.comparisons)
+    if state != "pass":
+        return next((c.reason for c in converted.comparisons if c.verdict == "fail"), state)
+    source = converted.source
+    if source and verdict.overall(converted.comparisons, (source,)) != "pass":
+        return f"{source.finding}: {source.evidence}"
+    lost = (one.record for one in converted.trajectories if one.record.verdict == "fail")
+    return next(one.reason for one in lost)
+
+
+def walked(
+    course: Course | None,
+    artifact: Artifact,
+    record: ArtifactRecord,
+    comparisons: Sequence[Comparison],
+) -> tuple[Taken, ...]:
+    """One trajectory per comparison of the artifact; none without a course."""
+    return course.beside(artifact, record, comparisons) if course else ()

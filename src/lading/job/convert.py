@@ -1,0 +1,180 @@
+"""What `lading convert` does: every format of one checkpoint, compared, with bill and page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lading import page as report
+from lading.base import storage
+from lading.base.notices import Notices, gathered
+from lading.base.version import __version__
+from lading.checkpoint import ledger
+from lading.formats import format_named
+from lading.interface import Options, Sizes, wrap
+from lading.interface.settings import Settings
+from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
+from lading.job.conversion import Conversion, Converted
+from lading.job.request import Convert
+from lading.job.source import files, source
+from lading.network.source import Loaded, load
+from lading.proof import (
+    golden,
+    probes,
+)
+from lading.proof import trajectory as trajectories
+from lading.proof.original import Original
+from lading.proof.weights import provenance
+from lading.record import (
+    Bill,
+    CaptureRecord,
+    Route,
+    schema,
+    to_json,
+)
+
+
+def convert(request: Convert) -> Bill:
+    """The whole conversion; the folder `out` holds artifacts and bill afterwards.
+
+    Artifacts that are not equal to the original lie in ``rejected/``; the bill's verdict says so.
+
+    Raises:
+        LadingError: it could not be done; nothing is written.
+    """
+    out, progress = folder(request), request.progress
+    storage.require_free(out, force=request.force)
+    wanted = [format_named(name) for name in dict.fromkeys(request.to)]
+    notices = Notices()
+    probed, asked = files(request.data), _options(request)
+    loaded = load(source(request, request.path), progress)
+    interface = wrap(loaded.network, loaded.task, asked)
+    trajectories.require_walkable(interface, request.trajectory)
+    settings = _settings(request, _facts(loaded, asked))
+    name = request.name or _name(loaded)
+    storage.require_own(
+        out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
+    )
+    progress("reference", "the untouched original")
+    original = Original(interface, probes.make(interface, probed))
+    with gathered(notices):
+        course = trajectories.course(
+            interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
+        )
+    tracer = partial(
+        provenance.trace,
+        checkpoint=loaded.checkpoint,
+        required=ledger.loaded(loaded.ledger),
+        baked=provenance.baked(interface),
+    )
+    conversion = Conversion(
+        interface, settings, original, progress, notices, trace=tracer, course=course
+    )
+    with storage.aside(out) as aside:
+        converted = [conversion.convert(one, name, aside, request.route) for one in wanted]
+        comparisons = tuple(c for one in converted for c in one.comparisons)
+        bill = drawn_up(
+            loaded,
+            original,
+            capture=_capture_record(converted, request.route),
+            artifacts=tuple(one.artifact for one in converted),
+            comparisons=comparisons,
+            sources=tuple(one.source for one in converted if one.source),
+            course=course,
+            taken=tuple(walk for one in converted for walk in one.trajectories),
+            found=findings(
+                original,
+                [(one.artifact, one.opened, one.comparisons) for one in converted],
+            ),
+            request=request.recorded(),
+            notices=notices,
+        )
+        progress("write", str(out / storage.BILL))
+        with storage.errors_about(out):
+            digest = loaded.checkpoint.record.sha256
+            golden.write(
+                aside / golden.FOLDER,
+                original,
+                [(one.artifact, one.opened if one.passed else None) for one in converted],
+                digest,
+            )
+            (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
+            (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
+            (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
+        storage.publish(aside, out)
+    return bill
+
+
+def folder(request: Convert) -> Path:
+    """Where the result lies."""
+    return Path(request.out or f"{Path(request.path).name.split('.')[0] or 'model'}-lading")
+
+
+def _options(request: Convert) -> Options:
+    """What is asked of the inputs and outputs."""
+    asked: Any = request  # checked, and so in one form
+    return Options(
+        output=asked.output,
+        bake=asked.bake,
+        image=asked.input_image,
+        scale=asked.scale,
+        bias=asked.bias,
+        sizes=Sizes.parse(asked.shapes) if asked.shapes else Sizes(),
+        dynamic=asked.dynamic,
+        classifier=asked.classifier,
+        part=(asked.sampler or "ddpm") if asked.part == "step" else "network",
+        eta=asked.eta,
+        timesteps=asked.timesteps or "",
+    )
+
+
+def _settings(request: Convert, facts: Mapping[str, str]) -> Settings:
+    """What is asked of the files."""
+    auto = request.precision == "auto"
+    return Settings(
+        precision="fp16" if request.precision == "auto" else request.precision,
+        auto=auto,
+        deployment=f"macOS{request.macos}" if request.macos else f"iOS{request.ios or 16}",
+        opset=request.opset,
+        author=request.author,
+        license=request.license,
+        description=request.description,
+        facts=facts,
+    )
+
+
+def _capture_record(converted: Sequence[Converted], forced: Route | None) -> CaptureRecord:
+    attempts = tuple(text for one in converted for text in one.attempts)
+    if forced:
+        reason = f"asked for with --route {forced}"
+    elif attempts:
+        reason = "a route failed, or its result was not equal; see the attempts"
+    else:
+        reason = "torch.export took the module and the result is equal"
+    repairs = tuple(dict.fromkeys(record for one in converted for record in one.repairs))
+    return CaptureRecord(converted[0].artifact.route, reason, repairs, attempts)
+
+
+def _facts(loaded: Loaded, options: Options) -> dict[str, str]:
+    """The artifact's own metadata: the task's notes, and where it comes from."""
+    return {
+        **{FACTS_PREFIX + name: text for name, text in loaded.task.notes.items()},
+        FACTS_PREFIX + "version": __version__,
+        FACTS_PREFIX + "checkpoint.sha256": loaded.checkpoint.record.sha256,
+        FACTS_PREFIX + "family": loaded.recognition.family,
+        FACTS_PREFIX + "labels": json.dumps(loaded.task.labels, ensure_ascii=False),
+        FACTS_PREFIX + "options": json.dumps(to_json(options)),
+        FACTS_PREFIX + "task": json.dumps(to_json(loaded.task), ensure_ascii=False),
+    }
+
+
+def _name(loaded: Loaded) -> str:
+    """What the family calls it, e.g. ``"LayoutClassifier"``; the dataset's name, e.g. ``"CAMUS"``;
+    the checkpoint's own name otherwise.
+    """
+    notes = loaded.task.notes
+    raw = notes.get("name") or notes.get("dataset") or Path(loaded.checkpoint.record.path).stem
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in raw) or "model"

@@ -1,0 +1,91 @@
+"""What `lading inspect` does: what a checkpoint, a model folder or an artifact is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lading.errors import LadingError
+from lading.formats import is_artifact, open_artifact
+from lading.job.request import Inspect
+from lading.job.source import source
+from lading.network.source import read
+from lading.record import (  # fmt: skip
+    ArtifactRecord,
+    CheckpointRecord,
+    Hazard,
+    LedgerLine,
+    LedgerSummary,
+    Recognition,
+    to_json,
+)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A checkpoint, looked at.
+
+    `ledger` is empty and `summary` None where the ledger cannot be closed; `refused` says why.
+    """
+
+    checkpoint: CheckpointRecord
+    recognition: Recognition
+    shapes: Mapping[str, tuple[int, ...]]
+    aliases: Mapping[str, str]
+    summary: LedgerSummary | None
+    ledger: tuple[LedgerLine, ...]
+    refused: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "checkpoint": to_json(self.checkpoint),
+            **to_json(self.recognition),
+            "ledger_summary": to_json(self.summary),
+            "ledger": to_json(self.ledger),
+            "refused": self.refused,
+            "tensors": to_json(self.shapes),
+            "aliases": to_json(self.aliases),
+        }
+
+
+@dataclass(frozen=True)
+class ArtifactInspection:
+    """A converted file, looked at."""
+
+    artifact: ArtifactRecord
+    hazards: tuple[Hazard, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"artifact": to_json(self.artifact), "hazards": to_json(self.hazards)}
+
+
+def inspect(request: Inspect) -> Inspection | ArtifactInspection:
+    """Looks at it.
+
+    Raises:
+        LadingError: it cannot be read, or no family claims it.
+    """
+    path = Path(request.path)
+    if is_artifact(path) and path.exists():
+        request.require_unread(f"the artifact {path.name}")
+        artifact = open_artifact(path)
+        return ArtifactInspection(artifact.record, artifact.hazards())
+    looked = read(source(request, path), request.progress)
+    checkpoint = looked.checkpoint
+    summary: LedgerSummary | None = None
+    lines: tuple[LedgerLine, ...] = ()
+    refused = ""
+    try:
+        closed = looked.load().ledger
+        summary, lines = closed.summary, closed.lines
+    except LadingError as error:
+        refused = str(error)
+    shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
+    return Inspection(
+        checkpoint.record, looked.recognition, shapes, dict(checkpoint.aliases), summary, lines,
+        refused,
+    )  # fmt: skip

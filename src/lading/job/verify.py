@@ -1,0 +1,189 @@
+"""What `lading verify` does: an artifact that exists beside the checkpoint it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lading import page as report
+from lading.base import storage
+from lading.base.progress import Progress
+from lading.checkpoint import ledger
+from lading.errors import StorageError
+from lading.formats import Artifact, open_artifact
+from lading.interface import Options, wrap
+from lading.interface.matching import matched
+from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
+from lading.job.conversion import walked
+from lading.job.request import Verify
+from lading.job.source import files, source
+from lading.network.source import Loaded, load
+from lading.page import tables
+from lading.proof import compare, golden, probes
+from lading.proof import trajectory as trajectories
+from lading.proof.original import Original
+from lading.proof.table import dataset
+from lading.proof.weights import provenance
+from lading.record import ArtifactRecord, Bill, Comparison, Provenance, schema
+
+
+def verify(request: Verify, bar: dataset.Advance | None = None) -> Bill | golden.Replay:
+    """Compares an artifact that already exists with the checkpoint, in every runtime for it; or
+    runs it on golden vectors. The bill and its page go to `request.out`, where that is named.
+
+    Args:
+        request: what was asked. The artifact's inputs and outputs are what lading noted in it when
+            it made it, or the bare network's.
+        bar: called how far a table is.
+
+    Raises:
+        LadingError: the artifact or the checkpoint cannot be read, or their ports do not fit.
+    """
+    artifact = Path(request.artifact)
+    if request.golden:
+        return golden.replay(Path(request.golden), artifact, request.progress)
+    if request.out:
+        _require_free(Path(request.out))
+    bill = _verified(request, artifact, bar)
+    if request.out:
+        _write(Path(request.out), bill)
+    return bill
+
+
+def unfinished(request: Verify) -> Path | None:
+    """Where what is counted of a table lies while it is being counted; None without a table."""
+    if request.table is None:
+        return None
+    artifact = Path(request.artifact)
+    beside = Path(request.out) if request.out else artifact.parent
+    return beside / f"{artifact.name}.{request.table.stem}.unfinished.json"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An artifact beside a checkpoint, judged.
+
+    Attributes:
+        loaded: the checkpoint.
+        original: its network on the probes.
+        artifact: opened.
+        record: of it, with the network's port meanings.
+        comparisons: one per runtime.
+        source: where its constants come from.
+        course: of a diffusion network, the original's walk.
+        taken: the artifact's.
+        notices: what else there is to say.
+    """
+
+    loaded: Loaded
+    original: Original
+    artifact: Artifact
+    record: ArtifactRecord
+    comparisons: tuple[Comparison, ...]
+    source: Provenance
+    course: trajectories.Course | None
+    taken: tuple[trajectories.Taken, ...]
+    notices: tuple[str, ...]
+
+
+def judged(
+    artifact: Artifact, loaded: Loaded, data: Sequence[Path], steps: int | None, progress: Progress
+) -> Judged:
+    """Everything that a verdict is made of.
+
+    Args:
+        artifact: opened; its inputs and outputs are what lading noted in it when it made it, or the
+            bare network's.
+        loaded: the checkpoint.
+        data: the user's own files, as further probes.
+        steps: moves of a diffusion network's walk; see `Verify.trajectory`.
+        progress: called when a stage begins.
+
+    Raises:
+        LadingError: their ports do not fit.
+    """
+    interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
+    trajectories.require_walkable(interface, steps)
+    record, interface = matched(artifact.record, interface)
+    progress("trace", f"the weights of {artifact.path}")
+    source = provenance.trace(
+        artifact, loaded.checkpoint, ledger.loaded(loaded.ledger), provenance.baked(interface)
+    )
+    progress("reference", "the untouched original")
+    original = Original(interface, probes.make(interface, data))
+    comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
+    notices: list[str] = []
+    course = trajectories.course(
+        interface, steps, original.drawn[0].inputs, notices.append, progress
+    )
+    taken = walked(course, artifact, record, comparisons)
+    digest = record.details.get(FACTS_PREFIX + "checkpoint.sha256")
+    if digest and digest != loaded.checkpoint.record.sha256:
+        notices.append(f"the artifact says that it was made from another file: sha256 {digest}")
+    return Judged(
+        loaded, original, artifact, record, comparisons, source, course, taken, tuple(notices)
+    )
+
+
+def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> Bill:
+    progress, table = request.progress, request.table
+    over = dataset.Over(table, unfinished(request), bar) if table else None
+    data = () if table else files(request.data)
+    progress("read", str(artifact))
+    opened = open_artifact(artifact)
+    loaded = load(source(request, request.against or ""), progress)
+    if over:
+        dataset.require(over, loaded.task, str(request.against))
+    made = judged(opened, loaded, data, request.trajectory, progress)
+    bill = drawn_up(
+        loaded,
+        made.original,
+        capture=None,
+        artifacts=(made.record,),
+        comparisons=made.comparisons,
+        sources=(made.source,),
+        course=made.course,
+        taken=made.taken,
+        found=findings(made.original, [(made.record, opened, made.comparisons)]),
+        request=request.recorded(),
+        notices=made.notices,
+    )
+    if over is None:
+        return bill
+    progress("compare", f"every row of {over.table}")
+    chosen = replace(opened.noted()[1] or Options(), output="logits", classifier=False)
+    bare = wrap(loaded.network, loaded.task, chosen)
+    batched = opened.record.inputs[0].shape[:1] == (-1,)
+    return dataset.added(bill, over, opened, made.record, bare, batched)
+
+
+def _require_free(out: Path) -> None:
+    """Passes only if no bill of a conversion lies there.
+
+    Raises:
+        StorageError: one does, or the place cannot be written.
+    """
+    storage.require_free(out, force=True)
+    try:
+        earlier = json.loads((out / storage.BILL).read_bytes())["request"].get("command")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    if earlier != "verify":
+        raise StorageError(
+            str(out),
+            found=f"the {storage.BILL} of a conversion",
+            expected="an empty folder, or one of an earlier `lading verify`",
+            remedy="choose another -o; the bill there would be lost",
+        )
+
+
+def _write(out: Path, bill: Bill) -> None:
+    """The page, the charts of a table, the schema, and the bill last."""
+    files = {f"{chart.name}.svg": chart.file() for chart in tables.charts(bill.datasets)}
+    files[report.PAGE] = report.render(bill).encode()
+    files[storage.SCHEMA] = schema.dumps().encode()
+    files[storage.BILL] = dumps(bill).encode()
+    for name, content in files.items():
+        storage.write_file(out / name, content)

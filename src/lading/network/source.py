@@ -1,0 +1,127 @@
+"""How a network is had: one record, handed on whole, and what is got by it.
+
+`read` reads the file and recognises what is in it; `Read.load` rebuilds the network and accounts
+for every tensor; `load` is both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lading import checkpoint as checkpoints
+from lading.base.progress import Progress, silent
+from lading.checkpoint import Checkpoint, ledger
+from lading.network import families, own_module, settling
+from lading.network.own_module import OwnModule
+from lading.record import Recognition, Task
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a network is had.
+
+    Attributes:
+        path: the checkpoint or model folder.
+        which: of several networks in a file, the keys that lead to it; of a model folder, the
+            stage of its training. None for the one that is there, or the averaged one.
+        fold: of a model folder.
+        given: hyper-parameters that the user settles, by name, as text.
+        config: of the network, YAML or JSON, for a family that takes one.
+        settle: pictures on which to measure what the tensors and the configuration leave open.
+        code: the user's own network, in place of a family's.
+    """
+
+    path: Path
+    which: str | None = None
+    fold: str | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+    config: Path | None = None
+    settle: tuple[Path, ...] = ()
+    code: OwnModule | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint, recognised, rebuilt, and accounted for."""
+
+    checkpoint: Checkpoint
+    recognition: Recognition
+    task: Task
+    network: Any
+    ledger: ledger.Ledger
+
+
+@dataclass(frozen=True)
+class Read:
+    """A checkpoint, read and recognised; `maker` is the family, or the user's own code."""
+
+    checkpoint: Checkpoint
+    recognition: Recognition
+    maker: Any
+    progress: Progress
+
+    def load(self) -> Loaded:
+        """The network rebuilt, with every tensor accounted for.
+
+        Raises:
+            LadingError: a conflict is open, the code fails, or the ledger cannot be closed.
+        """
+        families.require_settled(self.recognition)
+        self.progress("rebuild", self.recognition.title)
+        names = f"{len(self.checkpoint.tensors)} names"
+        if isinstance(self.maker, OwnModule):
+            network = self.maker.build()
+            self.progress("ledger", names)
+            closed = ledger.close(network, self.checkpoint, {})
+            task = self.maker.task(network)
+            return Loaded(self.checkpoint, self.recognition, task, network, closed)
+        rebuilt = self.maker.build(self.recognition)
+        self.progress("ledger", names)
+        closed = ledger.close(rebuilt.module, self.checkpoint, rebuilt.unused, rebuilt.spellings)
+        return Loaded(self.checkpoint, self.recognition, rebuilt.task, rebuilt.module, closed)
+
+
+def tensors(source: Source) -> Checkpoint:
+    """What is in the file; nothing is recognised.
+
+    Raises:
+        LadingError: it cannot be read.
+    """
+    return checkpoints.read(source.path, fold=source.fold, which=source.which)
+
+
+def read(source: Source, progress: Progress = silent) -> Read:
+    """The checkpoint, and what is recognised in it.
+
+    Raises:
+        LadingError: it cannot be read, or no family claims it.
+    """
+    own = source.code
+    if own is not None:
+        said = [f"--set {name}={value}" for name, value in source.given.items()]
+        said += [f"--config {source.config}"] if source.config else []
+        own_module.require_alone(own, said + (["--settle-with"] if source.settle else []))
+    progress("read", str(source.path))
+    checkpoint = tensors(source)
+    if own is not None:
+        return Read(checkpoint, own.recognition(), own, progress)
+    if source.config is not None:
+        checkpoint = checkpoints.with_config(checkpoint, source.config)
+    progress("recognise", f"{len(checkpoint.tensors)} tensor names")
+    family, recognition = families.recognise(checkpoint, source.given)
+    if source.settle:
+        families.require_settled(recognition)
+        recognition = settling.settled(checkpoint, family, recognition, source.settle, progress)
+    return Read(checkpoint, recognition, family, progress)
+
+
+def load(source: Source, progress: Progress = silent) -> Loaded:
+    """Reads, recognises, rebuilds and accounts.
+
+    Raises:
+        LadingError: any of it refused; see `lading.errors`.
+    """
+    return read(source, progress).load()

@@ -1,0 +1,97 @@
+"""What an artifact is held against: outputs on probes, and how near to them is near enough.
+
+The untouched original is one (`lading.proof.original`), another artifact is one (`.beside`), golden
+vectors are one (`.golden.replay`). `compare` judges by what a reference says and by nothing else:
+what one of them refuses none passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lading.formats import Artifact, Runtime
+from lading.interface.side import Array, Side
+from lading.proof.probes import Probe
+from lading.record import Port, Task
+
+Outputs = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores behind a reference's labels.
+
+    Attributes:
+        port: of the scores.
+        values: per probe.
+        steady: per probe, whether they are, at the artifact's precision.
+        floors: per probe, the PSNR that a sound fp32 computation keeps of them.
+    """
+
+    port: Port
+    values: Sequence[Array]
+    steady: Sequence[bool]
+    floors: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An fp16 artifact's graph alone: what rounding hides.
+
+    Attributes:
+        side: the graph in fp32, its constants put back to what they were.
+        expected: what it has to give, per probe.
+        rounded: constants that stay rounded, as nobody knows what they were.
+        scores: per probe, what its labels have to be chosen from; in words why nobody knows; None:
+            the reference's own scores.
+    """
+
+    side: Side
+    expected: Sequence[Outputs]
+    rounded: int
+    scores: Sequence[Array] | str | None = None
+
+
+class Reference(Protocol):
+    """What an artifact is held against.
+
+    Attributes:
+        name: as `Comparison.reference` has it.
+        task: what the network is for.
+        drawn: the probes, inputs by the artifact's port names.
+        outputs: the reference's own, per probe, by the artifact's port names.
+    """
+
+    name: str
+    task: Task
+    drawn: Sequence[Probe]
+    outputs: Sequence[Outputs]
+
+    def steady(self, precision: str) -> Sequence[bool]:
+        """Per probe, whether the reference keeps the gates of `precision` against itself when its
+        input is rounded. What is not steady proves nothing: it is shown and not gated."""
+        ...
+
+    def floors(self) -> Sequence[Mapping[str, float]] | None:
+        """Per probe and output, the PSNR (dB) that a sound fp32 computation keeps; None where
+        nobody can measure it."""
+        ...
+
+    def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
+        """The share of equal labels that is enough on the probes at `places`, and why."""
+        ...
+
+    def scores(self, precision: str) -> Scores | str:
+        """The scores behind its labels, or why there are none to show."""
+        ...
+
+    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+        """An fp16 artifact's graph alone, in place of what a runtime makes of it; None where that
+        is not the matter.
+
+        Raises:
+            LadingError: it cannot be had, though it should; why.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""One file a kind of work; see `lading.task.Kind`."""
