@@ -46,13 +46,13 @@ check: $(READY)  ## lint, format, types, and the way of the imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-conformance: $(READY) ## lading.mil against coremltools' own operation suite: docs/conformance.md
+conformance: $(READY) ## lading.coreml.mil against coremltools' own operation suite: docs/conformance.md
 	$(BIN)/python -m tests.conformance --document docs/conformance.md
 
 conformance-backward: $(READY) ## the same at every opset: twice as many cases
 	$(BIN)/python -m tests.conformance --backward --document docs/conformance.md
 
-bench: $(READY)  ## lading.mil and ONNX Runtime against PyTorch eager, as ratios
+bench: $(READY)  ## lading.coreml.mil and ONNX Runtime against PyTorch eager, as ratios
 	$(BIN)/python -m tests.bench
 
 mutants: $(READY) ## wrong artifacts before the verifier, and right ones: docs/mutants.md

@@ -1,4 +1,4 @@
-"""A fixed sample of coremltools' operation suite, run with `lading.mil` as its Core ML.
+"""A fixed sample of coremltools' operation suite, run with `lading.coreml.mil` as its Core ML.
 
 The whole suite is `make conformance`.
 """

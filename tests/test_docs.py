@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -13,6 +14,8 @@ from lading import cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*/README.md")])
+
+NAMING = sorted([*PAGES, *ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py")])
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
@@ -45,6 +48,24 @@ def test_commands_parse(page: Path) -> None:
 def test_python_compiles(page: Path) -> None:
     for block in blocks(page, "python"):
         compile(block, str(page), "exec")
+
+
+@pytest.mark.parametrize("path", NAMING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_of_code_are_names(path: Path) -> None:
+    """Modules and what is in them; `json` ends a file, the other two are keys of an artifact."""
+    for name in re.findall(r"`(lading(?:\.\w+)+)(?:\(\))?`", path.read_text()):
+        if name.removeprefix("lading.") not in ("json", "labels", "vocabulary"):
+            assert _is_there(name), name
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return resolve_name(name) is not None
+    except AttributeError:  # a field, which only a class's annotations or body know
+        owner, _, field = name.rpartition(".")
+        return field in getattr(resolve_name(owner), "__annotations__", {})
+    except ImportError:
+        return False
 
 
 def test_make_targets_that_are_named_exist() -> None:

@@ -95,7 +95,7 @@ def test_inspect_an_artifact(converted: Path, capsys: pytest.CaptureFixture[str]
 def test_doctor_says_what_this_computer_cannot(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["doctor", "--json"]) == 0
     states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)}
-    assert states["lading.mil (declared precision)"] == "ok"
+    assert states["lading.coreml.mil (declared precision)"] == "ok"
     assert states["Core ML (this Mac)"] == ("ok" if sys.platform == "darwin" else "absent")
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.conformance``: coremltools' operation suite, run against `lading.mil`.
+"""``python -m tests.conformance``: coremltools' operation suite, run against `lading.coreml.mil`.
 
 The exit code is 0 when every case that reaches the runtime was compared and passed, but for the
 cases that `known.py` explains. Nothing reached is a failure.

@@ -54,8 +54,8 @@ EXCLUDED = (
         "asserts that unchecked indices beyond the tensor do not count from the end. The "
         "operation's documentation: 'behavior for out-of-bound indices is undefined but memory "
         "safe'; the suite itself marks the same assertion as failing with iOS18 (rdar://128089254):"
-        " Core ML's answer changed. There is no right answer to give; lading.mil gives none and "
-        "says which index it was",
+        " Core ML's answer changed. There is no right answer to give; "
+        "lading.coreml.mil gives none and says which index it was",
     ),
     (
         "iOS14/test_image_resizing.py::TestUpsampleBilinear::test_builder_to_backend_stress",

@@ -1,4 +1,4 @@
-"""The pytest plugin: runs coremltools' operation suite with `lading.mil` as its Core ML.
+"""The pytest plugin: runs coremltools' operation suite with `lading.coreml.mil` as its Core ML.
 
 What makes a case red, beside the suite's own assertions:
 

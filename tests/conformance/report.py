@@ -76,7 +76,7 @@ def headline(summary: Summary) -> str:
     """The totals in one line."""
     row = summary.total
     return (
-        f"{row.collected:,} cases collected, {row.reached:,} reached lading.mil, "
+        f"{row.collected:,} cases collected, {row.reached:,} reached lading.coreml.mil, "
         f"{row.compared:,} compared, {row.passed:,} passed, {row.excluded:,} excluded "
         f"with a reason, {row.failed:,} failed"
     )
@@ -85,15 +85,15 @@ def headline(summary: Summary) -> str:
 def markdown(summary: Summary) -> str:
     """The page `docs/conformance.md`, but for the run at every opset."""
     lines = [
-        "# Conformance of lading.mil",
+        "# Conformance of lading.coreml.mil",
         "",
         "Written by `make conformance`; do not edit.",
         "",
         f"coremltools {version('coremltools')} brings a test suite of its ML Program operations,",
         "`coremltools/converters/mil/mil/ops/tests`. On a Mac it compares Core ML with NumPy,",
         "torch and hand-written values; anywhere else it builds the models and compares nothing.",
-        "Here `lading.mil` answers in Core ML's place, at the minimum opset of each test, in",
-        "float16 and float32.",
+        "Here `lading.coreml.mil` answers in Core ML's place, at the minimum opset of each test,",
+        "in float16 and float32.",
         "",
         f"**{headline(summary)}.** {summary.outputs:,} outputs went through the suite's own",
         "comparison.",
@@ -113,9 +113,9 @@ def markdown(summary: Summary) -> str:
         "  and the program have the same data.",
         "- Where a float32 case holds float16 data, its reference was computed in float16 or in",
         "  float32. The declared types are a minimum, so both are right: such a case must meet the",
-        "  suite's tolerance in one of `lading.mil`'s two readings (`declared`, `float32`), and at",
-        f"  the declared types rtol {RTOL}, atol {ATOL} besides. {summary.widened:,} cases need",
-        "  the float32 reading.",
+        "  suite's tolerance in one of `lading.coreml.mil`'s two readings (`declared`, `float32`),",
+        f"  and at the declared types rtol {RTOL}, atol {ATOL} besides. {summary.widened:,} cases",
+        "  need the float32 reading.",
         "",
         "| file | collected | reached | compared | passed | excluded | failed |",
         "|---|---:|---:|---:|---:|---:|---:|",

@@ -2,7 +2,7 @@
 
 coremltools' own tests build a model, and off a Mac compare nothing. With this module in its place
 they believe themselves on macOS 15.5 on Apple silicon, and `MLModel.predict` is answered by
-`lading.mil`. Everything that the runtime was asked, and everything it refused, goes into the
+`lading.coreml.mil`. Everything that the runtime was asked, and everything it refused, goes into the
 `Case` of the test that is running, so that no test can swallow it.
 """
 
@@ -25,7 +25,7 @@ class Case:
     """What one test did with the runtime.
 
     Attributes:
-        predictions: calls that `lading.mil` answered or refused.
+        predictions: calls that `lading.coreml.mil` answered or refused.
         compared: outputs that the suite's own comparison saw.
         looked_at: outputs that the test took out and judged by itself.
         neural_networks: calls that were for a neural network, which is no ML Program.
@@ -80,7 +80,7 @@ class Outputs(dict[str, Any]):
 
 
 class NeuralNetworkError(RuntimeError):
-    """The model is a neural network, not an ML Program: outside what `lading.mil` runs."""
+    """The model is a neural network, not an ML Program: outside what `lading.coreml.mil` runs."""
 
 
 class ModelProxy:
@@ -112,7 +112,7 @@ class ModelProxy:
         return self._model
 
     def predict(self, data: Mapping[str, Any], state: Any = None) -> Outputs:
-        """What `lading.mil` answers.
+        """What `lading.coreml.mil` answers.
 
         Some cases ask 1e-4 of programs that are float16 inside, where one ulp may be more. Core
         ML's declared types are a minimum: what is declared float16 may be computed in float32,
@@ -198,7 +198,9 @@ def install() -> None:
         RuntimeError: coremltools was there first, and would keep what it found.
     """
     if "coremltools" in sys.modules:
-        raise RuntimeError("the stand-in came after coremltools: nothing would reach lading.mil")
+        raise RuntimeError(
+            "the stand-in came after coremltools: nothing would reach lading.coreml.mil"
+        )
     sys.modules["coremltools.libcoremlpython"] = _native_module()
 
     import coremltools.converters._converters_entry as entry

@@ -52,7 +52,7 @@ def test_what_is_no_artifact(tmp_path: Path) -> None:
 def test_the_runtimes() -> None:
     names = ["coreml", "mil", "neuralnetwork", "neuralnetwork_fp16", "onnxruntime"]
     assert list(runtimes()) == names
-    assert runtimes()["mil"].title == "lading.mil (declared precision)"
+    assert runtimes()["mil"].title == "lading.coreml.mil (declared precision)"
     readings = format_named("mlmodel").runtimes
     assert [one.name for one in readings] == ["coreml", "neuralnetwork", "neuralnetwork_fp16"]
     assert [one.precision for one in readings] == [None, None, "fp16"]

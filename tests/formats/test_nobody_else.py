@@ -80,7 +80,7 @@ def test_it_is_seen(code: str) -> None:
         'to = ("coreml", "onnx")',
         "import onnx",
         'example = "lading run Model.onnx"',
-        'RUNTIMES = {"coreml": "Core ML", "mil": "lading.mil"}',
+        'RUNTIMES = {"coreml": "Core ML", "mil": "lading.coreml.mil"}',
         'path.suffix == ".npy"',
     ],
 )

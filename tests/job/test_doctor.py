@@ -55,7 +55,7 @@ def test_this_computer() -> None:
     assert next(iter(checks)) == f"Python {platform.python_version()}"
     assert checks["Core ML weight files"].state == "ok"
     assert checks["ONNX Runtime (CPU)"].state == "ok"
-    assert checks["lading.mil (declared precision)"].state == "ok"
+    assert checks["lading.coreml.mil (declared precision)"].state == "ok"
 
 
 @pytest.mark.skipif(platform.system() == "Darwin", reason="Core ML is there on a Mac")

@@ -62,7 +62,7 @@ def test_each_change_stands_in_its_section() -> None:
     (parameter,) = changes["Hyper-parameters"]
     assert (parameter.what, parameter.kind) == ("norm_eps", "only in A")
     (error,) = changes["Error"]
-    assert error.what == "mlpackage in lading.mil: logits psnr"
+    assert error.what == "mlpackage in lading.coreml.mil: logits psnr"
     assert (error.a, error.b, error.note) == ("57.3 dB", "60.0 dB", "better")
     (size,) = changes["Size"]
     assert (size.a, size.b, size.note) == ("67.1 MB", "40.0 MB", "-27,100,000 bytes")

@@ -107,7 +107,7 @@ def test_what_was_left_open_stands_beside_its_comparison() -> None:
     blind = replace(one.comparisons[0], unproved=(Unproved("scores", "<b>nobody looked</b>"),))
     lines = text_of(report.render(replace(one, comparisons=(blind,)))).splitlines()
     said = "only labels were compared, not the scores behind them: <b>nobody looked</b>"
-    assert lines.index("CAMUS.mlpackage in lading.mil pass") < lines.index(said)
+    assert lines.index("CAMUS.mlpackage in lading.coreml.mil pass") < lines.index(said)
 
 
 def test_a_page_of_full_size_is_small() -> None:

@@ -76,8 +76,8 @@ def test_the_words_have_the_numbers() -> None:
     assert drawn.alt == (
         "Decibels of x beside the original's after each of 4 moves. CAMUS.onnx in ONNX Runtime "
         "begins at 140.0 dB, has 100.0 dB at its lowest and 100.0 dB at the end, gate 60 dB, and "
-        "loses most at move 3; CAMUS.mlpackage in lading.mil begins at 100.0 dB, has 40.0 dB at "
-        "its lowest and 40.0 dB at the end, gate 35 dB, and loses most at move 2."
+        "loses most at move 3; CAMUS.mlpackage in lading.coreml.mil begins at 100.0 dB, has 40.0 "
+        "dB at its lowest and 40.0 dB at the end, gate 35 dB, and loses most at move 2."
     )
 
 
@@ -111,7 +111,10 @@ def test_rows_say_what_failed_first_and_what_was_not_run_last() -> None:
     assert (absent.end, absent.lowest, absent.parts) == ("", "", "")
     assert absent.why == "Core ML exists on macOS only"
     assert shown.moves is not None
-    assert shown.moves.names == ("CAMUS.onnx in ONNX Runtime", "CAMUS.mlpackage in lading.mil")
+    assert shown.moves.names == (
+        "CAMUS.onnx in ONNX Runtime",
+        "CAMUS.mlpackage in lading.coreml.mil",
+    )
     assert shown.moves.rows[1] == (2, "666", ("50.0 dB", "80.0 dB"))
 
 

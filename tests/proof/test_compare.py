@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +13,13 @@ import pytest
 from lading.errors import InputError, ProgramError
 from lading.formats import Runtime
 from lading.interface import Options
-from lading.proof.compare import every_runtime, in_runtime
+from lading.interface.side import Made
+from lading.proof.compare import NOTHING_GATED, every_runtime, in_runtime
 from lading.proof.original import LEAST, Original
 from lading.proof.probes import make
-from lading.proof.reference import Reference
+from lading.proof.reference import Reference, Scores
 from lading.proof.verdict import GATES
-from lading.record import Comparison
+from lading.record import Comparison, Port
 from lading.record.wording import subject
 from tests.standin import Change, Changed, Fake, Given
 from tests.toys import LABELS, interface
@@ -293,3 +294,29 @@ def test_a_constant_probe_is_not_held_against_the_network() -> None:
     side = Changed(one, plain)
     told = held(Given(one, zeros, side), Fake(one, side))
     assert told.findings == ()
+
+
+def test_scores_that_agree_prove_no_labels() -> None:
+    """Where the original's labels are steady at no probe, nobody looked at how they are chosen."""
+
+    class Behind(Given):
+        def scores(self, precision: str) -> Scores | str:
+            values = [np.ones((1, 3, 16, 16), np.float32)] * len(self.drawn)
+            port = Port("scores", "tensor", "float32", (1, 3, 16, 16), class_axis=1)
+            return Scores(port, values, [True] * len(values), [60.0] * len(values))
+
+    class Shown(Changed):
+        graph = (Made("s", "conv"), Made("labels", "argmax", reads=("s",)))
+
+        def run(self, inputs: Mapping[str, Any], look_at: Collection[str] = ()) -> dict[str, Any]:
+            inner = {"s": np.ones((1, 3, 16, 16), np.float32)} if look_at else {}
+            return {**super().run(inputs), **inner}
+
+    one = interface(Options(output="labels"))
+    reference = Behind(one, make(one))
+    artifact = Fake(one, Shown(one))
+    assert held(reference, artifact).verdict == "pass"
+    reference.calm = [False] * len(reference.calm)
+    found = held(reference, artifact)
+    assert by_name(found)["labels scores psnr"].gate == 60.0
+    assert (found.verdict, found.reason) == ("fail", NOTHING_GATED)

@@ -15,7 +15,7 @@ def test_a_gate_lies_below_what_is_sound_and_above_what_is_wrong() -> None:
     one = toys.interface()
     for probe in make(one)[:5]:
         outputs = TorchSide(one).run(probe.inputs)
-        gate = noise.gates(one, probe, outputs, one.outputs)["logits"]
+        gate = noise.gates(outputs, noise.disturbed(one, probe))["logits"]
         assert noise.LOWEST <= gate <= noise.HIGHEST
         wide = one.module.double()
         with torch.no_grad():

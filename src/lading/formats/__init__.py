@@ -40,7 +40,7 @@ class Runtime:
 
     Attributes:
         name: ``"mil"``, as `Comparison.runtime` and ``--runtime`` spell it.
-        title: for people, e.g. ``"lading.mil (declared precision)"``.
+        title: for people, e.g. ``"lading.coreml.mil (declared precision)"``.
         reading: how it reads the file's precision; see `Artifact.side`.
         precision: of its arithmetic, where that is less than the artifact's own: it decides the
             gates.
@@ -102,7 +102,7 @@ class Held:
 
 
 class Restore(Protocol):
-    """Where rounded constants come from; see `lading.proof.lifted`.
+    """Where rounded constants come from; see `lading.proof.weights.restored`.
 
     Attributes:
         unknown: how many stayed rounded, as nobody knows what they were.

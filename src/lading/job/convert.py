@@ -21,20 +21,11 @@ from lading.job.conversion import Conversion, Converted
 from lading.job.request import Convert
 from lading.job.source import files, source
 from lading.network.source import Loaded, load
-from lading.proof import (
-    golden,
-    probes,
-)
+from lading.proof import golden, probes
 from lading.proof import trajectory as trajectories
 from lading.proof.original import Original
 from lading.proof.weights import provenance
-from lading.record import (
-    Bill,
-    CaptureRecord,
-    Route,
-    schema,
-    to_json,
-)
+from lading.record import Bill, CaptureRecord, Route, schema, to_json
 
 
 def convert(request: Convert) -> Bill:

@@ -61,15 +61,6 @@ class Disturbed(Renamed):
             return self.side.run(inputs, look_at)
 
 
-def _floors(calm: Mapping[str, Array], moved: Mapping[str, Array]) -> dict[str, float]:
-    """Gates of the floating-point outputs; see `lading.proof.noise`."""
-    return {
-        name: noise.gate(value, moved[name])
-        for name, value in calm.items()
-        if value.dtype.kind == "f"
-    }
-
-
 class Beside:
     """See `lading.proof.reference.Reference`.
 
@@ -119,10 +110,11 @@ class Beside:
 
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         if self._floors is None:
-            calm, moved, _ = self._twice
             try:
+                calm, moved, _ = self._twice
                 self._floors = [
-                    _floors(self._own(calm, probe), self._own(moved, probe)) for probe in self.drawn
+                    noise.gates(self._own(calm, probe), self._own(moved, probe))
+                    for probe in self.drawn
                 ]
             except LadingError:  # what runs as it is may not run in float32
                 self._floors = []
@@ -169,10 +161,14 @@ class Beside:
 
     def _score_floors(self) -> list[float]:
         """As `floors`, of the scores."""
-        calm, moved, labels = self._twice
-        before, after = (self._scores(side, labels) for side in (calm, moved))
+        fixed = [GATES["fp32"].psnr] * len(self.drawn)
+        try:
+            calm, moved, labels = self._twice
+            before, after = (self._scores(side, labels) for side in (calm, moved))
+        except LadingError:
+            return fixed
         if isinstance(before, str) or isinstance(after, str):
-            return [GATES["fp32"].psnr] * len(self.drawn)
+            return fixed
         return [noise.gate(a, b) for a, b in zip(before, after, strict=True)]
 
     @cached_property

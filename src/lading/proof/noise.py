@@ -19,7 +19,6 @@ from lading.interface import Interface
 from lading.interface.side import Array
 from lading.proof import metrics
 from lading.proof.probes import Probe
-from lading.record import Port
 
 #: Relative disturbance of every result. fp32 rounds at 2^-24; a plain sum over the 65,536 elements
 #: of a plane, as some runtimes do it, is off by 2^-18 of its terms' size on the average.
@@ -67,22 +66,15 @@ def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> 
     return {p.name: v.numpy() for p, v in zip(interface.outputs, values, strict=True)}
 
 
-def gates(
-    interface: Interface, probe: Probe, outputs: Mapping[str, Array], ports: tuple[Port, ...]
-) -> dict[str, float]:
+def gates(outputs: Mapping[str, Array], again: Mapping[str, Array]) -> dict[str, float]:
     """The least PSNR (dB) of a sound fp32 computation at a probe, for every floating-point output.
 
     Args:
-        interface: the untouched network.
-        probe: the input.
-        outputs: what the original gives for it.
-        ports: the outputs that are judged.
+        outputs: what the reference gives.
+        again: what it gives disturbed.
     """
-    again = disturbed(interface, probe)
     return {
-        port.name: gate(outputs[port.name], again[port.name])
-        for port in ports
-        if outputs[port.name].dtype.kind == "f"
+        name: gate(value, again[name]) for name, value in outputs.items() if value.dtype.kind == "f"
     }
 
 

@@ -61,7 +61,7 @@ class Original:
         """See `lading.proof.noise`."""
         if not self._floors:
             self._floors = [
-                noise.gates(self.interface, probe, outputs, self.interface.outputs)
+                noise.gates(outputs, noise.disturbed(self.interface, probe))
                 for probe, outputs in zip(self.drawn, self.outputs, strict=True)
             ]
         return self._floors

@@ -22,9 +22,9 @@ from lading.record.measurement import KINDS
 #: What people call the runtimes, by name.
 RUNTIMES = {
     "coreml": "Core ML",
-    "mil": "lading.mil",
-    "neuralnetwork": "lading.neuralnetwork",
-    "neuralnetwork_fp16": "lading.neuralnetwork in fp16",
+    "mil": "lading.coreml.mil",
+    "neuralnetwork": "lading.coreml.neuralnetwork",
+    "neuralnetwork_fp16": "lading.coreml.neuralnetwork in fp16",
     "onnxruntime": "ONNX Runtime",
     "torch": "PyTorch",
 }

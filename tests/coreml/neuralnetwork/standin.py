@@ -1,7 +1,7 @@
 """A pytest plugin: coremltools' own tests of the format's layers, answered by this library.
 
 Off a Mac these tests build a model and compare nothing. With this plugin in place they believe
-themselves on macOS, and `MLModel.predict` is `lading.neuralnetwork`'s.
+themselves on macOS, and `MLModel.predict` is `lading.coreml.neuralnetwork`'s.
 """
 
 from __future__ import annotations

@@ -14,9 +14,12 @@ from lading import cli
 from lading import page as report
 from lading.conversion.capture import capture
 from lading.formats.onnx import FORMAT
+from lading.interface import Options, wrap
 from lading.interface.matching import matched
+from lading.interface.original import TorchSide
 from lading.interface.settings import Settings
 from lading.proof import compare, divergence, probes
+from lading.proof.metrics import psnr
 from lading.proof.original import Original
 from lading.record.wording import subject
 from tests import toys
@@ -187,3 +190,14 @@ def test_the_weights_are_traced_and_the_bill_says_fp16(
     assert bill.artifacts[0].details["precision"].endswith(" operations in fp16")
     assert bill.provenance[0].finding == "made from this checkpoint"
     assert any(one.evidence == "float32 cast to float16" for one in bill.provenance[0].constants)
+
+
+def test_the_fp32_reading_declares_no_half(plain: Path, tmp_path: Path) -> None:
+    """ONNX Runtime computes either in fp32 on a CPU; another provider would not."""
+    side = FORMAT.open(halved(plain, tmp_path)).side("float32")
+    assert not [one for one in side.model.graph.initializer if one.data_type == HALF]
+    casts = [a.i for n in side.model.graph.node if n.op_type == "Cast" for a in n.attribute]
+    assert set(casts) == {FULL}
+    network = wrap(toys.net().half().float(), toys.task(), Options())
+    feed = {"image": toys.noise((1, 1, 16, 16))}
+    assert psnr(TorchSide(network).run(feed)["logits"], side.run(feed)["logits"]) > 110.0

@@ -333,3 +333,26 @@ def test_an_empty_folder_is_told(tmp_path: Path, out: Path) -> None:
     with pytest.raises(InputError) as refused:
         golden.load(tmp_path)
     assert refused.value.subject == str(tmp_path / "index.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda i: i["vectors"][0]["floors"].clear(), "no gate of logits"),
+        (lambda i: i["vectors"][0]["floors"].update(logits=3.0), "a gate of 3 dB for logits"),
+        (lambda i: i["vectors"][0]["floors"].update(logits=math.nan), "a gate of nan dB"),
+        (lambda i: _agreement(i).update(gate=0.1), "an agreement of 0.1"),
+    ],
+)
+def test_gates_are_such_as_are_measured(
+    change: Callable[[Any], None], found: str, out: Path, copy: Path
+) -> None:
+    """Else an index could let anything pass, or a gate be another than the bill's."""
+    edited(copy, change)
+    with pytest.raises(InputError) as refused:
+        golden.replay(copy, out / "Dataset001_CAMUS.onnx", lambda *_: None)
+    assert found in refused.value.found
+
+
+def _agreement(index: Any) -> Any:
+    return next(one for one in index["tolerances"]["fp32"] if one["kind"] == "label_agreement")

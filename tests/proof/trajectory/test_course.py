@@ -82,8 +82,8 @@ def artifact(one: Interface, side: Any, precision: str = "fp32") -> Fake:
     """`side` in several runtimes."""
     fake = Fake(one, side, precision)
     kinds: list[tuple[str, str, Any]] = [
-        ("onnxruntime", "ONNX Runtime (CPU)", None), ("mil", "lading.mil", None),
-        ("neuralnetwork_fp16", "lading.neuralnetwork", "fp16"), ("coreml", "Core ML", None),
+        ("onnxruntime", "ONNX Runtime (CPU)", None), ("mil", "lading.coreml.mil", None),
+        ("neuralnetwork_fp16", "lading.coreml.neuralnetwork", "fp16"), ("coreml", "Core ML", None),
     ]  # fmt: skip
     fake.format.runtimes = tuple(
         Runtime(name, title, precision=own, opens=lambda path: side) for name, title, own in kinds

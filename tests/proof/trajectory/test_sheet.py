@@ -45,7 +45,7 @@ def test_a_column_each_and_the_numbers_in_words() -> None:
     (picture,) = pictures(one, [Taken(RECORD, one.frames), Taken(mil, off)])
     assert picture.name == "trajectory/sheet"
     assert ".onnx in ONNX Runtime ends 97.5 dB from it, gate 60 dB" in picture.alt
-    assert ".mlpackage in lading.mil ends 48.1 dB from it, gate 35 dB" in picture.alt
+    assert ".mlpackage in lading.coreml.mil ends 48.1 dB from it, gate 35 dB" in picture.alt
     assert "after moves 1, 2, 3, 4 of 4" in picture.alt
     assert "times 100." in picture.alt
     page = drawn(picture)

@@ -58,5 +58,5 @@ def test_another_epsilon_is_seen_through_the_rounding(program: Path) -> None:
     probe = make(other)[0]
     wanted = TorchSide(other).run(probe.inputs)["logits"]
     side, _ = widened(program, other.module.state_dict())
-    gate = noise.gates(other, probe, {"logits": wanted}, other.outputs)["logits"]
+    gate = noise.gates({"logits": wanted}, noise.disturbed(other, probe))["logits"]
     assert metrics.psnr(wanted, side.run(probe.inputs)["logits"]) < gate

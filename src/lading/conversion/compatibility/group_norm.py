@@ -12,9 +12,9 @@ The instance norm is over [N, G, C/G · H, W]: rank four whatever the network's 
 axis longer than the picture's own by more than C/G, as the Neural Engine takes axes of 16,384 at
 most. ``γ · x + β`` is a ``batch_norm`` with mean 0, variance 1 and ε 0: one rounding, not two.
 
-What a device does inside its instance norm is Apple's to know. `lading.mil` computes it in fp32 and
-rounds once; a device that squares in fp16 would overflow as the spelled-out form does. No form can
-forbid that but fp32 (``--precision fp32``).
+What a device does inside its instance norm is Apple's to know. `lading.coreml.mil` computes it in
+fp32 and rounds once; a device that squares in fp16 would overflow as the spelled-out form does. No
+form can forbid that but fp32 (``--precision fp32``).
 
 A form is in force only within `in_force`: coremltools' registry is left as it was.
 """

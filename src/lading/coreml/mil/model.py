@@ -191,7 +191,7 @@ class Model:
             data: inputs by name: arrays (or what `numpy.asarray` takes) of the shapes that the
                 model allows, cast to the declared dtype; `PIL.Image` for image inputs.
             precision: how float16 is computed, see `lading.coreml.mil.precision`.
-            taps: what to look at inside, see `lading.mil.Taps`.
+            taps: what to look at inside, see `lading.coreml.mil.Taps`.
             state: for a stateful model, what `make_state` gave; it is updated.
 
         Returns:

@@ -2,7 +2,7 @@
 
 Before ML Programs (iOS 15) a Core ML model was a list of layers without types: every value is an
 array of floats, and the compute unit decides what they are rounded to. The call is the one of
-`lading.mil` and of coremltools' `MLModel.predict`::
+`lading.coreml.mil` and of coremltools' `MLModel.predict`::
 
     model = lading.coreml.load("net.mlmodel")
     outputs = model.predict({"image": array})                        # as the CPU computes: float32

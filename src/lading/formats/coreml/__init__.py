@@ -21,7 +21,10 @@ class MLProgramFormat:
     name = "coreml"
     suffix = ".mlpackage"
     title = "Core ML"
-    runtimes: tuple[Runtime, ...] = (SYSTEM, Runtime("mil", "lading.mil (declared precision)"))
+    runtimes: tuple[Runtime, ...] = (
+        SYSTEM,
+        Runtime("mil", "lading.coreml.mil (declared precision)"),
+    )
 
     def claims(self, path: Path) -> bool:
         if path.suffix.lower() == ".mlmodel":  # one file may hold a program too

@@ -30,10 +30,10 @@ class MLModelFormat:
     title = "Core ML (NeuralNetwork)"
     runtimes: tuple[Runtime, ...] = (
         SYSTEM,
-        Runtime("neuralnetwork", "lading.neuralnetwork (fp32, as the CPU)", "float32"),
+        Runtime("neuralnetwork", "lading.coreml.neuralnetwork (fp32, as the CPU)", "float32"),
         Runtime(
             "neuralnetwork_fp16",
-            "lading.neuralnetwork (fp16, as GPU and Neural Engine)",
+            "lading.coreml.neuralnetwork (fp16, as GPU and Neural Engine)",
             "float16",
             "fp16",
         ),

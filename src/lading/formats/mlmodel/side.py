@@ -41,7 +41,7 @@ class NetworkSide:
         self.graph = _graph(model)
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
-        """See `lading.runtimes.Side.run`."""
+        """See `lading.interface.side.Side.run`."""
         wanted = {
             made.name for made in self.graph if look_at and made.real and made.name in look_at
         }

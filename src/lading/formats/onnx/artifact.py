@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lading.formats.onnx.constants import constants
 from lading.formats.onnx.graph import graphs, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.interface.settings import Precision
+from lading.interface.side import Array
 from lading.record import ArtifactRecord, Port
 
 #: ONNX's numbers of the floating-point types that a network is computed in.
@@ -85,10 +87,15 @@ class OnnxFile(Artifact):
         return list(constants(self.model.graph, self.path.parent))
 
     def side(self, reading: str = "declared") -> OnnxSide:
+        if reading == "float32" and self.record.precision == "fp16":
+            return self._wide(lambda rounded: rounded)
         return OnnxSide(self.model, self.path)
 
     def widened(self, restore: Restore) -> OnnxSide:
         """Where the file computes in float16 too, every type is turned to float32."""
+        return self._wide(restore.constant)
+
+    def _wide(self, constant: Callable[[Array], Array]) -> OnnxSide:
         import onnx
 
         model = onnx.ModelProto()
@@ -98,7 +105,7 @@ class OnnxFile(Artifact):
         for tensor in tensors(model.graph):
             if tensor.data_type == _HALF:
                 data = onnx.numpy_helper.to_array(tensor)
-                wide = restore.constant(data) if data.size else data
+                wide = constant(data) if data.size else data
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, "float32", changed=True)

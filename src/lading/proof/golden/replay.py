@@ -13,9 +13,10 @@ import numpy.typing as npt
 from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact, Runtime, open_artifact
-from lading.proof import compare, verdict
+from lading.proof import compare, noise, verdict
 from lading.proof.golden.index import Index, Vector, load, read
 from lading.proof.golden.make import seen
+from lading.proof.original import LEAST
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.record import ArtifactRecord, Comparison, Port, Verdict
@@ -101,6 +102,7 @@ class Recorded:
         ]
         for vector, outputs in zip(index.vectors, self.outputs, strict=True):
             _finished(folder, index, vector, outputs)
+            _gated(folder, vector, outputs)
 
     def steady(self, precision: str) -> Sequence[bool]:
         """Only probes at which the original is were chosen."""
@@ -112,6 +114,13 @@ class Recorded:
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         for known in self.index.tolerances.get(precision, ()):
             if (known.output, known.kind) == (port.name, "label_agreement"):
+                if not LEAST <= known.gate <= 1.0:
+                    raise InputError(
+                        str(self.folder),
+                        found=f"an agreement of {known.gate:g} that is to be enough",
+                        expected=f"a share from {LEAST:g} to 1",
+                        remedy="take the folder again from where the artifact came from",
+                    )
                 return known.gate, known.why
         gates = verdict.GATES[precision]
         return gates.agreement, gates.agreement_reason
@@ -213,6 +222,17 @@ def _finished(folder: Path, index: Index, vector: Vector, outputs: Mapping[str, 
         kept = read(folder, stored)
         if name not in again or not np.allclose(again[name], kept, rtol=0.0, atol=PREPARED):
             raise _odd(folder, vector, f"other {name}", f"what follows: {index.afterwards}")
+
+
+def _gated(folder: Path, vector: Vector, outputs: Mapping[str, Array]) -> None:
+    """Passes only if every output of numbers, and the scores of one of labels, have a gate such as
+    is measured."""
+    named = {name for name, array in outputs.items() if array.dtype.kind == "f"} | {*vector.scores}
+    for name in sorted(named):
+        floor = vector.floors.get(name)
+        if floor is None or not noise.LOWEST <= floor <= noise.HIGHEST:
+            found = f"no gate of {name}" if floor is None else f"a gate of {floor:g} dB for {name}"
+            raise _odd(folder, vector, found, f"{noise.LOWEST:g} to {noise.HIGHEST:g} dB")
 
 
 def _read_all(folder: Path, entries: Mapping[str, Any]) -> dict[str, Array]:

@@ -1,9 +1,9 @@
 """Walks from noise to a picture: DDPM, DDIM and RePaint, over any network.
 
 A network is any callable `model(x, t) -> array`: x float32 [N, C, *], t [N], the answer float
-[N, C, *] or, with a variance beside the noise, [N, 2C, *]. PyTorch, ONNX Runtime, `lading.mil` or a
-closed form all will do. The walk's own arithmetic is numpy's in float32 with coefficients from
-float64, or all in float64 when asked.
+[N, C, *] or, with a variance beside the noise, [N, 2C, *]. PyTorch, ONNX Runtime,
+`lading.coreml.mil` or a closed form all will do. The walk's own arithmetic is numpy's in float32
+with coefficients from float64, or all in float64 when asked.
 
 Sources, by these names below:
 

@@ -67,7 +67,7 @@ class Draw:
 
 
 def run(name: str, *inputs: Any, opset: str = "CoreML8", **parameters: Any) -> Any:
-    """The operation `name` of `lading.mil` on arrays: arrays."""
+    """The operation `name` of `lading.coreml.mil` on arrays: arrays."""
     function = registry.find(name, opset).function
     result = function(*map(_entered, inputs), **{k: _entered(v) for k, v in parameters.items()})
     return [_left(one) for one in result] if isinstance(result, (tuple, list)) else _left(result)
