@@ -40,7 +40,7 @@ def replace(monkeypatch, function):
     old = known.pop("relu")
     if function:
         known["relu"] = tuple(dataclasses.replace(one, function=function) for one in old)
-    monkeypatch.setattr(registry, "operations", lambda: known)
+    monkeypatch.setattr(registry, "operations", lambda *_: known)
 
 @pytest.mark.parametrize("backend", [FP16, FP32], ids=["fp16", "fp32"])
 def test_right(backend):

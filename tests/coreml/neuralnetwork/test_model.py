@@ -66,6 +66,16 @@ def test_indices_are_not_rounded(built: Built) -> None:
     assert model.predict({"x": [4097]}, precision="float16")["y"] == 4097 % 97
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_whole_outputs_are_rounded_to_the_nearest(built: Built, precision: Any) -> None:
+    def whole(spec: Any) -> None:
+        spec.description.output[0].type.multiArrayType.dataType = 0x20000 | 32  # INT32
+
+    model = neuralnetwork.load(built(seven_thirds, (1, 3), whole))
+    got = model.predict({"x": [[1.2, -2.1, 3.0]]}, precision=precision)["y"]
+    assert (got.dtype, got.tolist()) == (np.int32, [[3, -5, 7]])
+
+
 @pytest.mark.parametrize(
     ("data", "found", "expected"),
     [
