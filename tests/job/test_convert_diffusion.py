@@ -161,7 +161,7 @@ def test_none_is_walked_where_none_is_wanted(
         "verify", str(both / "small.onnx"), "--against", str(checkpoint), "--trajectory", "-2",
         "--set", "image_size=16x16", "--set", "num_heads=2", "-o", "-",
     ]) == 2  # fmt: skip
-    assert "a whole number of at least 0" in " ".join(capsys.readouterr().err.split())
+    assert "0 for no trajectory" in " ".join(capsys.readouterr().err.split())
 
 
 def test_another_networks_weights_lead_elsewhere(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,7 +128,7 @@ FILES = "the files"
 DIFFUSION = "of a diffusion network"
 PORTS = "what the artifact takes and gives"
 TRAJECTORY: Any = {
-    "kind": whole(0),
+    "kind": replace(whole(0), expected="a number of moves such as 25, or 0 for no trajectory"),
     "help": "prove it over N moves; default 25, 0: none",
     "group": DIFFUSION,
 }

@@ -333,10 +333,3 @@ def test_other_networks_are_not_walked() -> None:
     assert caught.value.found == "a segmentation network"
     assert caught.value.expected == "a diffusion network, which walks from noise to a picture"
     assert caught.value.remedy == "leave --trajectory out"
-
-
-def test_fewer_than_no_moves() -> None:
-    with pytest.raises(RequestError) as caught:
-        trajectories.require_walkable(interface(), -1)
-    assert caught.value.found == "-1"
-    assert caught.value.expected == "a number of moves such as 25, or 0 for no trajectory"

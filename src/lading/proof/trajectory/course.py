@@ -166,8 +166,7 @@ def course(
         progress: called when a stage begins.
 
     Raises:
-        RequestError: a walk was asked for of a network that makes no pictures from noise, or of
-            fewer than no moves.
+        RequestError: a walk was asked for of a network that makes no pictures from noise.
     """
     require_walkable(interface, steps)
     if not kind_of(interface.task).walks or steps == 0:
@@ -182,18 +181,11 @@ def course(
 
 
 def require_walkable(interface: Interface, steps: int | None) -> None:
-    """Passes only if so many moves can be asked of this network.
+    """Passes only if moves can be asked of this network.
 
     Raises:
         RequestError: they cannot.
     """
-    if steps is not None and steps < 0:
-        raise RequestError(
-            f"--trajectory {steps}",
-            found=str(steps),
-            expected=f"a number of moves such as {STEPS}, or 0 for no trajectory",
-            remedy="leave --trajectory out",
-        )
     if steps and not kind_of(interface.task).walks:
         raise RequestError(
             f"--trajectory {steps}",
