@@ -18,31 +18,33 @@ from collections import Counter
 from pathlib import Path
 
 from tests.fuzz.kind import all_kinds, lay
-from tests.fuzz.run import Count, fuzz, load, make
+from tests.fuzz.run import Count, fuzz, load, make, place
 
 ROOT = Path(__file__).parent.parent.parent
 BEGIN, END = "<!-- fuzz: make fuzz -->\n", "<!-- end of fuzz -->"
 
 
 def table(counts: list[Count]) -> str:
-    """The counts as a table in Markdown."""
+    """The counts as a table in Markdown, a kind a line, all seeds together."""
     rows = ["| kind | files | read | refused | bad | slowest |", "|---|---|---|---|---|---|"]
-    for count in counts:
-        refused = sum(count.refused.values())
+    for kind in dict.fromkeys(count.kind for count in counts):
+        same = [count for count in counts if count.kind == kind]
+        total, read = sum(count.total for count in same), sum(count.read for count in same)
+        bad = sum(len(count.bad) for count in same)
+        slowest = max(count.slowest for count in same)
         rows.append(
-            f"| {count.kind} | {count.total:,} | {count.read:,} | {refused:,} | "
-            f"{len(count.bad)} | {count.slowest:.1f} s |"
+            f"| {kind} | {total:,} | {read:,} | {total - read - bad:,} | {bad} | {slowest:.1f} s |"
         )
     return "\n".join(rows) + "\n"
 
 
 def document(path: Path, counts: list[Count]) -> None:
-    """Writes the table between the document's markers, with date, seed and command."""
-    seeds = sorted({count.seed for count in counts})
+    """Writes the table between the document's markers, with date, seeds and command."""
+    seeds = ", ".join(map(str, sorted({count.seed for count in counts})))
     today = datetime.date.today().isoformat()
     text = (
-        f"{today}, seed {', '.join(map(str, seeds))}, `python -m tests.fuzz --seed {seeds[0]} "
-        f"--count {max(count.next for count in counts)}`:\n\n{table(counts)}"
+        f"{today}, `python -m tests.fuzz --seed N --count M` with the seeds {seeds}: "
+        f"{sum(count.total for count in counts):,} files.\n\n{table(counts)}"
     )
     head, rest = path.read_text(encoding="utf-8").split(BEGIN)
     path.write_text(f"{head}{BEGIN}{text}{END}{rest.split(END, 1)[1]}", encoding="utf-8")
@@ -78,18 +80,20 @@ def main(argv: list[str] | None = None) -> int:
     os.nice(10)
     counts = []
     for kind in chosen:
-        file = asked.state / f"{kind.name.replace(' ', '_')}.json"
         if asked.fresh:
-            file.unlink(missing_ok=True)
+            place(asked.state, kind.name, asked.seed).unlink(missing_ok=True)
         count = fuzz(kind, asked.seed, asked.count, asked.minutes, asked.state)
         counts.append(count)
         print(table([count]).splitlines()[-1], flush=True)
         for why, times in Counter(count.bad.values()).most_common(20):
             print(f"    {times} × {why}")
     if asked.document:
-        every = [load(asked.state / f"{name.replace(' ', '_')}.json", name, asked.seed)
-                 for name in shelf]  # fmt: skip
-        document(asked.document, [one for one in every if one.total])
+        every = [
+            load(file)
+            for name in shelf
+            for file in sorted(asked.state.glob(place(Path(), name, "*").name))
+        ]
+        document(asked.document, every)
     return 1 if any(count.bad for count in counts) else 0
 
 

@@ -20,11 +20,12 @@ import torch
 from torch import nn
 
 from lading.checkpoint import ledger, nonfinite, read, read_config
+from lading.checkpoint.allowed import ELEMENTS
 from lading.network import families
 from lading.record import to_json
 from tests.conftest import DATASET, plans_for
 from tests.fuzz.kind import Case
-from tests.fuzz.pickles import name
+from tests.fuzz.pickles import name, text
 from tests.fuzz.zips import pack, unpack
 
 
@@ -102,7 +103,51 @@ def zipped() -> list[bytes]:
 
 def legacy() -> list[bytes]:
     """torch's runs of pickles."""
-    return [_saved(value, _use_new_zipfile_serialization=False) for value in contents()]
+    saved = [_saved(value, _use_new_zipfile_serialization=False) for value in contents()]
+    return list(map(_steady, saved))
+
+
+class _Stand:
+    """Stands for every class and object of a pickle of ours."""
+
+    def __new__(cls, *args: Any) -> _Stand:
+        return super().__new__(cls)
+
+    def __init__(self, *args: Any) -> None: ...
+
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+def _steady(raw: bytes) -> bytes:
+    """The file with its storages called and ordered as they come, not by their addresses."""
+    widths: dict[str, int] = {}
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module: str, attribute: str) -> Any:
+            return type(attribute, (_Stand,), {})
+
+        def persistent_load(self, identity: Any) -> Any:
+            if identity[0] == "module":
+                return identity[1]
+            dtype = ELEMENTS[identity[1].__name__.removesuffix("Storage")]
+            widths.setdefault(identity[2], dtype.itemsize)
+            return _Stand()
+
+    file = io.BytesIO(raw)
+    for _ in range(4):
+        begin = file.tell()
+        Reader(file).load()
+    head, program = raw[:begin], raw[begin : file.tell()]
+    data = {}
+    for key in pickle.load(file):
+        count = file.read(8)
+        data[key] = count + file.read(int.from_bytes(count, "little") * widths[key])
+    for number, key in enumerate(widths):
+        program = program.replace(text(key), text(str(number)))
+    keys = pickle.dumps([str(number) for number in range(len(widths))], 2)
+    return head + program + keys + b"".join(data[key] for key in widths)
 
 
 def bare() -> list[bytes]:

@@ -9,6 +9,7 @@ events tell of.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import sys
@@ -146,7 +147,8 @@ def judge(kind: Kind, case: Case, path: Path) -> Outcome:
 def _told(problem: BaseException) -> str:
     text = ""
     with suppress(BaseException):
-        text = " ".join(str(problem).split())[:200]
+        # The folder has another name every time.
+        text = re.sub(r"/[^ ']*/fuzz-\w+/", "", " ".join(str(problem).split())[:200])
     return f"{type(problem).__name__}: {text}{_place(problem)}"
 
 

@@ -3,11 +3,12 @@
 Case `index` of a kind is made from the seed, the kind and the index alone, so that any case can be
 made again. A child process takes the cases in their order and tells after each how it ended; if it
 dies, the case that it had in hand is bad, and the next child begins behind it. Counts stand in
-``STATE/KIND.json``, bad files in ``STATE/bad/``.
+``STATE/KIND-SEED.json``, bad files in ``STATE/bad/``.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import shutil
@@ -47,14 +48,16 @@ class Count:
         return self.read + sum(self.refused.values()) + len(self.bad)
 
 
-def load(path: Path, kind: str, seed: int) -> Count:
-    """The counts at `path`; fresh ones where there is none or the seed is another."""
-    if path.exists():
-        held = json.loads(path.read_text(encoding="utf-8"))
-        if held["seed"] == seed:
-            held["bad"] = {int(index): why for index, why in held["bad"].items()}
-            return Count(**held)
-    return Count(kind, seed)
+def place(state: Path, kind: str, seed: int | str) -> Path:
+    """Where the counts of a kind and a seed stand."""
+    return state / f"{kind.replace(' ', '_')}-{seed}.json"
+
+
+def load(path: Path) -> Count:
+    """The counts at `path`."""
+    held = json.loads(path.read_text(encoding="utf-8"))
+    held["bad"] = {int(index): why for index, why in held["bad"].items()}
+    return Count(**held)
 
 
 def make(kind: Kind, seeds: Sequence[Case], seed: int, index: int) -> Case:
@@ -69,8 +72,8 @@ def make(kind: Kind, seeds: Sequence[Case], seed: int, index: int) -> Case:
 def fuzz(kind: Kind, seed: int, until: int, minutes: float, state: Path) -> Count:
     """Tries cases up to number `until`, or for `minutes`, from where the last run stopped."""
     state.mkdir(parents=True, exist_ok=True)
-    file = state / f"{kind.name.replace(' ', '_')}.json"
-    count = load(file, kind.name, seed)
+    file = place(state, kind.name, seed)
+    count = load(file) if file.exists() else Count(kind.name, seed)
     if count.next >= until:
         return count
     seeds = kind.seeds()
@@ -119,6 +122,7 @@ def _serve(
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
+    faulthandler.disable()
     for index in indices:
         case = make(kind, seeds, seed, index)
         begun = time.process_time()
