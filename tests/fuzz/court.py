@@ -28,6 +28,8 @@ from tests.fuzz.kind import Case, Kind, lay
 SECONDS, LAST_SECONDS = 5, 20
 #: What the process may grow beyond what it had before the case, in bytes.
 MEMORY = 1 << 30
+#: Characters of an error's text.
+LONGEST_ERROR = 20_000
 
 #: Audit events of something done to the computer, by their beginnings.
 _ACTS = (
@@ -132,7 +134,7 @@ def judge(kind: Kind, case: Case, path: Path) -> Outcome:
                 shown = str(error)
         except BaseException as problem:
             return Outcome("bad", f"{type(error).__name__} cannot be shown: {_told(problem)}")
-        if len(shown) > 20_000:
+        if len(shown) > LONGEST_ERROR:
             return Outcome("bad", f"an error text of {len(shown):,} characters")
         return Outcome("refused", type(error).__name__)
     except KeyboardInterrupt:
