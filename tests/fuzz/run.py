@@ -25,6 +25,8 @@ from tests.fuzz.kind import Case, Kind, lay
 
 #: Cases that one child takes.
 BATCH = 500
+#: Bytes of a case.
+LARGEST = 16 << 20
 #: Bad cases that are kept as files, of each kind.
 KEPT = 200
 
@@ -65,8 +67,14 @@ def make(kind: Kind, seeds: Sequence[Case], seed: int, index: int) -> Case:
     random = Random(f"{seed}/{kind.name}/{index}")
     case = random.choice(seeds)
     for _ in range(random.choice((1, 1, 1, 2, 2, 3, 4, 6))):
-        case = random.choice(kind.mutators)(random, case, seeds)
+        changed = random.choice(kind.mutators)(random, case, seeds)
+        # Changes that repeat a piece may fall on one another: gigabytes say no more than this.
+        case = changed if _size(changed) <= LARGEST else case
     return case
+
+
+def _size(case: Case) -> int:
+    return len(case) if isinstance(case, bytes) else sum(map(len, case.values()))
 
 
 def fuzz(kind: Kind, seed: int, until: int, minutes: float, state: Path) -> Count:
