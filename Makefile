@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check conformance conformance-backward bench mutants architecture phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test full-size check conformance conformance-backward bench mutants fuzz scanners architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -57,6 +57,15 @@ bench: $(READY)  ## lading.coreml.mil and ONNX Runtime against PyTorch eager, as
 
 mutants: $(READY) ## wrong artifacts before the verifier, and right ones: docs/mutants.md
 	$(BIN)/python -m tests.mutants --document docs/mutants.md
+
+fuzz: $(READY)   ## every reader against files that are almost right: minutes, goes on where it stopped
+	$(BIN)/python -m tests.fuzz --minutes 2 --count $(or $(COUNT),3000) --seed $(or $(SEED),1)
+
+# The other scanners have a Python of their own: they are no part of what lading needs.
+scanners: $(READY) ## what picklescan, modelscan and fickling name, lading names: docs/security.md
+	$(PYTHON) -m venv build/scanners
+	build/scanners/bin/python -m pip install --quiet --disable-pip-version-check picklescan modelscan fickling typing_extensions
+	$(BIN)/python -m tests.scanners --python build/scanners/bin/python --document docs/security.md
 
 architecture: $(READY) ## the rooms and who imports whom: docs/architecture.md
 	$(BIN)/python -m tests.architecture --document docs/architecture.md
