@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lading.base.drawing.chart import STYLE
-from lading.errors import InputError, in_short
+from lading.errors import InputError, in_short, refused
 from lading.page import tree
 from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
@@ -67,8 +67,17 @@ def _unread(path: Path, found: str, remedy: str) -> InputError:
 
 
 def render(bill: Bill) -> str:
-    """The whole page of a bill, as text; the same for the same bill."""
-    return draw("report.html", view=look(bill))
+    """The whole page of a bill, as text; the same for the same bill.
+
+    Raises:
+        InputError: somebody changed it, and it cannot be drawn.
+    """
+    with refused(InputError, f"the bill of {bill.checkpoint.path[:200]}", DRAWABLE):
+        return draw("report.html", view=look(bill))
+
+
+#: What is expected of a bill's values.
+DRAWABLE = "sizes and measurements as lading writes them"
 
 
 def show(page: Path) -> None:

@@ -17,6 +17,7 @@ from lading.record import (
     Recognition,
     Settling,
 )
+from lading.record.text import DEEPEST
 from lading.record.values import show
 from lading.record.wording import above, megabytes, outcome, port, settled
 
@@ -104,7 +105,7 @@ def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str
     for name, shape in shapes.items():
         if name in aliases:
             continue
-        *path, leaf = name.split(".")
+        *path, leaf = name.split(".", DEEPEST)
         at = ""
         for part in path:
             parent, at = at, f"{at}.{part}" if at else part
