@@ -87,7 +87,9 @@ def show(page: Path) -> None:
 
 def draw(template: str, **values: Any) -> str:
     """A template of `templates/` with `values`; every text in it escaped and made visible."""
-    return environment().get_template(template).render(**values)
+    page = environment().get_template(template)
+    # not `render`, which compiles code to show where in the template an error arose
+    return "".join(page.root_render_func(page.new_context(values)))
 
 
 @lru_cache(maxsize=1)
