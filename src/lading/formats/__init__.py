@@ -18,7 +18,13 @@ from lading.base import shelf
 from lading.conversion.capture import Axes, Captured
 from lading.coreml import system
 from lading.coreml.mil import Statistics
-from lading.errors import ProgramError, RequestError, RuntimeUnavailableError
+from lading.errors import (
+    LadingError,
+    ProgramError,
+    RequestError,
+    RuntimeUnavailableError,
+    in_short,
+)
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
@@ -156,6 +162,22 @@ class Artifact(ABC):
         compute, so that its arithmetic cannot be disturbed itself."""
         raise NotImplementedError(f"torch computes {self.format.name}")
 
+    @property
+    def remark(self) -> str:
+        """What is done to it before it runs here, in words; empty where nothing is."""
+        return ""
+
+    def obstacle(self) -> str:
+        """Why it cannot be run on this computer, in words; empty where nothing is known of that."""
+        if any(runtime.own and not runtime.unavailable() for runtime in self.format.runtimes):
+            return ""
+        try:
+            self.side()
+        except LadingError as error:
+            place = error.subject.removeprefix(str(self.path)).lstrip(": ")
+            return f"{place}: {error.found}" if place else error.found
+        return ""
+
     def hazards(self) -> tuple[Hazard, ...]:
         """What is known to go wrong with it on devices although the graph is right."""
         return ()
@@ -236,10 +258,10 @@ class Artifact(ABC):
                 from_json(Task, json.loads(task)) if task else None,
                 from_json(Options, json.loads(options)) if options else None,
             )
-        except (TypeError, KeyError, ValueError) as error:
+        except Exception as error:  # of many kinds: anything may stand there
             raise ProgramError(
                 self.record.path,
-                found=f"notes of lading's that cannot be read: {error}"[:200],
+                found=f"notes of lading's that cannot be read: {in_short(error)}"[:200],
                 expected="what lading wrote into the artifact when it made it",
                 remedy="convert again, or feed it from Python: "
                 "lading.coreml.load(path).predict({...})",
@@ -279,8 +301,8 @@ class Format(Protocol):
         """
         ...
 
-    def open(self, path: Path) -> Artifact:
-        """The artifact at `path`.
+    def open(self, path: Path, *, own: bool = False) -> Artifact:
+        """The artifact at `path`; `own` says that this process wrote it, and no stranger.
 
         Raises:
             ProgramError: the file cannot be read.
@@ -323,7 +345,7 @@ def runtimes() -> dict[str, Runtime]:
 
 def is_artifact(path: Path) -> bool:
     """Whether a path is called as an artifact is; else it is a checkpoint."""
-    return path.suffix.lower() in {form.suffix for form in formats().values()}
+    return any(form.claims(path) for form in formats().values())
 
 
 def open_artifact(path: Path) -> Artifact:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from lading.errors import InputError, refused
 from lading.page import draw
+from lading.page.sheet import DRAWABLE
 from lading.record import Bill, LedgerLine, Measurement, Port, to_json
 from lading.record.values import show
 from lading.record.wording import RUNTIMES, megabytes, number, port, shape, subject
@@ -57,7 +59,16 @@ class Difference:
 
 
 def compare(a: Bill, b: Bill, names: tuple[str, str] = ("A", "B")) -> Difference:
-    """What changed from bill `a` to bill `b`; `names` say where they were read."""
+    """What changed from bill `a` to bill `b`; `names` say where they were read.
+
+    Raises:
+        InputError: somebody changed one of them, and it cannot be compared.
+    """
+    with refused(InputError, f"the bills {names[0]} and {names[1]}", DRAWABLE):
+        return _compared(a, b, names)
+
+
+def _compared(a: Bill, b: Bill, names: tuple[str, str]) -> Difference:
     return Difference(
         names[0],
         names[1],

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import reprlib
 import webbrowser
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lading.base.drawing.chart import STYLE
-from lading.errors import InputError
+from lading.errors import InputError, in_short, refused
 from lading.page import tree
 from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
@@ -41,17 +42,22 @@ def read(path: Path) -> Bill:
     except OSError as error:
         raise _unread(place, error.strerror or str(error), "check the path") from error
     except (ValueError, RecursionError) as error:
-        raise _unread(place, f"no JSON: {error}"[:160], "give the lading.json") from error
+        raise _unread(place, f"no JSON: {in_short(error)[:160]}", "give the lading.json") from error
     number = data.get("schema") if isinstance(data, dict) else None
     if number != SCHEMA:
-        found = f"schema {number!r}" if number is not None else "JSON without a schema number"
+        found = (
+            f"schema {reprlib.repr(number)}"
+            if number is not None
+            else "JSON without a schema number"
+        )
         if isinstance(number, int) and number < SCHEMA:
             raise _unread(place, f"{found}, of an older lading", "write it again: lading convert")
         raise _unread(place, found, "give a lading.json of this version of lading")
     try:
         return from_json(Bill, data)
-    except (TypeError, KeyError, ValueError) as error:
-        raise _unread(place, f"no bill: {error}"[:160], "write it again: lading convert") from error
+    except Exception as error:  # of many kinds: anything may stand there
+        found = f"no bill: {in_short(error)[:160]}"
+        raise _unread(place, found, "write it again: lading convert") from error
 
 
 def _unread(path: Path, found: str, remedy: str) -> InputError:
@@ -61,8 +67,17 @@ def _unread(path: Path, found: str, remedy: str) -> InputError:
 
 
 def render(bill: Bill) -> str:
-    """The whole page of a bill, as text; the same for the same bill."""
-    return draw("report.html", view=look(bill))
+    """The whole page of a bill, as text; the same for the same bill.
+
+    Raises:
+        InputError: somebody changed it, and it cannot be drawn.
+    """
+    with refused(InputError, f"the bill of {bill.checkpoint.path[:200]}", DRAWABLE):
+        return draw("report.html", view=look(bill))
+
+
+#: What is expected of a bill's values.
+DRAWABLE = "sizes and measurements as lading writes them"
 
 
 def show(page: Path) -> None:
@@ -72,7 +87,9 @@ def show(page: Path) -> None:
 
 def draw(template: str, **values: Any) -> str:
     """A template of `templates/` with `values`; every text in it escaped and made visible."""
-    return environment().get_template(template).render(**values)
+    page = environment().get_template(template)
+    # not `render`, which compiles code to show where in the template an error arose
+    return "".join(page.root_render_func(page.new_context(values)))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lading.record import LedgerLine
+from lading.record.text import DEEPEST
 
 _BITS = re.compile(r"(\d+)(?:_|$)")
 
@@ -42,7 +43,7 @@ def grow(lines: Iterable[LedgerLine]) -> Node:
     root = Node("")
     known = {"": root}
     for line in lines:
-        *way, last = line.name.split(".")
+        *way, last = line.name.split(".", DEEPEST)
         node, path = root, ""
         for part in way:
             path = f"{path}.{part}"

@@ -6,6 +6,12 @@ import json
 import re
 from typing import Any
 
+#: How a file begins that Git LFS left in the place of a large one.
+LFS_POINTER = b"version https://git-lfs"
+
+#: Modules inside modules beyond which a tree of names takes a name apart no further.
+DEEPEST = 60
+
 #: What a browser or a terminal would act on rather than show: control characters, and the marks
 #: that turn the direction of the text around them.
 OBEYED = re.compile(

@@ -174,5 +174,7 @@ def test_an_operation_that_is_no_layer(tmp_path: Path) -> None:
 
 def test_what_is_no_neural_network(tmp_path: Path) -> None:
     (tmp_path / "a.mlmodel").write_bytes(b"")
+    opened = FORMAT.open(tmp_path / "a.mlmodel")
+    assert opened.record.title == "Core ML (nothing)"
     with pytest.raises(ProgramError, match="a model of type None"):
-        FORMAT.open(tmp_path / "a.mlmodel")
+        opened.side()

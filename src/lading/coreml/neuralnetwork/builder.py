@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,10 @@ def _named(value: Value, names: dict[str, Value]) -> Value:
 
 def fresh(name: str, used: set[str]) -> str:
     """`name`, with marks where it is used already; it is used from now on."""
-    while name in used:
-        name += "'"
-    used.add(name)
-    return name
+    made = name
+    for number in count():  # marks first; of many the number of the try, as marks would pile up
+        if made not in used:
+            break
+        made = f"{name}'{len(used) + number}" if number > 8 else f"{made}'"
+    used.add(made)
+    return made

@@ -114,7 +114,7 @@ class Table:
             if label not in self._index:
                 raise self._wrong(
                     line,
-                    f"label {label!r}",
+                    f"label {label[:80]!r}",
                     "one of " + ", ".join(self._index),
                     "spell the label as the network's class is called, or leave the row out",
                 )
