@@ -13,7 +13,11 @@ import pytest
 from lading import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*/README.md")])
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "recipes/*/README.md", "examples/**/*.md")
+    for path in ROOT.glob(pattern)
+)
 
 NAMING = sorted([*PAGES, *ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py")])
 
@@ -52,9 +56,10 @@ def test_python_compiles(page: Path) -> None:
 
 @pytest.mark.parametrize("path", NAMING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_of_code_are_names(path: Path) -> None:
-    """Modules and what is in them; `json` ends a file, the other two are keys of an artifact."""
+    """Modules and what is in them; `json` ends a file, `families` is a group of entry points, the
+    other two are keys of an artifact."""
     for name in re.findall(r"`(lading(?:\.\w+)+)(?:\(\))?`", path.read_text()):
-        if name.removeprefix("lading.") not in ("json", "labels", "vocabulary"):
+        if name.removeprefix("lading.") not in ("json", "families", "labels", "vocabulary"):
             assert _is_there(name), name
 
 
@@ -91,3 +96,17 @@ def test_the_guide_tells_every_option_of_convert() -> None:
 def test_every_folder_of_the_source_says_what_it_is_for() -> None:
     for folder in {p.parent for p in (ROOT / "src" / "lading").rglob("*.py")}:
         assert (folder / "__init__.py").read_text().startswith('"""'), folder
+
+
+#: What is installed from a place that the reader names: a folder, a wheel, a repository.
+PLACE = re.compile(r"\$LADING|\.|\./|\S*\.whl|\S*/|git\+|https?:|'?\.\[")
+INSTALLS = re.compile(r"(?:pip|pipx|uv tool|uv pip) install((?: (?:-\S+|--\S+ \S+))*) (\S+)")
+
+
+def test_nothing_tells_to_install_a_name_from_an_index() -> None:
+    """The project owns no name on a public index: anybody may put anything there."""
+    texts = [*NAMING, *ROOT.glob("examples/**/*"), *ROOT.glob("src/**/*.html"), *ROOT.glob("*.md")]
+    for path in texts:
+        if path.suffix in (".py", ".md", ".html", ".yml", ".yaml", ".ipynb", ".toml"):
+            for found in INSTALLS.finditer(path.read_text(encoding="utf-8")):
+                assert PLACE.match(found[2].strip("`'\"")), (path, found[0])
