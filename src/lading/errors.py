@@ -62,10 +62,10 @@ def refused(
     """Within it whatever a damaged file makes of a parser is an error of the given kind.
 
     >>> with refused(InputError, "a.npy", "an array"):
-    ...     [][0]
+    ...     [].pop()
     Traceback (most recent call last):
     lading.errors.InputError: a.npy
-      found     IndexError: list index out of range
+      found     IndexError: pop from empty list
       expected  an array
       remedy    copy or make it again
     """
