@@ -13,7 +13,8 @@ import struct
 from collections.abc import Sequence
 from random import Random
 
-from lading.checkpoint.allowed import CALLS, INERT, VALUES
+from lading.checkpoint.allowed import CALLS, VALUES
+from lading.checkpoint.names import INERT
 from tests.fuzz.kind import Case, Mutator
 from tests.fuzz.mutate import NUMBERS
 from tests.fuzz.zips import bytes_of, pack, unpack
@@ -24,7 +25,7 @@ Ops = list[bytes]
 NAMES = (
     *sorted(CALLS),
     *sorted(VALUES)[:5],
-    *(name for name in sorted(INERT) if not name.endswith(("_", "."))),
+    *sorted(INERT),
     *("torch.FloatStorage", "torch.nn.modules.linear.Linear", "numpy.dtypes.Float64DType"),
     *("foo.Bar", "foo.bar.Baz.qux", "requests.api.get", "os.system", "builtins.eval"),
 )
