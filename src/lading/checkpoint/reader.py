@@ -7,9 +7,10 @@ from typing import Any
 
 from lading.checkpoint import folder, safetensors_file, sniff, tidy, torch_legacy, torch_zip
 from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.everything import look_over
 from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
-from lading.errors import RequestError
+from lading.errors import LadingError, RequestError
 from lading.record import CheckpointRecord
 
 _READERS: dict[sniff.Container, Any] = {
@@ -56,14 +57,24 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
             remedy="leave --fold out, or give the model folder",
         )
     source = Mapped(path)
-    container = sniff.container(source)
-    root, opened = _READERS[container](source)
-    tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)
+    try:
+        container = sniff.container(source)
+        root, opened = _READERS[container](source)
+        tensors, metadata, unwrapped = tidy.tidy(root, str(path), which, source.account)
+    except LadingError as problem:
+        look_over(source)
+        raise source.mentions.beside(problem) from None
+    look_over(source)
+    if source.mentions.acting:
+        raise source.mentions.refusal()
+    del root
     aliases, conflicts = find_aliases(tensors)
     sides = folder.sides(path)
     steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
     return Checkpoint(
-        record=CheckpointRecord(str(path), source.sha256, source.size, container, tuple(steps)),
+        record=CheckpointRecord(
+            str(path), source.sha256, source.size, container, tuple(steps), source.mentions.named
+        ),
         tensors=tensors,
         aliases=aliases,
         conflicts=conflicts,

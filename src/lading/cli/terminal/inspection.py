@@ -18,7 +18,7 @@ from lading.record import (
     Settling,
 )
 from lading.record.values import show
-from lading.record.wording import above, megabytes, outcome, port, settled
+from lading.record.wording import above, megabytes, mentioned, outcome, port, settled
 
 
 def inspection(
@@ -38,6 +38,8 @@ def inspection(
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for step in record.steps:
         console.print(words(f"  {step}"))
+    for sentence in mentioned(record):
+        console.print(words(f"  {sentence}", style="yellow"))
     if summary:
         console.print(
             f"  {summary.names} names, {summary.tensors} tensors, "
