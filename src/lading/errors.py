@@ -52,6 +52,30 @@ class LadingError(Exception):
         return _again, (type(self), self.as_dict())
 
 
+def unforeseen(error: BaseException) -> LadingError:
+    """What lading did not foresee, as an error of its own.
+
+    >>> print(unforeseen(RecursionError("maximum recursion depth exceeded")))
+    an error that lading did not foresee
+      found     RecursionError: maximum recursion depth exceeded
+      expected  files that are whole and of their kind
+      remedy    check the files; --debug shows where it happened
+    """
+    subject, remedy = "an error that lading did not foresee", "check the files"
+    text = (str(error).splitlines() or [""])[0]
+    if isinstance(error, MemoryError):
+        subject, remedy = "memory", "free some, or take a smaller file"
+        text = text or "there is not enough of it"
+    elif isinstance(error, OSError) and error.strerror:
+        subject, text = str(error.filename or subject), error.strerror
+    return LadingError(
+        subject,
+        found=f"{type(error).__name__}: {text}"[:300].removesuffix(": "),
+        expected="files that are whole and of their kind",
+        remedy=f"{remedy}; --debug shows where it happened",
+    )
+
+
 def _again(kind: type[LadingError], parts: dict[str, str]) -> LadingError:
     parts = {name: text for name, text in parts.items() if name != "error"}
     return kind(parts.pop("subject"), **parts)

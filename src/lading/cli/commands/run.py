@@ -28,7 +28,7 @@ def run(request: Run, display: Display) -> int:
         )
         return status
     if not display.quiet:
-        shown = console()
+        shown = console()  # which cleans every string: the names are the file's
         shown.print(f"{applied.port.name} {list(applied.output.shape)} in {applied.runtime}")
         for name, value in applied.outputs.items():
             if name != applied.port.name:
