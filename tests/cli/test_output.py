@@ -68,8 +68,8 @@ class OddError(Exception):
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(), RecursionError("deep"), OSError(28, "No space left", "place"), OddError("a\nb"),
-        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), IndexError(), UserWarning(NASTY),
+        MemoryError(), RecursionError("deep"), OSError(28, "No space left", "place"), IndexError(),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), OddError("a\nb"), UserWarning(NASTY),
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip

@@ -7,9 +7,12 @@ compared); 2 the request or the input was wrong.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lading.base.version import __version__
@@ -33,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         display = Display(words.pop("json"), words.pop("quiet"))
         if not display.quiet:
             output.require_open()
-        status = command.run(command.request(**words), display)
+        with _asked_to_end():
+            status = command.run(command.request(**words), display)
         output.flush()
         return status
     except BrokenPipeError:
@@ -48,6 +52,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = error if isinstance(error, LadingError) else unforeseen(error)
         _report(told, as_json=display.json)
         return told.exit_status
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[None]:
+    """Within it SIGTERM ends the command as its own end does: what is temporary is removed."""
+
+    def end(number: int, frame: Any) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there Python hears signals
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parsed(argv: Sequence[str] | None) -> dict[str, Any]:
