@@ -43,6 +43,8 @@ class Applied:
     notes: tuple[str, ...]
     runtime: str
     outputs: Mapping[str, Array] = field(default_factory=dict)
+    #: what was done to the artifact before it ran
+    remark: str = ""
 
     @property
     def lost(self) -> int:
@@ -89,7 +91,7 @@ def run(request: Run) -> Applied:
     notes = tuple(
         f"{name}: {note}" if several else note for name, one in fed.items() for note in one.notes
     )
-    applied = Applied(output, first, labels, label_map, notes, chosen.title, outputs)
+    applied = Applied(output, first, labels, label_map, notes, chosen.title, outputs, opened.remark)
     if request.out:
         save(applied, Path(request.out))
     return applied

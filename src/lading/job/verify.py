@@ -119,7 +119,7 @@ def judged(
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
-    notices: list[str] = []
+    notices = [artifact.remark] if artifact.remark else []
     course = trajectories.course(
         interface, steps, original.drawn[0].inputs, notices.append, progress
     )

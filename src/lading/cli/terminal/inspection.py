@@ -117,12 +117,13 @@ def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str
     return tree
 
 
-def artifact(console: Console, record: ArtifactRecord) -> None:
-    """A converted file: ports, precision, metadata."""
+def artifact(console: Console, record: ArtifactRecord, obstacle: str = "") -> None:
+    """A converted file: ports, precision, metadata, and why it cannot be run here."""
     console.print(words(record.path, style="bold"), soft_wrap=True)
-    console.print(
-        f"  {record.format_title} {record.precision}, {megabytes(record.bytes)}", highlight=False
-    )
+    what = f"{record.format_title} {record.precision}".rstrip()
+    console.print(words(f"  {what}, {megabytes(record.bytes)}"))
+    if obstacle:
+        console.print(words(f"  cannot be run here: {obstacle}", style="yellow"), soft_wrap=True)
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for kind, ports in (("takes", record.inputs), ("gives", record.outputs)):
         for one in ports:
