@@ -50,8 +50,8 @@ def document(path: Path, counts: list[Count]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m tests.fuzz", None, __doc__, formatter_class=plain)
     parser.add_argument("kinds", nargs="*", help="which kinds (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=2000, help="cases of each kind, in all")

@@ -7,20 +7,27 @@ import datetime
 import io
 import json
 import pathlib
+import pickle
+import struct
+import tarfile
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import nn
 
-from lading.checkpoint import nonfinite, read
+from lading.checkpoint import nonfinite, read, read_config
 from lading.errors import LadingError
 from lading.job.inspect import Inspection, inspect
 from lading.job.request import Inspect
 from lading.record import to_json
 from tests.conftest import DATASET, plans_for
+from tests.fuzz.kind import Case
+from tests.fuzz.pickles import name
+from tests.fuzz.zips import pack, unpack
 
 
 class Own(nn.Module):
@@ -79,7 +86,7 @@ def contents() -> list[Any]:
             },
             "trainer_name": "nnUNetTrainer",
             "inference_allowed_mirroring_axes": (0, 1),
-        },  # fmt: skip
+        },
         {"w": nn.Parameter(torch.zeros(2)), "e": torch.zeros(0, 3), "c": torch.ones(2) * 1j},
     ]
 
@@ -100,6 +107,85 @@ def legacy() -> list[bytes]:
     return [_saved(value, _use_new_zipfile_serialization=False) for value in contents()]
 
 
+def bare() -> list[bytes]:
+    """Pickles that torch.save did not write, of every protocol."""
+    values = [plain_values(), [1, {"a": (1, 2)}, {3}], np.arange(3)]
+    return [pickle.dumps(value, protocol) for value in values for protocol in range(6)]
+
+
+def tarred() -> list[bytes]:
+    """torch 0.1's tar: two tensors over one storage and a part of it."""
+
+    def described(kind: str, *numbers: int) -> bytes:
+        pushed = b"".join(b"K" + bytes([number]) for number in numbers)
+        return b"\x80\x02(" + pushed + name(f"torch.{kind}") + b"t."
+
+    place = struct.pack("<ii2q2qq", 2, 0, 2, 2, 2, 1, 0)
+    parts = {
+        "sys_info": pickle.dumps({}, 2),
+        "pickle": b"\x80\x02}(U\x01aU\x011QU\x01bU\x012Qu.",
+        "storages": pickle.dumps(1, 2)
+        + described("FloatStorage", 7, 0)
+        + struct.pack("<q6f", 6, *range(6))
+        + pickle.dumps([(8, 7, 2, 4)], 2),
+        "tensors": pickle.dumps(2, 2)
+        + described("FloatTensor", 1, 7)
+        + place
+        + described("FloatTensor", 2, 8)
+        + place,
+    }
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for member, data in parts.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return [out.getvalue()]
+
+
+def safe() -> list[bytes]:
+    """Safetensors files."""
+    states = [{name: one.contiguous().clone() for name, one in net.items()} for net in _states()]
+    return [safetensors.torch.save(state, {"format": "pt"}) for state in states]
+
+
+def _states() -> list[dict[str, torch.Tensor]]:
+    found = [{k: v for k, v in value.items() if isinstance(v, torch.Tensor)}
+             for value in contents() if isinstance(value, dict)]  # fmt: skip
+    return [state for state in found if state]
+
+
+def arrays() -> list[bytes]:
+    """numpy's ``.npz``, one with an array of objects, which is a pickle."""
+    made = []
+    for values in ({"a": np.arange(4.0)}, {"o": np.array([{"x": 1}, None], dtype=object)}):
+        out = io.BytesIO()
+        np.savez(out, **values)
+        made.append(pack(unpack(out.getvalue())))  # without the time of writing
+    return made
+
+
+def model_folder() -> list[Case]:
+    """nnU-Net's model folder."""
+    plans, nets = plans_for((2, 2), 8), contents()[7]
+    sides = {"plans.json": json.dumps(plans).encode(), "dataset.json": json.dumps(DATASET).encode()}
+    return [
+        {**sides, "fold_0/checkpoint_final.pth": _saved(nets)},
+        {**sides, "fold_0/checkpoint_best.pth": _saved(nets["network_weights"])},
+        {**sides, "fold_all/checkpoint_latest.pth": _saved(nets), "fold_1/x": b""},
+    ]
+
+
+def configurations() -> list[bytes]:
+    """YAML as users write it."""
+    return [
+        b"num_heads: 4\nattention_resolutions: '32,16'\nimage_size: 64\n",
+        b"base: &b {lr: 0.1, steps: [1, 2, 3]}\nrun:\n  <<: *b\n  when: 2024-05-17T10:00:00Z\n",
+        b"# text\na: !!str 1\nb: ~\nc: 0x1F\nd: 1:30:00\ne: |\n  two\n  lines\nf: 1e400\n",
+        b"model:\n  params:\n    - {k: v}\n    - [a, [b, [c]]]\n? [1, 2]\n: complex\n",
+    ]
+
+
 def inspected(path: Path) -> None:
     """``lading inspect PATH --json``, after reading every byte of every tensor."""
     checkpoint = read(path)
@@ -113,3 +199,8 @@ def inspected(path: Path) -> None:
         return
     assert isinstance(shown, Inspection)
     json.dumps(shown.as_dict())
+
+
+def configured(path: Path) -> None:
+    """The configuration of ``--config PATH``, as a family takes it."""
+    json.dumps(to_json(dict(read_config(path))))

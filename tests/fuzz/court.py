@@ -129,7 +129,7 @@ def judge(kind: Kind, case: Case, path: Path) -> Outcome:
         try:
             with _limits(kind):
                 shown = str(error)
-        except BaseException as problem:  # noqa: BLE001 - an error that cannot be shown is bad
+        except BaseException as problem:
             return Outcome("bad", f"{type(error).__name__} cannot be shown: {_told(problem)}")
         if len(shown) > 20_000:
             return Outcome("bad", f"an error text of {len(shown):,} characters")
@@ -138,7 +138,7 @@ def judge(kind: Kind, case: Case, path: Path) -> Outcome:
         raise
     except TooLongError as problem:
         return Outcome("bad", f"more than {SECONDS} s{_place(problem)}")
-    except BaseException as problem:  # noqa: BLE001 - that is the question here
+    except BaseException as problem:
         return Outcome("bad", _told(problem))
     return Outcome("read")
 
