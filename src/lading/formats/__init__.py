@@ -18,7 +18,7 @@ from lading.base import shelf
 from lading.conversion.capture import Axes, Captured
 from lading.coreml import system
 from lading.coreml.mil import Statistics
-from lading.errors import ProgramError, RequestError, RuntimeUnavailableError
+from lading.errors import LadingError, ProgramError, RequestError, RuntimeUnavailableError
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
@@ -156,6 +156,22 @@ class Artifact(ABC):
         compute, so that its arithmetic cannot be disturbed itself."""
         raise NotImplementedError(f"torch computes {self.format.name}")
 
+    @property
+    def remark(self) -> str:
+        """What is done to it before it runs here, in words; empty where nothing is."""
+        return ""
+
+    def obstacle(self) -> str:
+        """Why it cannot be run on this computer, in words; empty where nothing is known of that."""
+        if any(runtime.own and not runtime.unavailable() for runtime in self.format.runtimes):
+            return ""
+        try:
+            self.side()
+        except LadingError as error:
+            place = error.subject.removeprefix(str(self.path)).lstrip(": ")
+            return f"{place}: {error.found}" if place else error.found
+        return ""
+
     def hazards(self) -> tuple[Hazard, ...]:
         """What is known to go wrong with it on devices although the graph is right."""
         return ()
@@ -279,8 +295,8 @@ class Format(Protocol):
         """
         ...
 
-    def open(self, path: Path) -> Artifact:
-        """The artifact at `path`.
+    def open(self, path: Path, *, own: bool = False) -> Artifact:
+        """The artifact at `path`; `own` says that this process wrote it, and no stranger.
 
         Raises:
             ProgramError: the file cannot be read.
@@ -323,7 +339,7 @@ def runtimes() -> dict[str, Runtime]:
 
 def is_artifact(path: Path) -> bool:
     """Whether a path is called as an artifact is; else it is a checkpoint."""
-    return path.suffix.lower() in {form.suffix for form in formats().values()}
+    return any(form.claims(path) for form in formats().values())
 
 
 def open_artifact(path: Path) -> Artifact:

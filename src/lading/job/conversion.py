@@ -116,7 +116,7 @@ class Conversion:
     ) -> Converted:
         """One file, opened and compared."""
         record = kind.convert(graph, settings, path)
-        opened = kind.open(path)
+        opened = kind.open(path, own=True)
         found = compare.every_runtime(self.original, opened, record, self.progress)
         return Converted(record, opened, tuple(found), repairs)
 

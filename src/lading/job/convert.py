@@ -36,8 +36,18 @@ def convert(request: Convert) -> Bill:
     Raises:
         LadingError: it could not be done; nothing is written.
     """
-    out, progress = folder(request), request.progress
+    out = folder(request)
     storage.require_free(out, force=request.force)
+    with storage.aside(out) as aside:
+        storage.require_free(out, force=request.force)  # as it is now that nobody else writes it
+        bill = _converted(request, out, aside)
+        storage.publish(aside, out)
+    return bill
+
+
+def _converted(request: Convert, out: Path, aside: Path) -> Bill:
+    """All of the result, written into the folder `aside`."""
+    progress = request.progress
     wanted = [format_named(name) for name in dict.fromkeys(request.to)]
     notices = Notices()
     probed, asked = files(request.data), _options(request)
@@ -64,7 +74,7 @@ def convert(request: Convert) -> Bill:
     conversion = Conversion(
         interface, settings, original, progress, notices, trace=tracer, course=course
     )
-    with storage.aside(out) as aside:
+    with storage.errors_about(out):
         converted = [conversion.convert(one, name, aside, request.route) for one in wanted]
         comparisons = tuple(c for one in converted for c in one.comparisons)
         bill = drawn_up(
@@ -84,18 +94,16 @@ def convert(request: Convert) -> Bill:
             notices=notices,
         )
         progress("write", str(out / storage.BILL))
-        with storage.errors_about(out):
-            digest = loaded.checkpoint.record.sha256
-            golden.write(
-                aside / golden.FOLDER,
-                original,
-                [(one.artifact, one.opened if one.passed else None) for one in converted],
-                digest,
-            )
-            (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
-            (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
-            (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
-        storage.publish(aside, out)
+        digest = loaded.checkpoint.record.sha256
+        golden.write(
+            aside / golden.FOLDER,
+            original,
+            [(one.artifact, one.opened if one.passed else None) for one in converted],
+            digest,
+        )
+        (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
+        (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
+        (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
     return bill
 
 

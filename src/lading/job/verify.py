@@ -44,11 +44,16 @@ def verify(request: Verify, bar: dataset.Advance | None = None) -> Bill | golden
     artifact = Path(request.artifact)
     if request.golden:
         return golden.replay(Path(request.golden), artifact, request.progress)
-    if request.out:
-        _require_free(Path(request.out))
-    bill = _verified(request, artifact, bar)
-    if request.out:
-        _write(Path(request.out), bill)
+    if not request.out:
+        return _verified(request, artifact, bar)
+    out = Path(request.out)
+    _require_free(out)
+    with storage.aside(out) as folder:
+        bill = _verified(request, artifact, bar)
+        with storage.errors_about(out):
+            for name, content in _files(bill).items():
+                (folder / name).write_bytes(content)
+        storage.publish(folder, out)
     return bill
 
 
@@ -114,7 +119,7 @@ def judged(
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
-    notices: list[str] = []
+    notices = [artifact.remark] if artifact.remark else []
     course = trajectories.course(
         interface, steps, original.drawn[0].inputs, notices.append, progress
     )
@@ -179,11 +184,10 @@ def _require_free(out: Path) -> None:
         )
 
 
-def _write(out: Path, bill: Bill) -> None:
-    """The page, the charts of a table, the schema, and the bill last."""
+def _files(bill: Bill) -> dict[str, bytes]:
+    """The page, the charts of a table, the schema and the bill, by name."""
     files = {f"{chart.name}.svg": chart.file() for chart in tables.charts(bill.datasets)}
     files[report.PAGE] = report.render(bill).encode()
     files[storage.SCHEMA] = schema.dumps().encode()
     files[storage.BILL] = dumps(bill).encode()
-    for name, content in files.items():
-        storage.write_file(out / name, content)
+    return files

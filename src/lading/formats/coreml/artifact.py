@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import get_args
 
 import numpy as np
 
-from lading.base.digests import of_path, size_of
-from lading.conversion import apple
-from lading.coreml import mil
+from lading.conversion.described import record as recorded
+from lading.coreml import described, mil
 from lading.coreml.mil.precision import Precision
 from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
 from lading.formats import Artifact, Format, Held, Restore
@@ -29,40 +27,25 @@ _READINGS: tuple[Precision, ...] = ("float32", "declared", "half-accumulate")
 
 
 class MLProgram(Artifact):
-    """See `lading.formats.Artifact`.
-
-    Attributes:
-        model: the program as `lading.coreml.mil` runs it.
-    """
+    """See `lading.formats.Artifact`."""
 
     def __init__(self, path: Path, form: Format) -> None:
         super().__init__(path, form)
-        self.model = mil.load(path)
+        self._spec = described.parsed(path)
+
+    @cached_property
+    def model(self) -> mil.Model:
+        """The program as `lading.coreml.mil` runs it.
+
+        Raises:
+            ProgramError: it cannot be run here.
+        """
+        return mil.load(self.path, spec=self._spec)
 
     @cached_property
     def record(self) -> ArtifactRecord:
-        functions = [f for part in self.model.leaves for f in part.program.functions.values()]
-        operations = [op for function in functions for op in function.block.walk()]
-        half = any(v.type.dtype == "float16" for op in operations for v in op.outputs)
-        counts = Counter(op.type for op in operations if op.type != "const")
-        details = {
-            "opset": ", ".join(sorted({function.opset for function in functions})),
-            "functions": ", ".join(function.name for function in functions),
-            "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
-            "weights": _weights(self.path),
-        }
-        return ArtifactRecord(
-            format=self.format.name,
-            path=str(self.path),
-            bytes=size_of(self.path),
-            sha256=of_path(self.path),
-            precision="fp16" if half else "fp32",
-            inputs=self.model.inputs,
-            outputs=apple.read_outputs(self.model.outputs, _classes(operations)),
-            route="export",
-            details={**details, **self.model.metadata},
-            title=self.format.title,
-        )
+        form, model = self.format, described.describe(self.path, self._spec)
+        return recorded(self.path, model, form.name, form.title, "mlProgram")
 
     def constants(self) -> list[Held]:
         return list(constants(self.model))
@@ -152,19 +135,3 @@ def _restored(one: Constant, restore: Restore) -> Constant:
     if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
         return one
     return Constant(one.type, restore.constant(data).astype(np.float32).reshape(data.shape))
-
-
-def _classes(operations: Sequence[Op]) -> int:
-    """How many classes a classifier has; 0 where it does not say so in one place."""
-    for operation in operations:
-        if operation.type == "classify":
-            (labels,) = operation.inputs["classes"]
-            return len(labels.data) if isinstance(labels, Constant) else 0
-    return 0
-
-
-def _weights(path: Path) -> str:
-    """Where the weights lie and how large they are."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.bin"))
-    sizes = [f"{file.relative_to(path.parent)} {file.stat().st_size:,} bytes" for file in files]
-    return ", ".join(sizes) or "inside the program"

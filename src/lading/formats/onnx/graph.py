@@ -21,8 +21,11 @@ def graphs(graph: Any) -> Iterator[Any]:
 def tensors(graph: Any) -> Iterator[Any]:
     """Every tensor that a graph holds, initialisers and attributes, inner graphs included."""
     for inner in graphs(graph):
-        yield from inner.initializer
+        yield from getattr(inner, "initializer", ())  # a function has none
+        for sparse in getattr(inner, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
         for node in inner.node:
             for attribute in node.attribute:
                 if attribute.HasField("t"):
                     yield attribute.t
+                yield from attribute.tensors
