@@ -62,6 +62,13 @@ EXCLUDED = (
         "in a dimension of 3. The suite itself marks the same program of TorchScript as failing "
         "(rdar://133476254); lading.coreml.mil gives no answer and says which index it was",
     ),
+    (
+        "test_torch_ops.py::TestFill::test_fill__2",
+        "fill_scalar=0.2-src_dtype=torch.int32",
+        "coremltools fills a tensor of whole numbers with 0.2, where torch fills in 0: the program "
+        "is not what was converted, and lading.coreml.mil computes what it says. The suite marks "
+        "the neural network of the same case (rdar://125572392)",
+    ),
     ("test_torch_ops.py::TestNms::", "", "its reference is torchvision's, which is not installed"),
     (
         "test_torch_export_conversion_api.py::TestExecuTorchExamples::test_softmax",

@@ -154,8 +154,8 @@ class Convert(Reading):
     _: KW_ONLY
     force: bool = option(False, FLAG, "replace an earlier result in DIR", same=False)
     to: Sequence[str] = option(
-        ("coreml", "onnx"), many(one_of(*shelf.names("lading.formats")), "FORMAT"),
-        ", ".join(shelf.names("lading.formats")) + "; repeat",
+        ("coreml", "onnx"), many(one_of(*shelf.names("lading.formats", "lading.formats")), "FORMAT"),
+        ", ".join(shelf.names("lading.formats", "lading.formats")) + "; repeat",
     )  # fmt: skip
     name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
