@@ -309,9 +309,15 @@ class Format(Protocol):
 
 
 def formats() -> dict[str, Format]:
-    """Every format, by the name that ``--to`` takes."""
-    found = shelf.read("lading.formats", "FORMAT").values()
-    return {form.name: form for form in found}
+    """Every format, by the name that ``--to`` takes; those that other packages bring in their
+    entry points ``lading.formats`` among them.
+
+    Raises:
+        RequestError: such a package is broken.
+    """
+    needs = ("name", "suffix", "title", "runtimes", "claims", "precision", "axes", "convert",
+             "open", "snippets")  # fmt: skip
+    return shelf.read("lading.formats", "FORMAT", "lading.formats", needs)
 
 
 def format_named(name: str) -> Format:

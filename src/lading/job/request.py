@@ -135,6 +135,10 @@ TRAJECTORY: Any = {
 }
 
 
+#: What ``--to`` takes.
+FORMATS = shelf.names("lading.formats", "lading.formats")
+
+
 @dataclass(frozen=True)
 class Convert(Reading):
     """Converts a checkpoint to the formats in `to` and compares each with the original.
@@ -155,8 +159,7 @@ class Convert(Reading):
     _: KW_ONLY
     force: bool = option(False, FLAG, "replace an earlier result in DIR", same=False)
     to: Sequence[str] = option(
-        ("coreml", "onnx"), many(one_of(*shelf.names("lading.formats")), "FORMAT"),
-        ", ".join(shelf.names("lading.formats")) + "; repeat",
+        ("coreml", "onnx"), many(one_of(*FORMATS), "FORMAT"), ", ".join(FORMATS) + "; repeat",
     )  # fmt: skip
     name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
@@ -229,6 +232,9 @@ class Convert(Reading):
             )
 
 
+JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FILE", "same": False}
+
+
 @dataclass(frozen=True)
 class Verify(Reading):
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
@@ -257,6 +263,7 @@ class Verify(Reading):
         short="o", same=False,
     )  # fmt: skip
     trajectory: int | None = option(None, **TRAJECTORY)
+    junit: StrPath | None = option(None, PATH, **JUNIT)
 
     @property
     def table(self) -> Path | None:
@@ -306,6 +313,8 @@ class Whose(Reading):
     checkpoints: StrPath | Sequence[StrPath] = field(
         metadata=argument(many(PATH, cut=False), "CKPT", "checkpoints or model folders")
     )
+    _: KW_ONLY
+    junit: StrPath | None = option(None, PATH, **JUNIT)
 
 
 @dataclass(frozen=True)
@@ -441,7 +450,7 @@ class Report(Request):
 
 @dataclass(frozen=True)
 class Diff(Request):
-    """What changed between two bills; written to `out` as a page, if it is named.
+    """What changed between two bills; written to `out` as a page or as Markdown, if it is named.
 
     Raises:
         LadingError: there is no bill, or the page cannot be written.
@@ -449,7 +458,7 @@ class Diff(Request):
 
     a: StrPath = field(metadata=argument(PATH, "BILL_A", "a lading.json, or its folder"))
     b: StrPath = field(metadata=argument(PATH, "BILL_B", "another"))
-    out: StrPath | None = option(None, PATH, "a page, .html", short="o")
+    out: StrPath | None = option(None, PATH, "a page, .html; or .md, Markdown", short="o")
 
 
 @dataclass(frozen=True)

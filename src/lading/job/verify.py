@@ -15,6 +15,7 @@ from lading.errors import StorageError
 from lading.formats import Artifact, open_artifact
 from lading.interface import Options, wrap
 from lading.interface.matching import matched
+from lading.job import junit
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
 from lading.job.request import Verify
@@ -42,8 +43,19 @@ def verify(request: Verify, bar: dataset.Advance | None = None) -> Bill | golden
         LadingError: the artifact or the checkpoint cannot be read, or their ports do not fit.
     """
     artifact = Path(request.artifact)
-    if request.golden:
-        return golden.replay(Path(request.golden), artifact, request.progress)
+    where = Path(request.junit) if request.junit else None
+    with junit.reported(where, "verify", artifact.name) as suite:
+        if request.golden:
+            done = golden.replay(Path(request.golden), artifact, request.progress)
+            suite.cases += junit.of_replay(done)
+            return done
+        bill = _written(request, artifact, bar)
+        suite.cases += junit.of_bill(bill)
+    return bill
+
+
+def _written(request: Verify, artifact: Path, bar: dataset.Advance | None) -> Bill:
+    """The bill of one artifact; it lies in the folder `out` afterwards, where one is named."""
     if not request.out:
         return _verified(request, artifact, bar)
     out = Path(request.out)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lading.checkpoint import ledger
 from lading.formats import Artifact, open_artifact
+from lading.job import junit
 from lading.job.options import StrPath, options
 from lading.job.request import Reading, Whose
 from lading.job.source import source
@@ -31,9 +32,13 @@ def whose(request: Whose) -> Owner:
         LadingError: a file cannot be read.
     """
     checkpoints: Any = request.checkpoints
-    artifact = open_artifact(Path(request.artifact))
-    found = tuple(_traced(request, artifact, path) for path in checkpoints)
-    return Owner(found, provenance.owner(found))
+    where = Path(request.junit) if request.junit else None
+    with junit.reported(where, "whose", Path(request.artifact).name) as suite:
+        artifact = open_artifact(Path(request.artifact))
+        found = tuple(_traced(request, artifact, path) for path in checkpoints)
+        done = Owner(found, provenance.owner(found))
+        suite.cases += junit.of_owner(found, done.owner)
+    return done
 
 
 def _traced(request: Whose, artifact: Artifact, path: StrPath) -> Provenance:
