@@ -5,11 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lading.checkpoint import folder, safetensors_file, sniff, tidy, torch_legacy, torch_zip
+from lading.checkpoint import (
+    folder,
+    nesting,
+    safetensors_file,
+    sniff,
+    tidy,
+    torch_legacy,
+    torch_zip,
+)
 from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.everything import look_over
+from lading.checkpoint.inert import Placeholder
 from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
+from lading.checkpoint.shown import shown
 from lading.errors import LadingError, RequestError
 from lading.record import CheckpointRecord
 
@@ -68,6 +78,7 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
     if source.mentions.acting:
         raise source.mentions.refusal()
     del root
+    metadata = _walkable(metadata, source.size, unwrapped)
     aliases, conflicts = find_aliases(tensors)
     sides = folder.sides(path)
     steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
@@ -81,3 +92,14 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
         metadata=metadata,
         sides=sides,
     )
+
+
+def _walkable(metadata: dict[str, Any], size: int, steps: list[str]) -> dict[str, Any]:
+    """`metadata` with a placeholder for every entry that nobody could print or walk to its end."""
+    made = dict(metadata)
+    for name, value in metadata.items():
+        wrong = nesting.fault(value, nesting.FREE_VALUES + size)
+        if wrong:
+            made[name] = Placeholder("lading", f"an entry with {wrong}")
+            steps.append(f"set aside the entry {shown(name)}: {wrong}")
+    return made

@@ -33,7 +33,7 @@ RUNTIMES = {
 
 
 #: Characters of a stranger's name, and how many such names are spelt out.
-LONGEST_NAME, MENTIONED = 60, 20
+LONGEST_NAME, MENTIONED = 120, 20
 
 _UNPROVED = {
     "scores": "only labels were compared, not the scores behind them",
