@@ -44,6 +44,12 @@ class OnnxFile(Artifact):
         self._engine = Here() if own else Apart(path)
 
     @cached_property
+    def _whole(self) -> Any:
+        """The file's message, weights outside the file loaded."""
+        outside = any(one.data_location for one in tensors(self._proto.graph))
+        return self._loaded(weights=True) if outside else self._proto
+
+    @cached_property
     def model(self) -> Any:
         """The graph as onnx's protobuf has it, weights outside the file loaded; of an opset that
         ONNX Runtime no longer takes, raised to one that it does.
@@ -51,9 +57,7 @@ class OnnxFile(Artifact):
         Raises:
             ProgramError: weights are missing, or it cannot be raised.
         """
-        outside = any(one.data_location for one in tensors(self._proto.graph))
-        model = self._loaded(weights=True) if outside else self._proto
-        return self._raised(model) if self.remark else model
+        return self._raised(self._whole) if self.remark else self._whole
 
     def _loaded(self, *, weights: bool) -> Any:
         import onnx
@@ -120,7 +124,7 @@ class OnnxFile(Artifact):
 
     def constants(self) -> list[Held]:
         with refused(ProgramError, str(self.path), "a graph whose constants are there", _REMEDY):
-            return list(constants(self.model.graph, self.path.parent))
+            return list(constants(self._whole.graph, self.path.parent))
 
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
@@ -162,6 +166,10 @@ class OnnxFile(Artifact):
     def randomness(self) -> str:
         """A dropout in training mode does nothing in one runtime and drops in another: no
         comparison in one of them can pass it."""
+        with refused(ProgramError, str(self.path), "an ONNX model", _REMEDY):
+            return self._randomness()
+
+    def _randomness(self) -> str:
         from onnx import numpy_helper
 
         graph = self._proto.graph
