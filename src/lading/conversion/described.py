@@ -43,7 +43,7 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         stored.update(one.stored)
     own = all(one.type.startswith(runs) for one in leaves)
     programs = [one.functions for one in leaves if one.functions]
-    numbers = _counted(stored)
+    numbers, apart = _counted(stored), bool(programs) or path.is_dir()
     details = {
         "type": "" if model.type == "mlProgram" else model.type,
         "parts": ", ".join(f"{name} ({part.type})" for name, part in model.parts),
@@ -52,8 +52,8 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         "functions": ", ".join(name for one in programs for name in one),
         "operations": ", ".join(f"{name} {n}" for name, n in kinds.most_common() if n),
         "classes": str(model.classes) if model.classes else "",
-        "weights": _files(path) if programs else numbers,
-        "numbers": numbers if programs else "",
+        "weights": _files(path) if apart else numbers,
+        "numbers": numbers if apart else "",
         "missing": _missing(path, {name for one in leaves for name in one.files}),
         "code of the app": ", ".join(name for one in leaves for name in one.custom),
         "updatable": "on a device" if any(one.updatable for one in models) else "",

@@ -98,7 +98,7 @@ def noted_labels(metadata: Mapping[str, str]) -> tuple[str, ...]:
     """
     try:
         labels = json.loads(metadata.get("lading.labels", "[]"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     return tuple(map(str, labels)) if isinstance(labels, list) else ()
 

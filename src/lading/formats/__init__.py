@@ -18,7 +18,13 @@ from lading.base import shelf
 from lading.conversion.capture import Axes, Captured
 from lading.coreml import system
 from lading.coreml.mil import Statistics
-from lading.errors import LadingError, ProgramError, RequestError, RuntimeUnavailableError
+from lading.errors import (
+    LadingError,
+    ProgramError,
+    RequestError,
+    RuntimeUnavailableError,
+    in_short,
+)
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
@@ -267,10 +273,10 @@ class Artifact(ABC):
                 from_json(Task, json.loads(task)) if task else None,
                 from_json(Options, json.loads(options)) if options else None,
             )
-        except (TypeError, KeyError, ValueError) as error:
+        except Exception as error:  # of many kinds: anything may stand there
             raise ProgramError(
                 self.record.path,
-                found=f"notes of lading's that cannot be read: {error}"[:200],
+                found=f"notes of lading's that cannot be read: {in_short(error)}"[:200],
                 expected="what lading wrote into the artifact when it made it",
                 remedy="convert again, or feed it from Python: "
                 "lading.coreml.load(path).predict({...})",

@@ -190,7 +190,7 @@ def _require_free(out: Path) -> None:
     storage.require_free(out, force=True)
     try:
         earlier = json.loads((out / storage.BILL).read_bytes())["request"].get("command")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     if earlier != "verify":
         raise StorageError(

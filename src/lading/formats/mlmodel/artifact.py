@@ -13,6 +13,7 @@ import numpy as np
 from lading.conversion.described import record as recorded
 from lading.coreml import described, neuralnetwork
 from lading.coreml.neuralnetwork.weights import Weights
+from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.mlmodel.side import NetworkSide
 from lading.record import ArtifactRecord
@@ -41,7 +42,8 @@ class MLModel(Artifact):
 
     def constants(self) -> list[Held]:
         """The weights of every layer, flat: this format leaves shapes to the layers."""
-        return list(self._constants())
+        with refused(ProgramError, str(self.path), "a network whose weights can be read"):
+            return list(self._constants())
 
     def _constants(self) -> Iterator[Held]:
         for layer in self.model.network.layers:

@@ -45,6 +45,12 @@ class OnnxFile(Artifact):
         self._engine = Here() if own else Apart(path)
 
     @cached_property
+    def _whole(self) -> Any:
+        """The file's message, weights outside the file loaded."""
+        outside = any(one.data_location for one in tensors(self._proto.graph))
+        return self._loaded(weights=True) if outside else self._proto
+
+    @cached_property
     def model(self) -> Any:
         """The graph as onnx's protobuf has it, weights outside the file loaded; of an opset that
         ONNX Runtime no longer takes, raised to one that it does.
@@ -52,9 +58,7 @@ class OnnxFile(Artifact):
         Raises:
             ProgramError: weights are missing, or it cannot be raised.
         """
-        outside = any(one.data_location for one in tensors(self._proto.graph))
-        model = self._loaded(weights=True) if outside else self._proto
-        return self._raised(model) if self.remark else model
+        return self._raised(self._whole) if self.remark else self._whole
 
     def _loaded(self, *, weights: bool) -> Any:
         import onnx
@@ -121,7 +125,7 @@ class OnnxFile(Artifact):
 
     def constants(self) -> list[Held]:
         with refused(ProgramError, str(self.path), "a graph whose constants are there", _REMEDY):
-            return list(constants(self.model.graph, self.path.parent))
+            return list(constants(self._whole.graph, self.path.parent))
 
     @property
     def settings(self) -> Settings:
@@ -168,7 +172,19 @@ class OnnxFile(Artifact):
     def randomness(self) -> str:
         """A dropout in training mode does nothing in one runtime and drops in another: no
         comparison in one of them can pass it."""
+<<<<<<< HEAD
         for node, known in nodes(self._proto):
+=======
+        with refused(ProgramError, str(self.path), "an ONNX model", _REMEDY):
+            return self._randomness()
+
+    def _randomness(self) -> str:
+        from onnx import numpy_helper
+
+        graph = self._proto.graph
+        small = {one.name: one for one in graph.initializer if len(one.dims) == 0}
+        for node in graph.node:
+>>>>>>> artifacts
             if node.op_type.startswith(("Random", "Multinomial", "Bernoulli")):
                 return f"{node.op_type} {node.output[0]} draws random numbers"
             if "Dropout" in node.op_type and _drops(node, known):
