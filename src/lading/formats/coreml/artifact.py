@@ -13,12 +13,8 @@ import numpy as np
 from lading.conversion.described import record as recorded
 from lading.coreml import described, mil
 from lading.coreml.mil.precision import Precision
-<<<<<<< HEAD
 from lading.coreml.mil.program import Constant, Op, Value, ValueType
-=======
-from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
 from lading.errors import ProgramError, refused
->>>>>>> artifacts
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.coreml import hazards, limits
 from lading.formats.coreml.constants import constants

@@ -172,19 +172,11 @@ class OnnxFile(Artifact):
     def randomness(self) -> str:
         """A dropout in training mode does nothing in one runtime and drops in another: no
         comparison in one of them can pass it."""
-<<<<<<< HEAD
-        for node, known in nodes(self._proto):
-=======
         with refused(ProgramError, str(self.path), "an ONNX model", _REMEDY):
             return self._randomness()
 
     def _randomness(self) -> str:
-        from onnx import numpy_helper
-
-        graph = self._proto.graph
-        small = {one.name: one for one in graph.initializer if len(one.dims) == 0}
-        for node in graph.node:
->>>>>>> artifacts
+        for node, known in nodes(self._proto):
             if node.op_type.startswith(("Random", "Multinomial", "Bernoulli")):
                 return f"{node.op_type} {node.output[0]} draws random numbers"
             if "Dropout" in node.op_type and _drops(node, known):
