@@ -49,6 +49,8 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         "parts": ", ".join(f"{name} ({part.type})" for name, part in model.parts),
         "deployment": "" if programs else system_of(model.version),
         "opset": ", ".join(sorted({opset for one in programs for opset in one.values()})),
+        "specification": str(model.version) if programs else "",
+        "optional": ", ".join(model.optional),
         "functions": ", ".join(name for one in programs for name in one),
         "operations": ", ".join(f"{name} {n}" for name, n in kinds.most_common() if n),
         "classes": str(model.classes) if model.classes else "",

@@ -33,6 +33,7 @@ class Described:
         version: of the specification.
         inputs: what goes in.
         outputs: what comes out.
+        optional: names of inputs that may be left out.
         metadata: see `description.metadata`.
         functions: of a program, with the opset of each.
         kinds: operations, layers, or what else the model is made of, by name.
@@ -49,6 +50,7 @@ class Described:
     version: int
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
+    optional: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -100,6 +102,7 @@ def _described(spec: Any) -> Described:
         version=spec.specificationVersion,
         inputs=tuple(_port(one) for one in interface.input),
         outputs=tuple(_port(one) for one in interface.output),
+        optional=tuple(one.name for one in interface.input if one.type.isOptional),
         metadata=description.metadata(told),
         updatable=spec.isUpdatable,
     )
