@@ -67,7 +67,7 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         sha256=of_path(path),
         precision=_precision(leaves, runs) if own else "",
         inputs=model.inputs,
-        outputs=apple.read_outputs(model.outputs, max(one.classes for one in models)),
+        outputs=apple.read_outputs(model.outputs, max(one.classes for one in models), model.shapes),
         route="export",
         details={**{name: text for name, text in details.items() if text}, **model.metadata},
         title=title if own else f"Core ML ({model.type})",

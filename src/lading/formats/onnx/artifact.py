@@ -15,11 +15,12 @@ from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
+from lading.formats.onnx.exact import ExactSide
 from lading.formats.onnx.graph import graphs, nodes, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.worker import Here
 from lading.interface.settings import Settings
-from lading.interface.side import Array
+from lading.interface.side import Array, Side
 from lading.record import ArtifactRecord
 from lading.record.text import LFS_POINTER
 
@@ -155,6 +156,9 @@ class OnnxFile(Artifact):
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, self._engine, "float32", changed=True)
+
+    def exact(self) -> Side:
+        return ExactSide(self.model, self.path)
 
     def shaken(self, size: float) -> OnnxSide:
         """One row of numbers is left: it may be a shape's."""
