@@ -109,9 +109,18 @@ class _Book:
                 self.origin.setdefault(meant, name)
             elif meant in unused and meant not in self.tensors:
                 unused[name] = unused[meant]
+        self._share_ties()
         # checkpoint's name -> the checkpoint's name of which it is a second one
         self.second = self._second_names()
         self._explain_counters()
+
+    def _share_ties(self) -> None:
+        """A place that is one tensor with another is loaded from that one's name, where the writer
+        kept one of the two."""
+        known = {id(self.state[name]): origin for name, origin in self.origin.items()}
+        for name, place in self.state.items():
+            if id(place) in known:
+                self.origin.setdefault(name, known[id(place)])
 
     def _second_names(self) -> dict[str, str]:
         """Names that repeat a loaded or an unused tensor: the file says so, or the bytes do."""
@@ -272,7 +281,8 @@ class _Book:
     def closed(self) -> Ledger:
         """The lines and their counts."""
         first = self.checkpoint.aliases.get
-        owner = {origin: name for name, origin in self.origin.items()}
+        # of two places of one tensor, the one of its own name, which comes first
+        owner = {origin: name for name, origin in reversed(self.origin.items())}
         digests: dict[str, str] = {}
         lines = []
         for name, tensor in self.tensors.items():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.tensors import digest
 from lading.record import CheckpointRecord, Conflict
 
 
@@ -27,6 +32,7 @@ class Checkpoint:
         sides: JSON files that lay beside the checkpoint in a model folder, and the configuration
             that the user named, by file name.
         config: which of `sides` is the user's configuration; empty where none was named.
+        place: the file or folder as it was named; None where there is none.
     """
 
     record: CheckpointRecord
@@ -36,6 +42,7 @@ class Checkpoint:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     sides: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
+    place: Path | None = None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of tensor `name`.
@@ -44,6 +51,23 @@ class Checkpoint:
             KeyError: there is no such tensor.
         """
         return tuple(self.tensors[name].shape)
+
+
+def of_module(module: nn.Module) -> Checkpoint:
+    """The values of a module that is at hand, as a checkpoint that no file holds.
+
+    >>> of_module(nn.Linear(2, 1)).record.container
+    'live module'
+    """
+    tensors = {n: t for n, t in module.state_dict().items() if isinstance(t, torch.Tensor)}
+    sha, size = hashlib.sha256(), 0
+    for name, tensor in tensors.items():
+        sha.update(f"{name} {digest(tensor)}\n".encode())
+        size += tensor.numel() * tensor.itemsize
+    steps = ("took the tensors of a module in memory: there is no file",)
+    name = type(module).__name__
+    record = CheckpointRecord(name, sha.hexdigest(), size, "live module", steps)
+    return Checkpoint(record, tensors, find_aliases(tensors)[0])
 
 
 def nonfinite(checkpoint: Checkpoint) -> tuple[str, ...]:

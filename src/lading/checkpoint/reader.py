@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lading.checkpoint import folder, safetensors_file, sniff, tidy, torch_legacy, torch_zip
+from lading.checkpoint import folder, hub, safetensors_file, sniff, tidy, torch_legacy, torch_zip
 from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
@@ -28,7 +28,8 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
     stores them plainly, and writing to one does not reach the file.
 
     Args:
-        path: a file, an nnU-Net model folder, or one of its fold folders.
+        path: a file, a folder as `save_pretrained` writes it (or its index), an nnU-Net model
+            folder, or one of its fold folders.
         fold: for a model folder with several folds, which (``"0"``, ``"all"``).
         which: for a folder ``"final"``, ``"best"`` or ``"latest"`` (default: the first of these
             that is there); for a file with several networks, the key of the one to take (default:
@@ -40,8 +41,14 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
         RequestError: there are several folds or networks and none was named.
     """
     path = Path(path)
+    place = path
     steps: list[str] = []
-    if path.is_dir():
+    parts = hub.files(path) if path.exists() else []
+    if parts and fold is None:
+        sides = hub.sides(path)
+        steps = [f"took {', '.join(one.name for one in parts[:3])} of {path.name}"]
+        path = parts[0] if len(parts) == 1 else path
+    elif path.is_dir():
         stage = which if which in folder.STAGES else None
         which = None if stage else which
         try:
@@ -55,18 +62,29 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
             expected="an nnU-Net model folder",
             remedy="leave --fold out, or give the model folder",
         )
-    source = Mapped(path)
-    container = sniff.container(source)
-    root, opened = _READERS[container](source)
+    if len(parts) > 1:
+        container, root, opened, sha256, size = hub.read(parts, _opened)
+    else:
+        source = Mapped(path)
+        container, root, opened = _opened(source)
+        sha256, size = source.sha256, source.size
     tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)
     aliases, conflicts = find_aliases(tensors)
-    sides = folder.sides(path)
+    if not parts:
+        sides = folder.sides(path)
     steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
     return Checkpoint(
-        record=CheckpointRecord(str(path), source.sha256, source.size, container, tuple(steps)),
+        record=CheckpointRecord(str(path), sha256, size, container, tuple(steps)),
         tensors=tensors,
         aliases=aliases,
         conflicts=conflicts,
         metadata=metadata,
         sides=sides,
+        place=place,
     )
+
+
+def _opened(source: Mapped) -> tuple[sniff.Container, Any, list[str]]:
+    """What the file is, its root object, and the steps to it."""
+    container = sniff.container(source)
+    return (container, *_READERS[container](source))

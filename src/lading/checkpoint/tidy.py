@@ -64,10 +64,13 @@ def tidy(
         RequestError: there are several, or none called `which`.
     """
     steps: list[str] = []
-    path = _path(root, subject, which, steps)
-    found = root
+    found, path = root, _flat(root, subject, which)
+    if which is None or path is None:
+        path = _path(root, subject, which, steps)
     for key in path:
         found = _entries(found)[key]
+    if which is not None and _under(found, which, []):
+        found = _under(found, which, steps)
     if _is_module(found):
         state = _module_state(found, subject)
         steps.append(f"read the tensors out of a pickled {found!r}")
@@ -138,6 +141,31 @@ def _path(root: Any, subject: str, which: str | None, steps: list[str]) -> list[
     if not _is_state(value):
         raise _no_network(value, subject)
     return path
+
+
+def _flat(root: Any, subject: str, which: str | None) -> list[Any] | None:
+    """The keys to a state dict with names under `which`, where that is no key itself."""
+    if which is None or _keys(root, which):
+        return None
+    try:
+        path = _path(root, subject, None, [])
+    except (CheckpointError, RequestError):
+        return None
+    found = root
+    for key in path:
+        found = _entries(found)[key]
+    return path if _under(found, which, []) else None
+
+
+def _under(value: Any, which: str, steps: list[str]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with ``which.``, without that: one of several networks that
+    lie in one state dict. Empty where there are none."""
+    prefix = f"{which.rstrip('.')}."
+    state = {n: t for n, t in _entries(value).items() if isinstance(n, str)}
+    found = {n[len(prefix) :]: t for n, t in state.items() if n.startswith(prefix)}
+    if found:
+        steps.append(f"took the {len(found)} of {len(state)} names under {prefix!r}, as asked")
+    return found
 
 
 def _led(root: Any, which: str, subject: str) -> tuple[list[Any], Any]:

@@ -55,7 +55,10 @@ def source(captured: Captured) -> tuple[Any, str]:
     """The graph as `coremltools.convert` takes it, and what to call it."""
     if captured.exported is None:
         return captured.traced, "traced graph"
-    return sayable(with_paths(captured.exported.run_decompositions({}))), "exported program"
+    program = captured.exported
+    if captured.route == "export":
+        program = program.run_decompositions({})
+    return sayable(with_paths(program)), "exported program"
 
 
 def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

@@ -1,4 +1,4 @@
-"""From a module to a graph: `torch.export` first, `torch.jit.trace` as the second opinion.
+"""From a module to a graph: `torch.export`, the same taken apart into core ATen, `torch.jit.trace`.
 
 Every value keeps the module path that made it. In an exported graph the path stands where torch
 writes the stack trace: that field is what coremltools carries along, and a module path says more
@@ -31,7 +31,7 @@ class Captured:
         route: how it was taken.
         interface: what it was taken from.
         axes: which axes were left open.
-        exported: the exported program (route ``"export"``), else None.
+        exported: the exported program (routes ``"export"`` and ``"decomposed"``), else None.
         traced: the traced module (route ``"trace"``), else None.
     """
 
@@ -47,7 +47,8 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
 
     Args:
         interface: the wrapped network.
-        route: ``"export"`` or ``"trace"``.
+        route: ``"export"``; ``"decomposed"``, the same in core ATen's operations alone, which a
+            converter knows better; or ``"trace"``.
         axes: which axes stay open. Only the export route needs to be told: a trace follows
             whatever sizes arrive.
 
@@ -74,6 +75,8 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
                 arguments,
                 dynamic_shapes=shapes if open_ones else None,
             )
+            if route == "decomposed":
+                exported = exported.run_decompositions()
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"
         raise CaptureError(
             f"{type(interface.module).__name__} by {route}",

@@ -16,7 +16,7 @@ from lading.base.progress import Progress
 from lading.conversion.capture import Axes, Captured, capture
 from lading.conversion.repairs import repaired
 from lading.coreml import mil
-from lading.errors import CaptureError, ConversionError, LadingError
+from lading.errors import CaptureError, ConversionError, ProgramError
 from lading.formats import Artifact, Format
 from lading.formats.coreml.artifact import MLProgram
 from lading.interface import Interface
@@ -24,9 +24,9 @@ from lading.interface.settings import Settings
 from lading.proof import compare, mixed, verdict
 from lading.proof.original import Original
 from lading.proof.trajectory import Course, Taken
-from lading.record import ArtifactRecord, Comparison, Provenance, RepairRecord, Route
+from lading.record import ArtifactRecord, Comparison, Provenance, Refusal, RepairRecord, Route
 
-ROUTES: tuple[Route, ...] = ("export", "trace")
+ROUTES: tuple[Route, ...] = ("export", "decomposed", "trace")
 #: A captured graph and what was repaired to take it.
 _Graph = tuple[Captured, tuple[RepairRecord, ...]]
 
@@ -62,48 +62,59 @@ class Conversion:
     progress: Progress
     notices: Notices
     graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
+    #: why a route gives no graph
+    lost: dict[tuple[Route, Axes], str] = field(default_factory=dict)
     #: traces an artifact's constants; None where there is no checkpoint
     trace: Callable[[Artifact], Provenance] | None = None
     #: of a diffusion network, the original's walk
     course: Course | None = None
 
-    def convert(self, kind: Format, name: str, folder: Path, forced: Route | None) -> Converted:
-        """One target by the first route whose result is equal; the last result if none is.
-
-        Raises:
-            CaptureError, ConversionError: no route gave a file at all.
-        """
+    def convert(
+        self, kind: Format, name: str, folder: Path, forced: Route | None
+    ) -> Converted | Refusal:
+        """One target by the first route whose result is equal; else the first that can be run; a
+        refusal where no route gave a file at all."""
         attempts: list[str] = []
         last: Converted | None = None
-        error: LadingError | None = None
         for route in (forced,) if forced else ROUTES:
-            try:
-                made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
-            except (CaptureError, ConversionError) as refused:
-                attempts.append(f"{kind.name} by {route}: {refused.found}")
-                error = refused
+            if route == "decomposed" and ("export", kind.axes(self.interface.options)) in self.lost:
+                continue  # it is the same program, taken apart further
+            made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
+            if isinstance(made, str):
+                attempts.append(f"{kind.name} by {route}: {made}")
                 continue
             source = self.trace(made.opened) if self.trace else None
             with gathered(self.notices):
                 taken = walked(self.course, made.opened, made.artifact, made.comparisons)
-            last = replace(made, attempts=tuple(attempts), source=source, trajectories=taken)
-            if last.passed:
+            made = replace(made, attempts=tuple(attempts), source=source, trajectories=taken)
+            last = _better(last, made)
+            if made.passed:
                 break
-            attempts.append(f"{kind.name} by {route}: {_why(last)}")
+            attempts.append(f"{kind.name} by {route}: {_why(made)}")
         if last is None:
-            assert error is not None
-            raise error
+            return Refusal(kind.name, kind.title, tuple(attempts))
         return self._placed(last, folder, name + kind.suffix)
 
-    def _by(self, route: Route, kind: Format, path: Path) -> Converted:
+    def _by(self, route: Route, kind: Format, path: Path) -> Converted | str:
+        """What a route gives, or in words why it gives nothing."""
         axes = kind.axes(self.interface.options)
+        if (route, axes) in self.lost:
+            return self.lost[route, axes]
         with gathered(self.notices):
-            if (route, axes) not in self.graphs:
-                self.progress("capture", f"by {route}")
-                self.graphs[route, axes] = self._captured(route, axes)
+            try:
+                if (route, axes) not in self.graphs:
+                    self.progress("capture", f"by {route}")
+                    self.graphs[route, axes] = self._captured(route, axes)
+            except CaptureError as refused:
+                self.lost[route, axes] = refused.found
+                return refused.found
             graph, repairs = self.graphs[route, axes]
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
-            made = self._made(graph, kind, self.settings, path, repairs)
+            try:
+                made = self._made(graph, kind, self.settings, path, repairs)
+            except (ConversionError, ProgramError) as refused:
+                storage.remove(path)
+                return refused.found
             return self._widened(graph, kind, made) if self.settings.auto else made
 
     def _made(
@@ -184,6 +195,15 @@ class Conversion:
                 for one in converted.trajectories
             ),
         )
+
+
+def _better(earlier: Converted | None, later: Converted) -> Converted:
+    """Of two routes' results the one that passed; else the one that every runtime could load and
+    run, so that there is something to look into; else the later."""
+    if earlier is None or later.passed:
+        return later
+    ran = [any(c.measurements for c in one.comparisons) for one in (earlier, later)]
+    return earlier if ran[0] and not ran[1] else later
 
 
 def _why(converted: Converted) -> str:

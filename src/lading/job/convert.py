@@ -13,19 +13,20 @@ from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.version import __version__
 from lading.checkpoint import ledger
+from lading.errors import ConversionError
 from lading.formats import format_named
 from lading.interface import Options, Sizes, wrap
 from lading.interface.settings import Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
-from lading.job.request import Convert
+from lading.job.request import Convert, is_module
 from lading.job.source import files, source
 from lading.network.source import Loaded, load
 from lading.proof import golden, probes
 from lading.proof import trajectory as trajectories
 from lading.proof.original import Original
 from lading.proof.weights import provenance
-from lading.record import Bill, CaptureRecord, Route, schema, to_json
+from lading.record import Bill, CaptureRecord, Refusal, Route, schema, to_json
 
 
 def convert(request: Convert) -> Bill:
@@ -65,7 +66,11 @@ def convert(request: Convert) -> Bill:
         interface, settings, original, progress, notices, trace=tracer, course=course
     )
     with storage.aside(out) as aside:
-        converted = [conversion.convert(one, name, aside, request.route) for one in wanted]
+        made = [conversion.convert(one, name, aside, request.route) for one in wanted]
+        refused = tuple(one for one in made if isinstance(one, Refusal))
+        converted = [one for one in made if isinstance(one, Converted)]
+        if not converted:
+            raise _none(refused, loaded)
         comparisons = tuple(c for one in converted for c in one.comparisons)
         bill = drawn_up(
             loaded,
@@ -82,6 +87,7 @@ def convert(request: Convert) -> Bill:
             ),
             request=request.recorded(),
             notices=notices,
+            refused=refused,
         )
         progress("write", str(out / storage.BILL))
         with storage.errors_about(out):
@@ -99,9 +105,22 @@ def convert(request: Convert) -> Bill:
     return bill
 
 
+def _none(refused: Sequence[Refusal], loaded: Loaded) -> ConversionError:
+    """Where no format could be written by any route."""
+    reasons = [reason for one in refused for reason in one.reasons]
+    return ConversionError(
+        f"{type(loaded.network).__name__} of {loaded.checkpoint.record.path}",
+        found="\n            ".join(reasons),
+        expected=f"a graph that {' or '.join(one.title for one in refused)} can say",
+        remedy="change the line that is named; see `lading diagnose` for all that can be found",
+    )
+
+
 def folder(request: Convert) -> Path:
     """Where the result lies."""
-    return Path(request.out or f"{Path(request.path).name.split('.')[0] or 'model'}-lading")
+    path = request.path
+    name = type(path).__name__ if is_module(path) else Path(path).resolve().name.split(".")[0]
+    return Path(request.out or f"{name or 'model'}-lading")
 
 
 def _options(request: Convert) -> Options:

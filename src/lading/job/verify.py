@@ -18,7 +18,7 @@ from lading.interface.matching import matched
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
 from lading.job.request import Verify
-from lading.job.source import files, source
+from lading.job.source import files, source, title
 from lading.network.source import Loaded, load
 from lading.page import tables
 from lading.proof import compare, golden, probes
@@ -135,7 +135,7 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
     opened = open_artifact(artifact)
     loaded = load(source(request, request.against or ""), progress)
     if over:
-        dataset.require(over, loaded.task, str(request.against))
+        dataset.require(over, loaded.task, title(request.against))
     made = judged(opened, loaded, data, request.trajectory, progress)
     bill = drawn_up(
         loaded,

@@ -8,8 +8,8 @@ from typing import Any
 
 from lading.checkpoint import ledger
 from lading.formats import Artifact, open_artifact
-from lading.job.options import StrPath, options
-from lading.job.request import Reading, Whose
+from lading.job.options import options
+from lading.job.request import Reading, Whose, is_module
 from lading.job.source import source
 from lading.network.source import load, tensors
 from lading.proof.weights import provenance
@@ -36,9 +36,9 @@ def whose(request: Whose) -> Owner:
     return Owner(found, provenance.owner(found))
 
 
-def _traced(request: Whose, artifact: Artifact, path: StrPath) -> Provenance:
+def _traced(request: Whose, artifact: Artifact, path: Any) -> Provenance:
     had = source(request, path)
-    if not request.said().keys() & (options(Reading).keys() - {"which", "fold"}):
+    if not request.said().keys() & (options(Reading).keys() - {"which", "fold"}) or is_module(path):
         return provenance.trace(artifact, tensors(had))
     loaded = load(had, request.progress)
     required = ledger.loaded(loaded.ledger)
