@@ -60,10 +60,11 @@ PLAIN = {
 TIMM = (
     "resnet10t", "mobilenetv3_small_050", "efficientnet_lite0", "vit_tiny_patch16_224",
     "convnext_atto", "swin_tiny_patch4_window7_224", "mixer_s32_224", "regnetx_002",
-    "repvgg_a0", "edgenext_xx_small", "deit_tiny_patch16_224", "maxvit_rmlp_pico_rw_256",
+    "repvgg_a0", "edgenext_xx_small", "deit_tiny_patch16_224", "ghostnet_050",
 )  # fmt: skip
-SIZED = {"vit_tiny_patch16_224": 224, "swin_tiny_patch4_window7_224": 224, "mixer_s32_224": 224,
-         "deit_tiny_patch16_224": 224, "maxvit_rmlp_pico_rw_256": 256}  # fmt: skip
+#: Those whose picture's size is said where they are made.
+SIZED = ("vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "mixer_s32_224",
+         "deit_tiny_patch16_224")  # fmt: skip
 VISION = ("resnet18", "mobilenet_v2", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5",
           "googlenet", "segmentation.lraspp_mobilenet_v3_large", "video.mc3_18")  # fmt: skip
 SMP = ("Unet", "FPN", "DeepLabV3Plus", "Linknet", "PAN", "MAnet")
@@ -71,7 +72,7 @@ VOLUME = "x:float32[1,1,32,32,32]"
 MONAI = {
     "UNet": ("spatial_dims=3 in_channels=1 out_channels=2 channels=(4,8,16) strides=(2,2)", VOLUME),
     "BasicUNet": ("spatial_dims=2 in_channels=1 features=(4,4,8,8,16,4)", "x:float32[1,1,32,32]"),
-    "SegResNet": ("spatial_dims=3 init_filters=4", VOLUME),
+    "SegResNet": ("spatial_dims=3 init_filters=8", VOLUME),
     "UNETR": ("in_channels=1 out_channels=2 img_size=(32,32,32) feature_size=4 hidden_size=24"
               " mlp_dim=32 num_heads=4", VOLUME),
     "SwinUNETR": ("in_channels=1 out_channels=2 feature_size=12 spatial_dims=2"
@@ -121,16 +122,27 @@ SAVED = ("state dict", "trainer's dict", "safetensors", "legacy pickle", "DataPa
          "sharded safetensors")  # fmt: skip
 
 
-def cases() -> Iterator[Case]:
-    """Every network."""
+def cases() -> list[Case]:
+    """Every network, the libraries in turn, so that any beginning of it is a fair sample."""
+    shelves: dict[str, list[Case]] = {}
+    for case in _all():
+        shelves.setdefault(case.library, []).append(case)
+    places = {
+        case.name: (place / len(shelf), library)
+        for library, shelf in shelves.items()
+        for place, case in enumerate(shelf)
+    }
+    return sorted(_all(), key=lambda case: places[case.name])
+
+
+def _all() -> Iterator[Case]:
     form = cycle(SAVED)
     for name, text in PLAIN.items():
         code = f"{HERE}/plain.py:{name}"
         yield Case(f"torch {name}", "torch", code, tuple(text.split()), next(form))
     for name in TIMM:
-        size = SIZED.get(name, 64)
-        given = (f"model_name={name}", "num_classes=10")
-        yield Case(f"timm {name}", "timm", "timm:create_model", (f"x:float32[1,3,{size},{size}]",),
+        given = (f"model_name={name}", "num_classes=10", *("img_size=64",) * (name in SIZED))
+        yield Case(f"timm {name}", "timm", "timm:create_model", ("x:float32[1,3,64,64]",),
                    next(form), given)  # fmt: skip
     for name in VISION:
         module, _, kind = name.rpartition(".")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
+import lading
 import tests.breadth.vision  # noqa: F401  # before what imports torchvision
 from tests.breadth import forms, hugging
 from tests.breadth.cases import Case, cases
@@ -64,27 +63,20 @@ def examples(case: Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (), given
 
 
-def main() -> int:
+def saved(case: Case, folder: Path) -> int:
     """Prints the path of what was saved."""
-    warnings.filterwarnings("ignore")
-    name, folder, *live = sys.argv[1:]
-    case = next(one for one in cases() if one.name == name)
-    module, inputs = network(case), examples(case)
-    if live:
-        import lading
-
-        given = inputs[1] or inputs[0]
-        try:
-            bill = lading.convert(module, f"{folder}/out", example_inputs=given, force=True)
-        except lading.LadingError as error:
-            print(error)
-            return error.exit_status
-        return 0 if bill.verdict == "pass" else 1
-    saved = Path(folder) / "saved"
-    saved.mkdir(exist_ok=True)
-    print(forms.FORMS[case.form](module, saved, inputs))
+    place = folder / "saved"
+    place.mkdir(exist_ok=True)
+    print(forms.FORMS[case.form](network(case), place, examples(case)))
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def live(case: Case, out: Path) -> int:
+    """The module itself, converted: what a script of its user would do."""
+    inputs = examples(case)
+    try:
+        bill = lading.convert(network(case), out, example_inputs=inputs[1] or inputs[0], force=True)
+    except lading.LadingError as error:
+        print(error)
+        return error.exit_status
+    return 0 if bill.verdict == "pass" else 1

@@ -1,22 +1,29 @@
 """``python -m tests.breadth``: every network of the table through `lading convert`.
 
-Each is made and saved by a child process, as its user would, and converted by another, as its user
-would: one command line, or for a live module one call. What is known of each lies in
+Each is made and saved in a child process, as its user would, and converted in another, as its user
+would: by one command line, or for a live module by one call. What is known of each lies in
 ``build/breadth`` and is not done again; a row is of the sources that it was made with.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lading import cli
+from tests.breadth import make
 from tests.breadth.cases import Case, cases
 
 WORK = Path("build/breadth")
@@ -47,11 +54,11 @@ def run(case: Case, again: bool = False) -> dict[str, Any]:
         return found
     folder.mkdir(parents=True, exist_ok=True)
     row: dict[str, Any] = {"name": case.name, "library": case.library, "form": case.form}
-    made = _child([sys.executable, "-m", "tests.breadth.make", case.name, str(folder)])
+    made = _child(make.saved, case, folder)
     if made.returncode:
         row |= {"made": False, "said": _last(made.stdout)}
     else:
-        row |= _converted(case, Path(made.stdout.strip().splitlines()[-1]), folder)
+        row |= _converted(case, Path(_last(made.stdout)), folder)
     done.write_text(json.dumps(row, indent=1))
     return row
 
@@ -61,9 +68,9 @@ def _converted(case: Case, path: Path, folder: Path) -> dict[str, Any]:
     words = command(case, path, out)
     start = time.monotonic()
     if case.form == "live module":
-        ended = _child([sys.executable, "-m", "tests.breadth.make", case.name, str(folder), "live"])
+        ended = _child(make.live, case, out)
     else:
-        ended = _child([sys.executable, "-m", "tests.breadth.lading", *words])
+        ended = _child(cli.main, words)
     row: dict[str, Any] = {"made": True, "status": ended.returncode, "said": ended.stdout[-3000:],
            "seconds": round(time.monotonic() - start, 1), "words": len(words) - 3,
            "command": words}  # fmt: skip
@@ -92,15 +99,38 @@ def _of_bill(bill: dict[str, Any]) -> dict[str, Any]:
     return {"verdict": bill["verdict"], "formats": formats, "attempts": capture.get("attempts")}
 
 
-def _child(words: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    try:
-        return subprocess.run(
-            words, env=environment, timeout=LIMIT, text=True, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(words, 124, f"stopped after {LIMIT:g} seconds")
+@dataclass(frozen=True)
+class Ended:
+    """What a child came to: its exit status, and all that it said."""
+
+    returncode: int
+    stdout: str
+
+
+def _child(what: Callable[..., Any], *given: Any) -> Ended:
+    """A function in a process of its own, which is stopped at the limit. It is forked, so that
+    torch and the converters are imported once and not for every network."""
+    with tempfile.TemporaryFile("w+b") as said:
+        context = multiprocessing.get_context("fork")
+        child = context.Process(target=_alone, args=(said.fileno(), what, given))
+        child.start()
+        child.join(LIMIT)
+        if child.is_alive():
+            child.kill()
+            child.join()
+            return Ended(124, f"stopped after {LIMIT:g} seconds")
+        said.seek(0)
+        return Ended(child.exitcode or 0, said.read().decode(errors="replace"))
+
+
+def _alone(said: int, what: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    sys.stdout, sys.stderr = (os.fdopen(one, "w", buffering=1) for one in (1, 2))
+    warnings.filterwarnings("ignore")
+    status = what(*given)
+    sys.stdout.flush()
+    sys.exit(status)
 
 
 def _last(text: str) -> str:
@@ -122,6 +152,9 @@ def kind(row: dict[str, Any]) -> str:
 
 def main() -> int:
     """Runs, prints, and writes the document."""
+    for module in ("coremltools", "onnx", "onnxruntime", "onnxscript", "torch.onnx"):
+        importlib.import_module(module)
+    os.environ.update(OMP_NUM_THREADS="1", COLUMNS="200")
     parser = argparse.ArgumentParser(prog="python -m tests.breadth", description=__doc__)
     parser.add_argument("only", nargs="*", help="parts of names; all without them")
     parser.add_argument("--again", action="store_true", help="do again what is done")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
+from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.interface import Interface, Options
 from lading.interface import snippets as code
@@ -55,9 +56,8 @@ def source(captured: Captured) -> tuple[Any, str]:
     """The graph as `coremltools.convert` takes it, and what to call it."""
     if captured.exported is None:
         return captured.traced, "traced graph"
-    program = captured.exported
-    if captured.route == "export":
-        program = program.run_decompositions({})
+    program = spelled(captured.exported, captured.shapes)
+    program = program.run_decompositions({} if captured.route == "export" else None)
     return sayable(with_paths(program)), "exported program"
 
 
