@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check conformance conformance-backward bench mutants architecture phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test full-size check conformance conformance-backward conformance-torch bench mutants architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -46,11 +46,14 @@ check: $(READY)  ## lint, format, types, and the way of the imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-conformance: $(READY) ## lading.coreml.mil against coremltools' own operation suite: docs/conformance.md
+conformance: $(READY) ## coremltools' own operation suite, answered by lading.coreml: docs/conformance.md
 	$(BIN)/python -m tests.conformance --document docs/conformance.md
 
 conformance-backward: $(READY) ## the same at every opset: twice as many cases
 	$(BIN)/python -m tests.conformance --backward --document docs/conformance.md
+
+conformance-torch: $(READY) ## a sample of coremltools' torch suite, the same way
+	$(BIN)/python -m tests.conformance --suite torch --sample 600 --document docs/conformance.md
 
 bench: $(READY)  ## lading.coreml.mil and ONNX Runtime against PyTorch eager, as ratios
 	$(BIN)/python -m tests.bench

@@ -11,6 +11,7 @@ from lading.formats import Artifact, Held, Restore, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Made, Side
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -118,6 +119,9 @@ class Given:
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         return None
 
+    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+        return ()
+
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         gates = GATES[precision]
         return gates.agreement, gates.agreement_reason
@@ -125,5 +129,5 @@ class Given:
     def scores(self, precision: str) -> Scores | str:
         return "a test gave labels only"
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         return self.alone

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conformance import grid, known, report, standin
+from tests.conformance import grid, known, report, watch
 from tests.conformance.__main__ import run
 from tests.conformance.judge import difference, stratified, verdict
-from tests.conformance.standin import Case
+from tests.conformance.watch import Case
 
 # A suite as coremltools writes them, with relu as the one operation.
 EXHIBITS = """
@@ -186,14 +185,17 @@ def test_the_figures_add_up(exhibits: dict[str, dict[str, Any]]) -> None:
 
 def test_each_run_writes_its_own_part_of_the_page(exhibits: dict[str, dict[str, Any]]) -> None:
     summary = report.summarise(exhibits.values())
-    first = report.page("old words", summary, backward=False)
+    first = report.page("old words", summary)
     assert "old words" not in first
-    assert report.BACKWARD not in first
-    both = report.page(first, summary, backward=True)
-    assert both.startswith(first.rstrip())
-    assert both.count("test_two_percent_off") == 2 * first.count("test_two_percent_off")
-    assert report.page(both, summary, backward=False) == both
-    assert report.page(both, summary, backward=True) == both
+    assert not any(heading in first for heading, _ in report.PARTS.values())
+    whole = first
+    for part in ("torch", "backward"):
+        whole = report.page(whole, summary, part)
+    assert whole.startswith(first.rstrip())
+    assert whole.count("test_two_percent_off") == 3 * first.count("test_two_percent_off")
+    assert whole.index("## Every opset") < whole.index("## The torch front end")
+    for part in ("", *report.PARTS):
+        assert report.page(whole, summary, part) == whole
 
 
 def test_a_sample_is_stratified_and_the_same_everywhere() -> None:
@@ -259,7 +261,6 @@ def test_the_grid_is_for_float16_data_in_float32_cases() -> None:
     assert not grid.wanted("a::b[precision='fp32'-dtype=<class 'numpy.float32'>]")
 
 
-def test_the_stand_in_must_come_first() -> None:
-    importlib.import_module("coremltools")
-    with pytest.raises(RuntimeError, match="came after coremltools"):
-        standin.install()
+def test_nothing_is_watched_without_the_stand_in() -> None:
+    with pytest.raises(RuntimeError, match="the stand-in is not on"):
+        watch.install()

@@ -91,3 +91,17 @@ def test_the_guide_tells_every_option_of_convert() -> None:
 def test_every_folder_of_the_source_says_what_it_is_for() -> None:
     for folder in {p.parent for p in (ROOT / "src" / "lading").rglob("*.py")}:
         assert (folder / "__init__.py").read_text().startswith('"""'), folder
+
+
+#: What is installed from a place that the reader names: a folder, a wheel, a repository.
+PLACE = re.compile(r"\.|\./|\S*\.whl|\S*/|git\+|https?:|'?\.\[")
+INSTALLS = re.compile(r"(?:pip|pipx|uv tool|uv pip) install((?: (?:-\S+|--\S+ \S+))*) (\S+)")
+
+
+def test_nothing_tells_to_install_a_name_from_an_index() -> None:
+    """The project owns no name on a public index: anybody may put anything there."""
+    texts = [*NAMING, *ROOT.glob("examples/**/*"), *ROOT.glob("src/**/*.html"), *ROOT.glob("*.md")]
+    for path in texts:
+        if path.suffix in (".py", ".md", ".html", ".yml", ".yaml", ".ipynb", ".toml"):
+            for found in INSTALLS.finditer(path.read_text(encoding="utf-8")):
+                assert PLACE.match(found[2].strip("`'\"")), (path, found[0])

@@ -13,6 +13,9 @@ the *remedy* (what to do now). The command line prints exactly these and leaves 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LadingError(Exception):
     """Root of the tree.
@@ -50,6 +53,60 @@ class LadingError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _again, (type(self), self.as_dict())
+
+
+@contextmanager
+def refused(
+    kind: type[LadingError], subject: str, expected: str, remedy: str = "copy or make it again"
+) -> Iterator[None]:
+    """Within it whatever a damaged file makes of a parser is an error of the given kind.
+
+    >>> with refused(InputError, "a.npy", "an array"):
+    ...     [][0]
+    Traceback (most recent call last):
+    lading.errors.InputError: a.npy
+      found     IndexError: list index out of range
+      expected  an array
+      remedy    copy or make it again
+    """
+    try:
+        yield
+    except LadingError:
+        raise
+    except Exception as error:
+        raise kind(subject, found=in_short(error), expected=expected, remedy=remedy) from error
+
+
+def in_short(error: BaseException) -> str:
+    """An exception's kind and the beginning of what it says, on one line.
+
+    >>> in_short(KeyError("a")), in_short(MemoryError())
+    ("KeyError: 'a'", 'MemoryError')
+    """
+    text = " ".join(str(error)[:1000].split())
+    return f"{type(error).__name__}: {text}"[:300].removesuffix(": ")
+
+
+def unforeseen(error: BaseException) -> LadingError:
+    """What lading did not foresee, as an error of its own.
+
+    >>> print(unforeseen(RecursionError("maximum recursion depth exceeded")))
+    an error that lading did not foresee
+      found     RecursionError: maximum recursion depth exceeded
+      expected  files that are whole and of their kind
+      remedy    check the files; --debug shows where it happened
+    """
+    subject, remedy = "an error that lading did not foresee", "check the files"
+    if isinstance(error, MemoryError):
+        subject, remedy = "memory", "free some, or take a smaller file"
+    elif isinstance(error, OSError) and error.strerror:
+        subject = str(error.filename or subject)
+    return LadingError(
+        subject,
+        found=in_short(error),
+        expected="files that are whole and of their kind",
+        remedy=f"{remedy}; --debug shows where it happened",
+    )
 
 
 def _again(kind: type[LadingError], parts: dict[str, str]) -> LadingError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from lading.base import shelf
+from lading.errors import RequestError
 
 
 @pytest.fixture
@@ -47,3 +50,47 @@ def test_the_runtimes_of_every_format_have_names_of_their_own() -> None:
         for runtime in form.runtimes:
             assert by_name.setdefault(runtime.name, runtime) == runtime
     assert {"coreml", "mil", "neuralnetwork", "neuralnetwork_fp16", "onnxruntime"} == set(by_name)
+
+
+# ------------------------------------------------------------------------ what other packages bring
+class Brought:
+    name = "bear"
+
+
+@pytest.fixture
+def bring(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def put(*pairs: tuple[str, str]) -> None:
+        points = tuple(EntryPoint(name, value, "things") for name, value in pairs)
+        monkeypatch.setattr(shelf, "_outside", lambda group: points if group == "things" else ())
+
+    return put
+
+
+def test_what_a_package_brings_comes_after_the_house(
+    package: str, bring: Callable[..., None]
+) -> None:
+    bring(("bear", f"{__name__}:Brought"))
+    found = shelf.read(package, "THING", "things", ["name"])
+    assert list(found) == ["ape", "zebra", "bear"] == list(shelf.names(package, "things"))
+    assert found["bear"] is Brought
+    assert list(shelf.read(package, "THING")) == ["ape", "zebra"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([("bear", "no.such.module:THING")], "ModuleNotFoundError: No module named 'no'"),
+        ([("bear", "json:no_such")], "AttributeError"),
+        ([("bear", f"{__name__}:Brought"), ("bear", "json:dumps")], "a name that lading or"),
+        ([("ape", f"{__name__}:Brought")], "a name that lading or another package has"),
+        ([("wolf", f"{__name__}:Brought")], "one that is called 'bear'"),
+        ([("bear", "json:dumps")], "no name"),
+    ],
+)
+def test_a_broken_package_is_named(
+    package: str, bring: Callable[..., None], pairs: list[tuple[str, str]], words: str
+) -> None:
+    bring(*pairs)
+    with pytest.raises(RequestError, match=r"plug-in '\w+' of a package") as raised:
+        shelf.read(package, "THING", "things", ["name"])
+    assert words in raised.value.found

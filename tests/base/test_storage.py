@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_result_appears_whole(tmp_path: Path, there: bool) -> None:
     with storage.aside(out) as folder:
         result(folder, "one")
         assert not out.exists() or not any(out.iterdir())
-        assert folder.parent == out.parent
+        assert folder.parent.parent == out.parent
         storage.publish(folder, out)
     expected = [storage.BILL, storage.SCHEMA, ARTIFACT, f"{ARTIFACT}/weights.bin", "net.onnx"]
     assert names(out) == sorted(expected)
@@ -176,7 +177,15 @@ def test_the_working_directory_is_filled_not_replaced(
 
 # ------------------------------------------------------------------------------------------ killed
 #: Events after which the disk may look different.
-WATCHED = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "os.chmod"}
+WATCHED = {
+    "ctypes.dlsym",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "shutil.rmtree",
+    "os.chmod",
+}
 
 
 def killed(out: Path, stop: int, artifacts: tuple[str, ...] = (ARTIFACT, "net.onnx")) -> bool:
@@ -231,28 +240,99 @@ def test_killed_at_any_point_a_new_result_is_whole_or_absent(tmp_path: Path, the
     assert appeared >= 1
 
 
-def test_killed_at_any_point_no_bill_stands_beside_what_it_does_not_describe(
-    tmp_path: Path,
-) -> None:
-    states = set()
+def state(out: Path) -> str:
+    """Which result lies in `out`, all of it and nothing of the other; fails where none does."""
+    says: str = json.loads((out / storage.BILL).read_text())["says"]
+    assert (out / ARTIFACT / "weights.bin").read_text() == says
+    place = out / ("net.onnx" if says == "old" else "rejected/net.onnx")
+    assert place.read_text() == says
+    assert len(list(out.rglob("net.onnx"))) == 1
+    return says
+
+
+def after_each_kill(tmp_path: Path, *, notes: bool) -> Iterator[tuple[Path, bool]]:
+    """The folder of an earlier result, after a run that was killed at each point in turn, and
+    whether it was."""
     for stop in range(100):
         out = tmp_path / str(stop) / "out"
         out.parent.mkdir()
         publish(out, "old")
-        (out / "notes.txt").write_text("mine")
+        if notes:
+            (out / "notes.txt").write_text("mine")
         dead = killed(out, stop, (ARTIFACT, "rejected/net.onnx"))
-        assert (out / "notes.txt").read_text() == "mine"
-        state = "no bill"
-        if (out / storage.BILL).exists():
-            state = json.loads((out / storage.BILL).read_text())["says"]
-            assert (out / ARTIFACT / "weights.bin").read_text() == state
-            place = out / ("net.onnx" if state == "old" else "rejected/net.onnx")
-            assert place.read_text() == state
-            assert len(list(out.rglob("net.onnx"))) == 1
-        states.add(state)
+        assert not notes or (out / "notes.txt").read_text() == "mine"
+        yield out, dead
         if not dead:
-            break
-    assert states == {"old", "no bill", "new"}
+            return
+
+
+def test_killed_at_any_point_the_old_result_lies_there_or_the_new_one(tmp_path: Path) -> None:
+    """In one step, with the whole folder."""
+    states = [state(out) for out, _ in after_each_kill(tmp_path, notes=False)]
+    assert set(states) == {"old", "new"}
+    assert states == sorted(states, reverse=True)
+
+
+@pytest.mark.parametrize("notes", [True, False])
+def test_killed_at_any_point_the_next_run_finds_one_of_them_whole(
+    tmp_path: Path, notes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside others' files, or where the system cannot exchange folders, entry by entry."""
+    if not notes:
+        monkeypatch.setattr(storage, "exchange", lambda a, b: False)
+    states, halves = [], 0
+    for out, _ in after_each_kill(tmp_path, notes=notes):
+        if (out / ARTIFACT).exists():  # whole, if at all
+            assert (out / ARTIFACT / "weights.bin").exists()
+        if (out / storage.BILL).exists():
+            state(out)
+        else:
+            halves += 1
+        with storage.aside(out):
+            states.append(state(out))
+        assert [p.name for p in out.parent.iterdir()] == ["out"]
+    assert set(states) == {"old", "new"}
+    assert states == sorted(states, reverse=True)
+    assert halves > 5
+
+
+def test_what_is_undone_is_undone_though_that_is_killed_too(tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    publish(out, "old")
+    (out / "notes.txt").write_text("mine")
+    for stop in range(12):  # each run is killed at its next change
+        assert killed(out, stop % 4 + 6)
+    with storage.aside(out):
+        assert state(out) == "old"
+    assert not other.exists()
+
+
+def test_a_strangers_hidden_folder_moves_nothing_elsewhere(tmp_path: Path) -> None:
+    """One that came with an archive: its names lead out of the folder."""
+    out, left = tmp_path / "deep" / "out", tmp_path / "deep" / ".out.lading-x-abc"
+    for folder in (out, left / "old", left / "new"):
+        folder.mkdir(parents=True)
+    precious = [tmp_path / "precious", out / "precious"]
+    for one in precious:
+        one.write_text("mine")
+    for told in (["../../precious", str(precious[0]), "..", "", "x"], 3, [[3]]):
+        (left / "names").write_text(json.dumps(told))
+        with storage.aside(out):
+            assert all(one.read_text() == "mine" for one in precious)
+        (left / "old").mkdir(parents=True)
+        (left / "new").mkdir()
+
+
+def test_what_the_user_put_right_is_not_undone(tmp_path: Path) -> None:
+    out, left = tmp_path / "out", tmp_path / ".out.lading-x-abc"
+    publish(out, "old")
+    publish(left / "old", "older")
+    (left / "new").mkdir()
+    (left / "names").write_text('["net.onnx", "other.onnx"]')
+    (out / "net.onnx").unlink()
+    with storage.aside(out):
+        assert (out / "net.onnx").read_text() == "older"
+        assert (out / ARTIFACT / "weights.bin").read_text() == "old"
 
 
 # --------------------------------------------------------------------------------------- leftovers
@@ -264,18 +344,19 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
     try:
         folders = {
             who: tmp_path / f".out.lading-{pid}-abc"
-            for who, pid in {"dead": gone.pid, "living": sleeper.pid, "odd": "x"}.items()
+            for who, pid in {"dead": gone.pid, "reused": sleeper.pid, "odd": "x"}.items()
         }
         other = tmp_path / f".outer.lading-{gone.pid}-abc"
         for folder in (*folders.values(), other):
             folder.mkdir()
             (folder / "half").touch()
+        os.utime(folders["reused"], (0, 0))  # its number is another process's now: nothing locks it
         with storage.aside(out):
             pass
-        assert folders["living"].exists()
-        assert other.exists()
-        assert not folders["dead"].exists()
-        assert not folders["odd"].exists()
+        assert names(tmp_path) == [other.name, f"{other.name}/half"]
+        folders["reused"].mkdir()  # just now, and so perhaps not yet locked
+        with pytest.raises(StorageError, match="out"), storage.aside(out):
+            pass
     finally:
         sleeper.kill()
         sleeper.wait()
@@ -289,10 +370,37 @@ def test_names_that_look_like_patterns_are_names(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
-    with storage.aside(tmp_path / "out") as first, storage.aside(tmp_path / "out") as second:
-        assert first != second
-        assert first.exists()
+def test_of_two_at_once_the_second_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with storage.aside(out) as first:
+        before = names(tmp_path)
+        for path in (out, tmp_path / "." / "out"):
+            with pytest.raises(StorageError) as caught, storage.aside(path):
+                pass
+            assert caught.value.found == "another run of lading is writing it"
+        assert names(tmp_path) == before
+        with storage.aside(tmp_path / "other"):
+            assert first.exists()
+    with storage.aside(out):
+        pass
+
+
+def test_in_another_process_too(tmp_path: Path) -> None:
+    code = "import sys; from lading.base import storage; from pathlib import Path\n"
+    code += "with storage.aside(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "out")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as other:  # fmt: skip
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(StorageError), storage.aside(tmp_path / "out"):
+            pass
+        other.terminate()
+    assert [p.name[:12] for p in tmp_path.iterdir()] == [".out.lading-"]  # all that a signal leaves
+    with storage.aside(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == []
 
 
 # ----------------------------------------------------------------------------------------- refused
@@ -307,24 +415,33 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     assert caught.value.remedy == "free some space, or choose another -o"
 
 
-def test_no_room_while_publishing_leaves_no_bill(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", range(10))
+def test_no_room_while_publishing_leaves_the_old_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     out = tmp_path / "out"
     publish(out, "old")
-    plain = os.replace
+    (out / "notes.txt").write_text("mine")
+    plain, count = os.rename, 0
 
     def refuse(source: str, target: str) -> None:
-        if Path(target).name == "net.onnx":
+        nonlocal count
+        count += 1
+        if count == at + 1:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         plain(source, target)
 
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(StorageError, match="out") as caught:
+    monkeypatch.setattr(os, "rename", refuse)
+    if at < 8:  # four entries away, four into their place
+        with pytest.raises(StorageError, match="out") as caught:
+            publish(out, "new")
+        assert "No space left on device" in caught.value.found
+    else:
         publish(out, "new")
     monkeypatch.undo()
-    assert "No space left on device" in caught.value.found
-    assert not (out / storage.BILL).exists()
+    assert json.loads((out / storage.BILL).read_text())["says"] == ("old" if at < 8 else "new")
+    assert whole(out)
+    assert (out / "notes.txt").read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
@@ -473,11 +590,33 @@ def test_one_file_is_written_whole(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["out.png"]
 
 
-def test_one_file_over_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "out.png").mkdir()
-    with pytest.raises(StorageError):
-        storage.write_file(tmp_path / "out.png", b"new")
-    assert names(tmp_path) == ["out.png"]
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "loop").symlink_to("loop")
+    before = names(tmp_path)
+    for name, found in (("folder", "a folder"), ("pipe", "a pipe"), ("null", "a device"),
+                        ("loop", "no place")):  # fmt: skip
+        for refused in (storage.require_file, lambda path: storage.write_file(path, b"new")):
+            with pytest.raises(StorageError) as caught:
+                refused(tmp_path / name)
+            assert caught.value.found.startswith(found)
+        with pytest.raises(StorageError):
+            storage.require_free(tmp_path / name / "out", force=True) if name != "folder" else (
+                storage.require_free(tmp_path / "pipe", force=True)
+            )
+    assert names(tmp_path) == before
+    assert (tmp_path / "null").is_symlink()
+
+
+def test_a_link_is_followed_to_its_file(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.png").symlink_to("real/out.png")
+    for text in (b"one", b"two"):
+        storage.write_file(tmp_path / "link.png", text)
+        assert (tmp_path / "real" / "out.png").read_bytes() == text
+    assert names(tmp_path) == ["link.png", "real", "real/out.png"]
 
 
 def test_remove(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ PLAIN = {
     "Mixer": IMAGE, "PointNet": "points:float32[1,32,3]", "Radiance": "x:float32[16,3]@-1..1",
     "Rotary": IDS, "StateSpace": "x:float32[1,6,8]", "Autoencoder": "x:float32[1,20]",
     "Flow": "x:float32[1,6]", "Splines": "x:float32[2,4]@-2..2", "Pyramid": IMAGE,
-    "Recognizer": "x:float32[1,1,16,40]", "Metric": "first:float32[1,3,16,16] second:float32[1,3,16,16]",
+    "Recognizer": "x:float32[1,1,16,40]",
+    "Metric": "first:float32[1,3,16,16] second:float32[1,3,16,16]",
     "Topk": "x:float32[1,3,12,12]", "Experts": "x:float32[1,4,8]", "Quantizer": "x:float32[1,5,6]",
     "Downsampling": IMAGE,
 }  # fmt: skip
@@ -88,7 +89,8 @@ MONAI = {
             " num_heads=4 spatial_dims=2", "x:float32[1,1,32,32]"),
     "AutoEncoder": ("spatial_dims=2 in_channels=1 out_channels=1 channels=(4,8) strides=(2,2)",
                     "x:float32[1,1,32,32]"),
-    "FlexibleUNet": ("in_channels=3 out_channels=2 backbone='efficientnet-b0'", "x:float32[1,3,64,64]"),
+    "FlexibleUNet": ("in_channels=3 out_channels=2 backbone='efficientnet-b0'",
+                     "x:float32[1,3,64,64]"),
 }  # fmt: skip
 TOKENS = "input_ids:int32[1,8]@3..59"
 PIXELS = "pixel_values:float32[1,3,32,32]"
@@ -177,8 +179,8 @@ def _hubs() -> Iterator[Case]:
     from tests.breadth.hugging import CONFIGURED
 
     for name, more in CONFIGURED.items():
-        text = FED.get(name, PIXELS if "image_size" in more or "hidden_sizes" in more or
-                       "hidden" not in str(more) and "embedding_size" in more else TOKENS)  # fmt: skip
+        seen = "hidden_sizes" in more or "image_size" in more or name == "ResNetModel"
+        text = FED.get(name, PIXELS if seen else TOKENS)
         yield Case(f"transformers {name}", "transformers", f"transformers:{name}.from_pretrained",
                    tuple(text.split()), "Hugging Face folder")  # fmt: skip
     for name, text in DIFFUSED.items():

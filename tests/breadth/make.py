@@ -13,7 +13,7 @@ import torch
 import lading
 import tests.breadth.vision  # noqa: F401  # before what imports torchvision
 from tests.breadth import forms, hugging
-from tests.breadth.cases import Case, cases
+from tests.breadth.cases import Case
 
 
 def network(case: Case) -> Any:

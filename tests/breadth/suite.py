@@ -67,10 +67,8 @@ def _converted(case: Case, path: Path, folder: Path) -> dict[str, Any]:
     out = folder / "out"
     words = command(case, path, out)
     start = time.monotonic()
-    if case.form == "live module":
-        ended = _child(make.live, case, out)
-    else:
-        ended = _child(cli.main, words)
+    live = case.form == "live module"
+    ended = _child(make.live, case, out) if live else _child(cli.main, words)
     row: dict[str, Any] = {"made": True, "status": ended.returncode, "said": ended.stdout[-3000:],
            "seconds": round(time.monotonic() - start, 1), "words": len(words) - 3,
            "command": words}  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from lading.checkpoint.inert import Placeholder
-from lading.checkpoint.tidy import AVERAGES, NETWORKS, tidy
+from lading.checkpoint.search import AVERAGES, NETWORKS
+from lading.checkpoint.tidy import tidy
 from lading.errors import CheckpointError, RequestError
 
 W = torch.ones(2)
@@ -145,11 +146,11 @@ def test_a_module_inside_itself_is_an_error() -> None:
 
 
 def test_modules_that_double_at_each_level_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lading.checkpoint.tidy.MAX_VISITS", 1000)
+    monkeypatch.setattr("lading.checkpoint.account.FREE_WORK", 1000)
     tree = module()
     for _ in range(60):
         tree = module(_modules={"a": tree, "b": tree})
-    with pytest.raises(CheckpointError, match="more than 1,000 modules"):
+    with pytest.raises(CheckpointError, match="more work than a file of 0 bytes needs"):
         tidy(tree, "m.pth")
 
 

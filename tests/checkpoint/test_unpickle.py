@@ -71,7 +71,7 @@ def test_states_by_the_thousand_take_linear_time() -> None:
 
 
 def test_whole_numbers_that_hash_alike_are_no_keys() -> None:
-    with pytest.raises(CheckpointError, match="a int as a key"):
+    with pytest.raises(CheckpointError, match="a whole number of 66 bits as a key"):
         Machine(
             b"}\x8a\x09" + (((1 << 61) - 1) << 5).to_bytes(9, "little") + b"Ns.", where="x"
         ).run()

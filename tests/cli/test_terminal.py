@@ -154,7 +154,7 @@ def test_an_error_shows_its_four_parts_folded() -> None:
     assert lines[0] == "lading: ONNX"
     assert text.count("f") >= 150
     assert max(map(len, lines)) <= 80
-    assert "[bold]a[/bold] [/nothing] \ufffd[31mred\ufffd" in text
+    assert "[bold]a[/bold] [/nothing] ⟨U+001B⟩[31mred⟨U+0007⟩" in text
 
 
 def nasty_inspection(console: Console) -> None:
@@ -292,6 +292,6 @@ def test_each_trajectory_is_a_line_with_its_gate() -> None:
     assert shown == [
         "  trajectory onnxruntime: 132.4 dB after 2 moves of ddim, gate ≥ 60.0 dB",
         "  trajectory mil: equal after 2 moves of ddim, gate ≥ 35.0 dB",
-        "  trajectory mil: it ends elsewhere [bold]a[/bold] [/nothing] \ufffd[31mred\ufffd",
+        "  trajectory mil: it ends elsewhere [bold]a[/bold] [/nothing] ⟨U+001B⟩[31mred⟨U+0007⟩",
         "  trajectory coreml: not run, no Mac",
     ]

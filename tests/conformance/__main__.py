@@ -1,7 +1,8 @@
-"""``python -m tests.conformance``: coremltools' operation suite, run against `lading.coreml.mil`.
+"""``python -m tests.conformance``: coremltools' own suites, answered by `lading.coreml`.
 
-The exit code is 0 when every case that reaches the runtime was compared and passed, but for the
-cases that `known.py` explains. Nothing reached is a failure.
+They run through the pytest plugin that any project may use, `lading.coreml.plugin`. The exit
+code is 0 when every case that reaches the runtime was compared and passed, but for the cases that
+`known.py` explains. Nothing reached is a failure.
 """
 
 from __future__ import annotations
@@ -33,12 +34,27 @@ ENVIRONMENT = {
 }
 
 
-def suite() -> Path:
-    """The folder of coremltools' operation suite, found without importing coremltools."""
+#: Where in coremltools each suite lies.
+SUITES = {
+    "operations": "converters/mil/mil/ops/tests",
+    "torch": "converters/mil/frontend/torch/test",
+}
+
+#: Files of the torch suite that cannot be imported: two want torchvision, one a name that torch
+#: has taken away.
+LEFT_OUT = (
+    "test_torch_conversion_api.py",
+    "test_torch_export_quantization.py",
+    "test_torch_quantization_ops.py",
+)
+
+
+def suite(name: str = "operations") -> Path:
+    """The folder of one of coremltools' suites, found without importing coremltools."""
     spec = importlib.util.find_spec("coremltools")
     assert spec is not None
     assert spec.origin is not None
-    return Path(spec.origin).parent / "converters/mil/mil/ops/tests"
+    return Path(spec.origin).parent / SUITES[name]
 
 
 def run(
@@ -56,12 +72,16 @@ def run(
         pytest's exit code, what each case did (see `plugin`), and what pytest printed if `quiet`.
     """
     folder = folder or suite()
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     environment.pop("RUN_BACKWARD_COMPATIBILITY", None)
     if backward:
         environment["RUN_BACKWARD_COMPATIBILITY"] = "1"
     command = [sys.executable, "-m", "pytest", "-c", str(HERE / "pytest.ini")]
-    command += ["--rootdir", str(folder), "-p", "tests.conformance.plugin"]
+    for plugin in ("xdist", "lading.coreml.plugin", "tests.conformance.plugin"):
+        command += ["-p", plugin]
+    command += ["--rootdir", str(folder), "--coreml-stand-in"]
+    command += [f"--ignore={folder / name}" for name in LEFT_OUT]
     command += ["--cases", str(cases), "-n", str(workers) if workers > 1 else "0", *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, text=True, capture_output=quiet, check=False
@@ -77,6 +97,7 @@ def _read(cases: Path) -> list[dict[str, Any]]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("tests", nargs="*", help="files or node ids of the suite; all by default")
+    parser.add_argument("--suite", choices=SUITES, default="operations", help="(operations)")
     parser.add_argument("--sample", type=int, default=0, help="only so many cases, stratified")
     parser.add_argument("--backward", action="store_true", help="every opset from the minimum on")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
@@ -97,6 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         code, found, _ = run(
             [*options.tests, *extra, "--done", str(done)],
             cases=cases,
+            folder=suite(options.suite),
             workers=options.workers,
             backward=options.backward,
         )
@@ -107,8 +129,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(report.headline(summary))
     print(f"{(time.monotonic() - began) / 60:.1f} minutes, {options.workers} processes")
     if options.document:
+        part = "torch" if options.suite == "torch" else "backward" if options.backward else ""
         before = options.document.read_text() if options.document.exists() else ""
-        options.document.write_text(report.page(before, summary, backward=options.backward))
+        options.document.write_text(report.page(before, summary, part))
     return code or int(not summary.total.reached)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.conformance.known import ATOL, RTOL
-from tests.conformance.standin import Case
+from tests.conformance.watch import Case
 
 
 def stratified(ids: Iterable[str], count: int) -> set[str]:

@@ -1,4 +1,4 @@
-"""The pytest plugin: runs coremltools' operation suite with `lading.coreml.mil` as its Core ML.
+"""The judge of coremltools' own suites, run through `lading.coreml.plugin`.
 
 What makes a case red, beside the suite's own assertions:
 
@@ -27,10 +27,8 @@ from typing import Any, TextIO
 import numpy as np
 import pytest
 
-from tests.conformance import grid, known, standin
+from tests.conformance import grid, known, watch
 from tests.conformance.judge import difference, refusals, stratified, verdict
-
-standin.install()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    watch.install()
     _wrap_comparison()
     grid.install()
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
@@ -89,7 +88,7 @@ def _wrap_comparison() -> None:
     def compare_backend(
         mlmodel: Any, input_key_values: Any, expected_outputs: Any, *args: Any, **options: Any
     ) -> Any:
-        now = standin.current
+        now = watch.current
         now.comparing, now.answer = options.get("dtype", "fp32"), None
         try:
             found = original(mlmodel, input_key_values, expected_outputs, *args, **options)
@@ -125,7 +124,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """The suite draws its data where it stands in the queue; here each case has its own seed."""
     import torch
 
-    case = standin.current.case = standin.Case()
+    case = watch.current.case = watch.Case()
     mark = item.get_closest_marker("xfail")
     if mark:
         case.xfail = str(mark.kwargs.get("reason", "no reason given"))
@@ -149,7 +148,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 def _note_xfail(reason: str = "") -> None:
     """In the place of `pytest.xfail`: the reason is noted, and the test goes on."""
-    standin.current.case.xfail = reason or "no reason given"
+    watch.current.case.xfail = reason or "no reason given"
 
 
 _note_xfail.Exception = pytest.xfail.Exception
@@ -160,7 +159,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "teardown" or (call.when == "setup" and report.passed):
         return report
-    case = standin.current.case
+    case = watch.current.case
     demanded = known.demanded_refusal(item.nodeid)
     reason = verdict(case, report.outcome, demanded)
     failed = report.failed or bool(reason)

@@ -149,24 +149,33 @@ def _failures(summary: Summary) -> list[str]:
     ]
 
 
-#: Where on the page the figures of the other run begin: each run keeps what the other wrote.
-BACKWARD = "## Every opset from its minimum on"
+#: Parts of the page that other runs write, in the order in which they stand: the heading of each,
+#: and the command. Each run keeps what the others wrote.
+PARTS = {
+    "backward": ("## Every opset from its minimum on", "make conformance-backward"),
+    "torch": ("## The torch front end, a sample", "make conformance-torch"),
+}
 
 
-def backward_section(summary: Summary) -> str:
-    """The part of the page for the run at every opset: totals, and what is excluded and why."""
-    lines = [BACKWARD, "", "Written by `make conformance-backward`.", ""]
+def part(name: str, summary: Summary) -> str:
+    """The part of the page for another run: totals, and what is excluded and why."""
+    heading, command = PARTS[name]
+    lines = [heading, "", f"Written by `{command}`.", ""]
     lines += [f"**{headline(summary)}.** {summary.outputs:,} outputs compared;"]
     lines += [f"{summary.widened:,} cases need the float32 reading.", ""]
     for reason, tests in sorted(summary.excluded.items()):
         share = 100 * tests.total() / max(summary.total.collected, 1)
         lines += [f"- {tests.total():,} cases ({share:.2f} %): {reason}"]
-    return "\n".join([*lines, "", *_failures(summary)])
+    return "\n".join([*lines, "", *_failures(summary)]).rstrip()
 
 
-def page(before: str, summary: Summary, *, backward: bool) -> str:
-    """The page, with the part that this run answers for written anew."""
-    front, mark, back = before.partition(BACKWARD)
-    if backward:
-        return f"{front.rstrip()}\n\n{backward_section(summary)}"
-    return f"{markdown(summary).rstrip()}\n" + (f"\n{mark}{back}" if mark else "")
+def page(before: str, summary: Summary, name: str = "") -> str:
+    """The page, with the part `name` that this run answers for written anew; else the front."""
+    parts = {"": before}
+    for key, (heading, _) in reversed(PARTS.items()):
+        front, mark, back = parts[""].partition(heading)
+        parts[""] = front
+        if mark:
+            parts[key] = f"{mark}{back}".rstrip()
+    parts[name] = part(name, summary) if name else markdown(summary)
+    return "\n\n".join(parts[key].rstrip() for key in ("", *PARTS) if key in parts) + "\n"

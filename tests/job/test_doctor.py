@@ -76,7 +76,8 @@ def test_missing_and_old_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         "trouble",
         "its exporter is older than what lading was tested with: install torch>=2.6",
     )
-    assert checks["onnx"] == Check("onnx", "trouble", "not installed: pip install onnx")
+    text = "not installed: lading brings it, so install lading again"
+    assert checks["onnx"] == Check("onnx", "trouble", text)
 
 
 def test_an_unfit_python(monkeypatch: pytest.MonkeyPatch) -> None:

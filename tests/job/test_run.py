@@ -188,9 +188,10 @@ def test_what_came_out_is_saved(tmp_path: Path) -> None:
     pixels = np.asarray(Image.open(tmp_path / "a.png"))
     assert [tuple(p) for p in pixels.reshape(4, 3)] == [PALETTE[i] for i in (0, 1, 2, 1)]
     assert shares(applied) == {"background": 0.25, "ventricle": 0.5, "muscle": 0.25}
-    with pytest.raises(RequestError) as caught:
-        save(applied, tmp_path / "a.gif")
-    assert caught.value.expected == ".npy, .npz, .png, .jpg or .bmp"
+    for lossy in ("a.gif", "a.jpg", "a.jpeg", "a.webp"):
+        with pytest.raises(RequestError) as caught:
+            save(applied, tmp_path / lossy)
+        assert caught.value.expected == ".npy, .npz, .png or .bmp, which keep every value as it is"
     with pytest.raises(RequestError) as caught:
         save(applied_with(np.arange(4.0), None), tmp_path / "b.png")
     assert caught.value.remedy == "write the raw values: -o out.npy"

@@ -53,7 +53,7 @@ def test_the_bill_and_repeat_it_say_which(made: tuple[Bill, Path], several: Path
     bill, _ = made
     assert bill.verdict == "pass"
     assert "took 'run.model', as asked" in bill.checkpoint.steps
-    _, command = repeat(bill).commands
+    command = repeat(bill).command
     assert " --which run.model" in command
     assert "--set image_size=8 --set num_heads=2" in command
 

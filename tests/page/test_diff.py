@@ -142,3 +142,27 @@ def test_a_trajectory_that_ends_elsewhere_is_a_change_of_error() -> None:
     (alone,) = sections(diff.compare(walked(130.0), bills.full()))["Error"]
     assert alone.kind == "only in A"
     assert diff.compare(walked(130.0), walked(130.0)).equal
+
+
+def test_markdown_for_a_pull_request(tmp_path: Path) -> None:
+    text = diff.markdown(diff.compare(bills.full(), retrained(), ("before", "after")))
+    assert text.startswith("**CHANGED**: `before` pass → `after` pass\n")
+    assert "<summary>Weights: 1 changed</summary>" in text
+    assert "| `encoder.stages.0.0.convs.0.conv.weight` |" in text
+    assert diff.markdown(diff.compare(bills.full(), bills.full())).startswith("**SAME**")
+    for name, one in (("before", bills.full()), ("after", retrained())):
+        (tmp_path / name).write_text(json.dumps(to_json(one)))
+    words = ["diff", str(tmp_path / "before"), str(tmp_path / "after"), "--quiet"]
+    assert cli.main([*words, "-o", str(tmp_path / "a.md")]) == 1
+    assert (tmp_path / "a.md").read_text().startswith("**CHANGED**")
+
+
+@given(st.text())
+def test_a_strangers_name_stays_in_its_cell(name: str) -> None:
+    """No end of the cell, of the code span or of the line is in what stands between its marks."""
+    span = diff.code(name)
+    fence = span[: len(span) - len(span.lstrip("`"))]
+    inside = span[len(fence) : len(span) - len(fence)]
+    assert "\n" not in span
+    assert not fence or fence not in inside
+    assert "|" not in inside

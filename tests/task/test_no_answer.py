@@ -237,7 +237,7 @@ def test_run_says_so_and_ends_with_1(nan_map: Path, capsys: pytest.CaptureFixtur
     assert "no answer: 16 of 16 pixels belong to no class" in text
 
 
-@pytest.mark.parametrize("name", ["lab.png", "lab.jpg"])
+@pytest.mark.parametrize("name", ["lab.png", "lab.bmp"])
 def test_run_writes_no_picture(
     nan_map: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,21 +2,30 @@
 
 Everything is written in a folder aside, on the same file system, and moved into place by rename
 when it is complete. Whatever ends the process before that leaves the destination as it was; the
-folder aside is hidden, named after the destination, and removed by the next run.
+folder aside is hidden, named after the destination, locked while its process lives, and removed by
+the next run. It holds
+
+- ``new``, what is being written,
+- ``old``, what lay in its place, from when the first of it is moved until all of it is replaced,
+- ``names``, the entries of ``new``, so that the next run can undo what was left half done.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lading.base.exchange import exchange
 from lading.errors import StorageError
 
 #: What lading itself writes into a folder; ``--force`` replaces these and nothing else.
@@ -34,9 +43,10 @@ def require_free(out: Path, *, force: bool) -> None:
         StorageError: it is a file, it holds something and `force` is not set, or it cannot be
             written.
     """
-    if out.exists() and not out.is_dir():
+    there = _what(out)
+    if there not in ("", _FOLDER):
         raise StorageError(
-            str(out), found="a file", expected="a folder, or nothing", remedy="choose another -o"
+            str(out), found=there, expected="a folder, or nothing", remedy="choose another -o"
         )
     if out.is_dir() and any(out.iterdir()) and not force:
         raise StorageError(
@@ -53,6 +63,39 @@ def require_free(out: Path, *, force: bool) -> None:
             expected="a folder you may write to",
             remedy="choose another -o, or change its permissions",
         )
+
+
+def require_file(out: Path) -> Path:
+    """Where a file is written that is to be called `out`: there, or where a link of that name
+    leads.
+
+    Raises:
+        StorageError: what lies there is no regular file: a folder, a device, a pipe.
+    """
+    there = _what(out)
+    if there not in ("", "a file"):
+        raise StorageError(
+            str(out), found=there, expected="a file, or nothing", remedy="choose another -o"
+        )
+    return out.resolve()
+
+
+_FOLDER = "a folder"
+_KINDS = (
+    (stat.S_ISDIR, _FOLDER), (stat.S_ISREG, "a file"), (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+)  # fmt: skip
+
+
+def _what(path: Path) -> str:
+    """What lies at a path, or where the link leads that does, in words; empty for nothing."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, ValueError) as error:
+        return f"no place: {getattr(error, 'strerror', '') or error}"
+    return next(words for holds, words in _KINDS if holds(mode))
 
 
 def require_own(out: Path, names: Collection[str], *, page: str, golden: str) -> None:
@@ -103,7 +146,7 @@ def _vectors(folder: Path) -> set[str]:
         index = json.loads((folder / "index.json").read_bytes())
         if index["format"] != "lading golden vectors":
             return set()
-        return {"index.json", *_files(index["vectors"])}
+        return {"index.json", *_files(index)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
 
@@ -119,51 +162,114 @@ def _files(value: Any) -> Iterator[str]:
 
 @contextmanager
 def aside(out: Path) -> Iterator[Path]:
-    """A folder beside `out` to write in; it is gone when the block ends.
+    """An empty folder beside `out` to write in; it is gone when the block ends. What a run that was
+    killed left there is removed, or undone, first.
 
     Raises:
-        StorageError: writing failed: the disk is full, or the place is not writable.
+        StorageError: another run is writing `out`, or the place is not writable.
     """
     with errors_about(out):
         place = out.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{place.name}.lading-"
-        for left in place.parent.iterdir():
-            if left.name.startswith(prefix) and not _alive(left):
-                shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=place.parent))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        held = os.open(folder, os.O_RDONLY)
+    try:
+        with errors_about(out):
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(held, fcntl.LOCK_EX)
+            for left in place.parent.iterdir():
+                if left.name.startswith(prefix) and left != folder:
+                    _require_dead(left, out)
+                    _undo(left, place)
+                    shutil.rmtree(left, ignore_errors=True)
+            (folder / _NEW).mkdir()
+        yield folder / _NEW
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
-def publish(folder: Path, out: Path) -> None:
-    """Moves what lies in `folder` into `out`, the bill last.
+_NEW, _OLD, _NAMES = "new", "old", "names"
 
-    A new or empty `out` appears whole in one rename. In one that holds an earlier result, the old
-    bill goes first with the artifacts that it names, then each entry is replaced by rename: at no
-    moment does a bill stand beside an artifact of lading's that it does not describe. What others
-    put there stays.
+
+def publish(
+    folder: Path, out: Path, *, own: Collection[str] | None = None, last: str = BILL
+) -> None:
+    """Moves what lies in `folder`, which `aside` gave, into `out`.
+
+    A result that stands alone in `out`, or nothing there, is replaced in one step. Where others'
+    files lie beside it, which stay, or that step cannot be taken, all of the old result is renamed
+    away, `last` first, and then the new one into its place, `last` at the end: what a process that
+    is killed in between leaves, the next one undoes.
+
+    Args:
+        folder: the new result.
+        out: where it belongs.
+        own: the earlier result's names; by default those that its bill tells.
+        last: the entry without which a result is none.
 
     Raises:
-        StorageError: the file system refused.
+        StorageError: the file system refused; `out` is as it was.
     """
     with errors_about(out):
         place = out.resolve()
-        # The working directory of a shell is filled, not replaced: the shell would lose it.
-        if not place.exists() or not (any(place.iterdir()) or place.samefile(Path.cwd())):
-            folder.chmod(0o755)
-            folder.replace(place)
-            return
-        earlier = _artifacts(place / BILL)
-        (place / BILL).unlink(missing_ok=True)
-        for name in (*earlier, REJECTED):
-            remove(place / name)
-        for entry in sorted(folder.iterdir(), key=lambda path: path.name == BILL):
-            if entry.is_dir() or (place / entry.name).is_dir():
-                remove(place / entry.name)
-            entry.replace(place / entry.name)
+        new = sorted((entry.name for entry in folder.iterdir()), key=lambda name: name == last)
+        earlier = _earlier(place) if own is None else own
+        there = {entry.name for entry in place.iterdir()} if place.exists() else set()
+        goes = [name for name in dict.fromkeys((last, *earlier, *new)) if name in there]
+        if not place.exists() or not (place.samefile(Path.cwd()) or there.difference(goes)):
+            # The working directory of a shell is filled, not replaced: the shell would lose it.
+            folder.chmod(stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o755)
+            if not goes:
+                folder.replace(place)
+                return
+            if exchange(folder, place):
+                return
+        (folder.parent / _NAMES).write_text(json.dumps(new))
+        old = folder.parent / _OLD
+        old.mkdir()
+        try:
+            for name in goes:
+                (place / name).rename(old / name)
+            for name in new:
+                (folder / name).rename(place / name)
+        except OSError:
+            _undo(folder.parent, place, last)
+            raise
+        with suppress(OSError):
+            old.rename(folder.parent / "done")
+
+
+def _undo(left: Path, place: Path, last: str = BILL) -> None:
+    """Puts a result back that a run moved away and never replaced; it may be called again."""
+    try:
+        told = json.loads((left / _NAMES).read_text())
+        names = [name for name in told if name not in ("", "..") and Path(name).name == name]
+        entries = sorted((left / _OLD).iterdir(), key=lambda entry: entry.name == last)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return
+    placed = [
+        name for name in names
+        if os.path.lexists(place / name) and not os.path.lexists(left / _NEW / name)
+    ]  # fmt: skip
+    if len(placed) == len(names) or not place.is_dir():
+        return
+    for name in placed:
+        (place / name).rename(left / _NEW / name)
+    for entry in entries:
+        if not os.path.lexists(place / entry.name):
+            entry.rename(place / entry.name)
+
+
+def _require_dead(left: Path, out: Path) -> None:
+    if _alive(left):
+        raise StorageError(
+            str(out),
+            found="another run of lading is writing it",
+            expected="one at a time",
+            remedy="wait for it, or choose another -o",
+        )
 
 
 @contextmanager
@@ -185,11 +291,18 @@ def write_file(path: Path, data: bytes) -> None:
     """Writes one file aside and renames it into place.
 
     Raises:
-        StorageError: the file system refused.
+        StorageError: what lies there is no regular file; or the file system refused.
     """
-    with aside(path) as folder, errors_about(path):
-        (folder / path.name).write_bytes(data)
-        (folder / path.name).replace(path)
+    place = require_file(path)
+    with aside(place) as folder, errors_about(path):
+        (folder / place.name).write_bytes(data)
+        (folder / place.name).replace(place)
+
+
+def _earlier(place: Path) -> list[str]:
+    """The entries of a folder that an earlier conversion's bill tells."""
+    names = _artifacts(place / BILL)
+    return [*(name for name in names if "/" not in name), *([REJECTED] if names else [])]
 
 
 def _artifacts(bill: Path) -> list[str]:
@@ -211,16 +324,29 @@ def _artifacts(bill: Path) -> list[str]:
     ]  # fmt: skip
 
 
+#: Seconds that a process has to lock the folder that it made.
+_FRESH = 10.0
+
+
 def _alive(left: Path) -> bool:
-    """Whether the process that made the folder aside still runs."""
-    number = left.name.rsplit(".lading-", 1)[-1].split("-")[0]
+    """Whether the process that made the folder aside still runs: then it holds a lock on it."""
     try:
-        os.kill(int(number), 0)
+        os.kill(int(left.name.rsplit(".lading-", 1)[-1].split("-")[0]), 0)
     except (ValueError, ProcessLookupError, OverflowError):
         return False
     except PermissionError:
+        pass
+    try:
+        held = os.open(left, os.O_RDONLY)
+    except OSError:
+        return left.exists()
+    try:
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return time.time() - os.fstat(held).st_mtime < _FRESH
+    except OSError:  # locked; or a file system without locks, where the number is all there is
         return True
-    return True
+    finally:
+        os.close(held)
 
 
 def remove(path: Path) -> None:

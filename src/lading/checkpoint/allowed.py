@@ -1,16 +1,14 @@
-"""The allow-list: every name that a pickle may mention, and what it becomes.
+"""The allow-list: every name that a pickle may call, and what lading does in its place.
 
-Three lists and one rule. `CALLS` are names that are really called, each with lading's own function
-in place of the original. `VALUES` are names that stand for a value. `INERT` are names from torch,
-numpy and the standard library that may be mentioned and become placeholders. Any other name under
-a root in `ACTING` is refused. A name from elsewhere (somebody's own classes) is a placeholder.
+`CALLS` are names that are really called, each with lading's own function in place of the original.
+`VALUES` are names that stand for a value. What may be mentioned beside these says
+`lading.checkpoint.names`.
 """
 
 from __future__ import annotations
 
 import datetime
 import pathlib
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +17,15 @@ import torch
 
 from lading.checkpoint import rebuild
 from lading.checkpoint.inert import Named, NotPlainError, Placeholder
+
+#: Functions of `CALLS` that make keys: they take the check of a key first.
+KEYED: set[Callable[..., Any]] = set()
+Check = Callable[[Any], Any]
+
+
+def _keyed(function: Callable[..., Any]) -> Callable[..., Any]:
+    KEYED.add(function)
+    return function
 
 
 # ------------------------------------------------------------------------------------ plain data
@@ -33,42 +40,43 @@ def _plain(kind: type[Any], *taken: type[Any]) -> Callable[..., Any]:
     return make
 
 
-def _mapping(*args: Any) -> dict[Any, Any]:
-    return _fill({}, args)
+@_keyed
+def _mapping(check: Check, *args: Any) -> dict[Any, Any]:
+    return _fill(check, {}, args)
 
 
-def _ordered(*args: Any) -> OrderedDict[Any, Any]:
+@_keyed
+def _ordered(check: Check, *args: Any) -> OrderedDict[Any, Any]:
     made: OrderedDict[Any, Any] = OrderedDict()
-    _fill(made, args)
+    _fill(check, made, args)
     return made
 
 
-def _fill(made: dict[Any, Any], args: tuple[Any, ...]) -> dict[Any, Any]:
+@_keyed
+def _default_dict(check: Check, factory: Any = None, *args: Any) -> dict[Any, Any]:
+    return _fill(check, {}, args)
+
+
+def _fill(check: Check, made: dict[Any, Any], args: tuple[Any, ...]) -> dict[Any, Any]:
     if not args:
         return made
-    pairs = args[0].items() if isinstance(args[0], dict) else args[0]
-    if len(args) > 1 or not (isinstance(args[0], (dict, list, tuple))):
+    if len(args) > 1 or not isinstance(args[0], (dict, list, tuple)):
         raise NotPlainError
-    for key, value in pairs:
-        if not isinstance(key, (str, int, float, bytes, type(None))):
+    for pair in args[0].items() if isinstance(args[0], dict) else args[0]:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise NotPlainError
-        made[key] = value
+        made[check(pair[0])] = pair[1]
     return made
 
 
-def _members(kind: type[Any]) -> Callable[..., Any]:
-    def make(values: Any = ()) -> Any:
-        if not isinstance(values, (list, tuple)) or not all(
-            isinstance(one, (str, int, float, bytes, type(None))) for one in values
-        ):
-            raise NotPlainError
-        return kind(values)
-
-    return make
+def _members(check: Check, kind: type[Any], values: Any = ()) -> Any:
+    if not isinstance(values, (list, tuple)):
+        raise NotPlainError
+    return kind([check(value) for value in values])
 
 
-def _default_dict(factory: Any = None, *args: Any) -> dict[Any, Any]:
-    return _fill({}, args)
+def _sets(kind: type[Any]) -> Callable[..., Any]:
+    return _keyed(lambda check, values=(): _members(check, kind, values))
 
 
 def _deque(values: Any = (), longest: Any = None) -> list[Any]:
@@ -104,10 +112,19 @@ def _path(kind: type[pathlib.PurePath]) -> Callable[..., Any]:
     return make
 
 
+def _complex(*args: Any) -> complex:
+    if not all(isinstance(one, (int, float)) for one in args):
+        raise NotPlainError
+    return complex(*args)
+
+
 def _moment(kind: type[Any]) -> Callable[..., Any]:
     def make(*args: Any) -> Any:
         if args and isinstance(args[0], str):
             args = (args[0].encode("latin-1"), *args[1:])
+        known = (int, float, bytes, str, type(None), datetime.timedelta, datetime.timezone)
+        if not all(isinstance(one, known) for one in args):
+            raise NotPlainError
         try:
             return kind(*args)
         except (TypeError, ValueError, OverflowError):
@@ -116,7 +133,8 @@ def _moment(kind: type[Any]) -> Callable[..., Any]:
     return make
 
 
-def _instance(kind: Any, base: Any = None, state: Any = None) -> Any:
+@_keyed
+def _instance(check: Check, kind: Any, base: Any = None, state: Any = None) -> Any:
     """``copyreg._reconstructor(kind, base, state)``: an instance without its ``__init__``."""
     if not isinstance(kind, Named):
         raise NotPlainError
@@ -125,11 +143,14 @@ def _instance(kind: Any, base: Any = None, state: Any = None) -> Any:
     return Placeholder(kind.module, kind.name, () if state is None else (state,))
 
 
-def _new_instance(kind: Any, *args: Any) -> Any:
+@_keyed
+def _new_instance(check: Check, kind: Any, *args: Any) -> Any:
     if not isinstance(kind, Named):
         raise NotPlainError
     function = CALLS.get(str(kind))
-    return function(*args) if function else Placeholder(kind.module, kind.name, args)
+    if function is None:
+        return Placeholder(kind.module, kind.name, args)
+    return function(check, *args) if function in KEYED else function(*args)
 
 
 #: Namespaces become plain dicts: ``args.lr`` is read as ``args["lr"]``.
@@ -141,15 +162,15 @@ _BUILTINS: dict[str, Callable[..., Any]] = {
     "dict": _mapping,
     "list": _plain(list, list, tuple),
     "tuple": _plain(tuple, list, tuple),
-    "set": _members(set),
-    "frozenset": _members(frozenset),
+    "set": _sets(set),
+    "frozenset": _sets(frozenset),
     "bytes": _bytes(bytes),
     "bytearray": _bytes(bytearray),
     "str": _plain(str, str),
     "int": _plain(int, int, float),
     "float": _plain(float, int, float),
     "bool": _plain(bool, int, float, str),
-    "complex": complex,
+    "complex": _complex,
 }
 
 # -------------------------------------------------------------------------------------- the list
@@ -175,7 +196,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "collections.defaultdict": _default_dict,
     "collections.Counter": _mapping,
     "collections.deque": _deque,
-    **dict.fromkeys(_NAMESPACES, dict),
+    **dict.fromkeys(_NAMESPACES, _mapping),
     **{
         f"{module}.{kind}": make
         for module in ("builtins", "__builtin__")
@@ -230,73 +251,3 @@ ELEMENTS: dict[str, torch.dtype] = {
     "ComplexDouble": torch.complex128,
     "Untyped": torch.uint8,
 }
-
-#: What may be mentioned without being known: a name, or the beginning of one (with a dot or ``_``).
-INERT = (
-    *(
-        f"{module}.{name}{kind}"
-        for module in ("torch", "torch.cuda", "torch.storage")
-        for name in (*ELEMENTS, "QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4", "Typed")
-        for kind in ("Storage", "Tensor")
-    ),
-    "torch.Tensor",
-    "torch.Generator",
-    "torch.nn.",
-    "torch.optim.",
-    "torch.amp.",
-    "torch.cuda.amp.",
-    "torch.ao.nn.",
-    "torch.ao.quantization.",
-    "torch.quantization.",
-    "torch.distributed.",
-    "torch.distributions.",
-    "torch._C._nn.",
-    "torch._utils._rebuild_",
-    "torch.serialization._get_layout",
-    "torch.torch_version.TorchVersion",
-    *(
-        f"torch.{name}"
-        for name in ["relu", "tanh", "sigmoid", "strided", "per_tensor_affine", "qint8"]
-    ),
-    "numpy.random.",
-    "numpy.ma.",
-    "numpy.dtypes.",
-    "numpy.ndarray",
-    *(f"numpy.{kind}{bits}" for kind in ("float", "int", "uint") for bits in (8, 16, 32, 64)),
-    *(f"numpy.{name}" for name in ["bool", "bool_", "str_", "generic", "number"]),
-    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("object", "slice")),
-    "functools.partial",
-    "decimal.Decimal",
-    "fractions.Fraction",
-    "uuid.UUID",
-    "random.Random",
-    "enum.",
-    "typing.",
-    "zoneinfo.",
-    "__main__.",
-    "abc.ABCMeta",
-)
-
-#: Roots whose other names are refused: what could act, or make code.
-ACTING = frozenset(sys.stdlib_module_names) | {
-    *("torch", "numpy", "functorch", "torchgen", "caffe2"),
-    *("__builtin__", "__builtins__", "copy_reg", "commands", "exceptions", "imp", "distutils"),
-    *("urllib2", "cPickle", "nt", "posix", "setuptools", "pkg_resources", "pip", "wheel"),
-    *("dill", "cloudpickle", "joblib", "lading"),
-}
-
-
-def is_harmless(named: Named) -> bool:
-    """Whether a pickle may mention `named`.
-
-    >>> is_harmless(Named("mypackage.nets", "UNet")), is_harmless(Named("os", "system"))
-    (True, False)
-    """
-    text = str(named)
-    if text in CALLS or text in VALUES:
-        return True
-    if named.module.split(".")[0] not in ACTING:
-        return True
-    if "." in named.name or not all(part.isidentifier() for part in text.split(".")):
-        return False
-    return any(text.startswith(one) if one.endswith((".", "_")) else text == one for one in INERT)

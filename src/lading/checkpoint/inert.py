@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Named:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Placeholder:
     """An instance of a class that lading does not know; it can do nothing.
 
@@ -34,13 +38,25 @@ class Placeholder:
     module: str
     name: str
     args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     state: Any = None
-    items: list[Any] = field(default_factory=list)
-    entries: dict[Any, Any] = field(default_factory=dict)
+    items: Sequence[Any] = ()
+    entries: Mapping[Any, Any] = field(default_factory=lambda: _NOTHING)
 
     def __repr__(self) -> str:
         return f"<{self.module}.{self.name}, not run>"
+
+    def own_items(self) -> list[Any]:
+        """`items`, to be added to."""
+        if not isinstance(self.items, list):
+            self.items = []
+        return self.items
+
+    def own_entries(self) -> dict[Any, Any]:
+        """`entries`, to be added to."""
+        if not isinstance(self.entries, dict):
+            self.entries = {}
+        return self.entries
 
 
 class NotPlainError(ValueError):

@@ -9,12 +9,15 @@ are in use; replacing or deleting it is harmless where the system keeps mapped f
 from __future__ import annotations
 
 import hashlib
+import io
 import mmap
 import os
 from pathlib import Path
 
 import torch
 
+from lading.checkpoint.account import Account
+from lading.checkpoint.mentions import Mentions
 from lading.errors import CheckpointError
 
 _CHUNK = 1 << 22
@@ -24,7 +27,14 @@ _ALIGNMENT = 8
 
 
 class Mapped:
-    """A non-empty regular file, mapped. `data` is the mapping, `size` its length in bytes."""
+    """A non-empty regular file, mapped.
+
+    Attributes:
+        data: the mapping.
+        size: its length in bytes.
+        account: what reading it may cost.
+        mentions: what its pickles name.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open and map `path`.
@@ -68,6 +78,8 @@ class Mapped:
             while chunk := file.read(_CHUNK):
                 state.update(chunk)
         self.sha256 = state.hexdigest()
+        self.account = Account(self.size)
+        self.mentions = Mentions()
 
     def tensor(self, offset: int, nbytes: int) -> torch.Tensor:
         """The bytes ``[offset, offset + nbytes)`` as uint8 of shape ``(nbytes,)``, a view."""
@@ -85,3 +97,34 @@ def unreadable(path: Path, problem: OSError) -> CheckpointError:
         expected="a file that can be read",
         remedy="check its permissions and the disk",
     )
+
+
+class Window(io.RawIOBase):
+    """A mapped file as a file object, which may be closed without closing the mapping."""
+
+    def __init__(self, source: Mapped) -> None:
+        self._data = source.data
+        self._size = source.size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self._at, self._size)[whence]
+        if base + offset < 0:
+            raise OSError("a place before the file")
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int = -1) -> bytes:
+        end = self._size if count is None or count < 0 else min(self._size, self._at + count)
+        piece = self._data[self._at : end] if end > self._at else b""
+        self._at += len(piece)
+        return piece

@@ -7,10 +7,11 @@ from typing import Any
 
 from lading.checkpoint import folder, hub, safetensors_file, sniff, tidy, torch_legacy, torch_zip
 from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.everything import look_over
 from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
-from lading.errors import RequestError
-from lading.record import CheckpointRecord
+from lading.errors import LadingError, RequestError
+from lading.record import CheckpointRecord, Mention
 
 _READERS: dict[sniff.Container, Any] = {
     "torch zip": torch_zip.read,
@@ -63,18 +64,28 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
             remedy="leave --fold out, or give the model folder",
         )
     if len(parts) > 1:
-        container, root, opened, sha256, size = hub.read(parts, _opened)
+        container, root, opened, sha256, size = hub.read(parts, _part)
+        tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)
+        named: tuple[Mention, ...] = ()
     else:
         source = Mapped(path)
-        container, root, opened = _opened(source)
-        sha256, size = source.sha256, source.size
-    tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)
+        try:
+            container, root, opened = _opened(source)
+            tensors, metadata, unwrapped = tidy.tidy(root, str(path), which, source.account)
+        except LadingError as problem:
+            look_over(source)
+            raise source.mentions.beside(problem) from None
+        look_over(source)
+        if source.mentions.acting:
+            raise source.mentions.refusal()
+        sha256, size, named = source.sha256, source.size, source.mentions.named
+    del root
     aliases, conflicts = find_aliases(tensors)
     if not parts:
         sides = folder.sides(path)
     steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
     return Checkpoint(
-        record=CheckpointRecord(str(path), sha256, size, container, tuple(steps)),
+        record=CheckpointRecord(str(path), sha256, size, container, tuple(steps), named),
         tensors=tensors,
         aliases=aliases,
         conflicts=conflicts,
@@ -88,3 +99,16 @@ def _opened(source: Mapped) -> tuple[sniff.Container, Any, list[str]]:
     """What the file is, its root object, and the steps to it."""
     container = sniff.container(source)
     return (container, *_READERS[container](source))
+
+
+def _part(source: Mapped) -> tuple[str, Any, list[str]]:
+    """One of several files that are one network, looked over as a file of its own is."""
+    try:
+        found = _opened(source)
+    except LadingError as problem:
+        look_over(source)
+        raise source.mentions.beside(problem) from None
+    look_over(source)
+    if source.mentions.acting:
+        raise source.mentions.refusal()
+    return found

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from lading.checkpoint.account import Account
 from lading.checkpoint.inert import Named, NotPlainError, Placeholder
-from lading.errors import CheckpointError, UnsafeFileError
+from lading.checkpoint.shown import shown
+from lading.errors import CheckpointError
 
-#: Elements that a tensor may show beyond those it stores (strides of 0 repeat an element).
-MAX_REPEATED = 1 << 28
+#: Of a tensor or an array; torch and numpy have as many.
+MAX_DIMENSIONS = 64
 
 _SCALAR_TYPE = re.compile(
     r"[<>=|]?([biufcSUV])[0-9]{0,9}|[<>=|]?([mM])8(\[[0-9]{0,9}[A-Za-z]{1,7}\])?"
@@ -32,12 +34,14 @@ class Storage:
     Attributes:
         data: its bytes, uint8 of one dimension.
         dtype: of an element; uint8 for an untyped storage.
-        name: how errors call it.
+        name: how errors call it; no other storage of the file is called so.
+        account: of its file, which pays for what tensors show of it.
     """
 
     data: torch.Tensor
     dtype: torch.dtype
     name: str
+    account: Account
 
 
 @dataclass(eq=False)
@@ -64,10 +68,17 @@ def _whole(values: Any, what: str) -> tuple[int, ...]:
     if not isinstance(values, (tuple, list)) or not all(
         isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 1 << 62 for one in values
     ):
-        raise _malformed(what, repr(values)[:200], "whole numbers, none negative")
-    if len(values) > 64:
-        raise _malformed(what, f"{len(values)} dimensions", "64 at most")
+        raise _malformed(what, _numbers(values), "whole numbers, none negative")
+    if len(values) > MAX_DIMENSIONS:
+        raise _malformed(what, f"{len(values):,} dimensions", f"{MAX_DIMENSIONS} at most")
     return tuple(values)
+
+
+def _numbers(values: Any) -> str:
+    if not isinstance(values, (tuple, list)):
+        return shown(values)
+    more = ", …" if len(values) > 8 else "," if len(values) == 1 else ""
+    return f"({', '.join(shown(one, 20) for one in values[:8])}{more})"
 
 
 # --------------------------------------------------------------------------------------- tensors
@@ -78,7 +89,7 @@ def view(
 
     Raises:
         CheckpointError: it would reach outside its storage.
-        UnsafeFileError: it repeats few elements into more than `MAX_REPEATED`.
+        UnsafeFileError: the file's tensors show far more than the file holds.
     """
     if not isinstance(storage, Storage):
         raise NotPlainError
@@ -86,23 +97,20 @@ def view(
     (offset,) = _whole((offset,), "offset of a tensor")
     size, stride = _whole(size, "size of a tensor"), _whole(stride, "stride of a tensor")
     if len(size) != len(stride):
-        raise _malformed("stride of a tensor", f"{stride} for size {size}", "one a dimension")
+        found = f"{_numbers(stride)} for size {_numbers(size)}"
+        raise _malformed("stride of a tensor", found, "one a dimension")
     held = storage.data.numel() // dtype.itemsize
     numel = math.prod(size)
     reach = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) + 1
     if numel and reach > held:
         raise _malformed(
             storage.name,
-            f"{held:,} elements of {dtype}, and a tensor of size {size} that reaches to {reach:,}",
+            f"{held:,} elements of {dtype}, and a tensor of size {_numbers(size)} "
+            f"that reaches to {reach:,}",
             "a storage that holds all of its tensors",
         )
-    if numel > held + MAX_REPEATED:
-        raise UnsafeFileError(
-            storage.name,
-            found=f"a tensor of {numel:,} elements over a storage of {held:,}",
-            expected=f"at most {MAX_REPEATED:,} repeated elements",
-            remedy="save the tensor without repetition: tensor.contiguous()",
-        )
+    place = (storage.name, offset, size, stride, dtype)
+    storage.account.show(storage.name, place, numel * dtype.itemsize)
     if not numel:
         return torch.empty_strided(size, stride, dtype=dtype)
     whole = storage.data[: held * dtype.itemsize].view(dtype)
@@ -235,7 +243,9 @@ def _date_unit(metadata: Any) -> str:
     if not isinstance(metadata, tuple) or len(metadata) != 2 or not isinstance(metadata[1], tuple):
         raise NotPlainError("a date without a unit")
     unit, count = metadata[1][:2]
-    return f"{int(count)}{unit.decode('ascii') if isinstance(unit, bytes) else unit}"
+    if type(count) is not int or not 0 < count < 1 << 31 or len(unit) > 7:
+        raise NotPlainError("a date with a unit of another form")
+    return f"{count}{unit.decode('ascii') if isinstance(unit, bytes) else unit}"
 
 
 def scalar(kind: Any, raw: Any = b"") -> Any:
@@ -271,7 +281,10 @@ def array(raw: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray[Any, 
     raw = _raw(raw)
     needed = math.prod(shape) * kind.itemsize
     if len(raw) != needed:
-        raise ValueError(f"{len(raw):,} bytes for shape {shape} of {kind}, which takes {needed:,}")
+        found = f"{len(raw):,} bytes for shape {_numbers(shape)} of {kind}"
+        raise ValueError(f"{found}, which takes {needed:,}")
+    if not kind.itemsize and math.prod(shape):
+        raise ValueError("elements without size")  # numpy would give each of them a byte
     if not needed:
         return np.empty(shape, dtype=kind)
     return np.frombuffer(raw, dtype=kind).reshape(shape, order="F" if order == "F" else "C")

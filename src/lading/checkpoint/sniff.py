@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from lading.checkpoint import safetensors_file, torch_legacy
+from lading.checkpoint import safetensors_file
+from lading.checkpoint.everything import is_tar
 from lading.checkpoint.mapped import Mapped
-from lading.checkpoint.unpickle import Machine
-from lading.errors import CheckpointError, UnsafeFileError
+from lading.errors import CheckpointError
 
 Container = Literal["torch zip", "torch pickles", "torch tar", "safetensors"]
 
@@ -37,29 +37,17 @@ def container(source: Mapped) -> Container:
 
     Raises:
         CheckpointError: it is something else; the error says what, where that is known.
-        UnsafeFileError: it is a bare pickle that would act.
     """
     head = source.data[:_HEAD]
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "torch zip"
     if safetensors_file.looks_like(head):
         return "safetensors"
-    if torch_legacy.is_tar(head[:512]):
+    if is_tar(head[:512]):
         return "torch tar"
     if head[:1] == b"\x80":
         return "torch pickles"
-    _refuse_if_pickle(source)
     raise _no_checkpoint(source, head)
-
-
-def _refuse_if_pickle(source: Mapped) -> None:
-    """A pickle of protocol 0 looks like text: let one that would act be named for what it is."""
-    try:
-        Machine(source.data, where=str(source.path)).run()
-    except UnsafeFileError:
-        raise
-    except CheckpointError:
-        return
 
 
 def _no_checkpoint(source: Mapped, head: bytes) -> CheckpointError:

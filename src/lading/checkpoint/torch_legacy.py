@@ -19,7 +19,9 @@ import torch
 
 from lading.checkpoint.inert import Named
 from lading.checkpoint.mapped import Mapped
+from lading.checkpoint.program import is_short, told
 from lading.checkpoint.rebuild import Storage, view
+from lading.checkpoint.shown import cut, shown
 from lading.checkpoint.torch_zip import big_endian, check_not_quantised, element_type
 from lading.checkpoint.unpickle import Machine
 from lading.errors import CheckpointError
@@ -39,7 +41,7 @@ def _malformed(subject: str, found: str) -> CheckpointError:
 
 
 def _no_storage(identity: Any) -> Any:
-    raise ValueError("a storage before the object")
+    raise ValueError("a storage where none can be")
 
 
 # ------------------------------------------------------------------------------ run of pickles
@@ -54,19 +56,26 @@ def read(source: Mapped) -> tuple[Any, list[str]]:
 
     def next_object(persistent: Callable[[Any], Any]) -> Any:
         nonlocal at
-        machine = Machine(source.data, position=at, where=subject, persistent=persistent)
+        machine = Machine(
+            source.data, position=at, where=subject, account=source.account,
+            mentions=source.mentions, persistent=persistent,
+        )  # fmt: skip
         value = machine.run()
         at = machine.position
         return value
 
-    if next_object(_no_storage) != MAGIC:
+    def is_number(number: int) -> bool:
+        value = next_object(_no_storage)
+        return type(value) is int and value == number
+
+    if not is_number(MAGIC):
         raise CheckpointError(
             subject,
             found="a pickle that torch.save did not write",
             expected="a checkpoint written by torch.save, or a safetensors file",
-            remedy="load it where you trust it and write it again with torch.save",
+            remedy="ask its author for the weights, written with torch.save or safetensors",
         )
-    if next_object(_no_storage) != PROTOCOL:
+    if not is_number(PROTOCOL):
         raise _malformed(subject, "an unknown version of torch's old format")
     facts = next_object(_no_storage)
     if isinstance(facts, dict) and facts.get("little_endian") is False:
@@ -76,16 +85,17 @@ def read(source: Mapped) -> tuple[Any, list[str]]:
     found: dict[str, tuple[torch.dtype, int]] = {}
 
     def without_memory(identity: Any) -> Any:
-        return _persistent(identity, subject, lambda key, kind, numel: note(key, kind, numel))
+        return _persistent(identity, source, note)
 
     def note(key: str, dtype: torch.dtype, numel: int) -> torch.Tensor:
         if found.setdefault(key, (dtype, numel)) != (dtype, numel):
-            raise _malformed(subject, f"storage {key} with two different sizes or types")
+            raise _malformed(subject, f"storage {cut(key)} with two different sizes or types")
         return torch.empty(numel * dtype.itemsize, dtype=torch.uint8, device="meta")
 
     next_object(without_memory)
     keys = next_object(_no_storage)
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(found):
+    known = isinstance(keys, list) and len(keys) == len(found)
+    if not known or not all(isinstance(key, str) for key in keys) or set(keys) != set(found):
         raise _malformed(subject, "a list of storages that does not match the object's")
     placed: dict[str, torch.Tensor] = {}
     for key in keys:
@@ -100,43 +110,50 @@ def read(source: Mapped) -> tuple[Any, list[str]]:
         placed[key] = source.tensor(at + _COUNT.size, nbytes)
         at += _COUNT.size + nbytes
 
-    at = begin
-    value = next_object(lambda one: _persistent(one, subject, lambda key, *_: placed[key]))
+    end, at = at, begin
+    value = next_object(lambda one: _persistent(one, source, lambda key, *_: placed[key]))
+    source.mentions.ended[subject] = end
     steps = ["opened the older torch file (before 1.6); it holds no checksums"]
     return value, steps
 
 
 def _persistent(
-    identity: Any, subject: str, memory: Callable[[str, torch.dtype, int], torch.Tensor]
+    identity: Any, source: Mapped, memory: Callable[[str, torch.dtype, int], torch.Tensor]
 ) -> Any:
     """The storage (or class) that a persistent id of the run of pickles stands for."""
-    if isinstance(identity, tuple) and identity and identity[0] == "module":
+    subject = str(source.path)
+    what = identity[0] if isinstance(identity, tuple) and identity else None
+    if not isinstance(what, str):
+        raise _malformed(subject, f"a storage described as {shown(identity)}")
+    if what == "module":
         # A module's class with its source code, which torch only compares. Neither is of use.
         if len(identity) < 2 or not isinstance(identity[1], Named):
             raise _malformed(subject, "a module class that is no name")
         return identity[1]
-    if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
-        raise _malformed(subject, f"a storage described as {str(identity)[:100]}")
+    if len(identity) not in (5, 6) or what != "storage":
+        raise _malformed(subject, f"a storage described as {shown(identity)}")
     _, kind, key, _, numel, *rest = identity
     dtype = element_type(kind)
     check_not_quantised(kind, subject)
     if dtype is None or type(numel) is not int or not 0 <= numel < 1 << 48:
-        raise _malformed(subject, f"a storage of type {kind} with {str(numel)[:30]} elements")
-    if not isinstance(key, str):
-        raise _malformed(subject, "a storage whose key is no text")
+        found = f"a storage of type {shown(kind)} with {shown(numel)} elements"
+        raise _malformed(subject, found)
+    if not is_short(key, 1_000):
+        raise _malformed(subject, "a storage whose key is no text, or far too long")
     data = memory(key, dtype, numel)
     if rest and rest[0] is not None:
         # A part of another storage: (key, offset, size) in elements.
         part = rest[0]
         if not isinstance(part, tuple) or len(part) != 3:
-            raise _malformed(subject, f"a part of a storage described as {str(part)[:100]}")
+            raise _malformed(subject, f"a part of a storage described as {shown(part)}")
         _, offset, size = part
         if not (type(offset) is int and type(size) is int and offset >= 0 and size >= 0):
-            raise _malformed(subject, f"a part of a storage described as {str(part)[:100]}")
+            raise _malformed(subject, f"a part of a storage described as {shown(part)}")
         if offset + size > numel:
             raise _malformed(subject, f"a part of storage {key} that reaches outside it")
         data = data[offset * dtype.itemsize : (offset + size) * dtype.itemsize]
-    return Storage(data, dtype, f"storage {key}")
+        return Storage(data, dtype, f"storage {key} from {offset}", source.account)
+    return Storage(data, dtype, f"storage {key}", source.account)
 
 
 # ------------------------------------------------------------------------------------------ tar
@@ -146,21 +163,21 @@ class _Member:
     def __init__(self, source: Mapped, info: tarfile.TarInfo) -> None:
         self.source, self.at = source, info.offset_data
         self.end = info.offset_data + info.size
-        self.subject = f"{source.path}, member {info.name}"
+        self.subject = f"{source.path}, member {cut(info.name, 200)}"
 
     def object(self, persistent: Callable[[Any], Any] = _no_storage) -> Any:
         machine = Machine(
-            self.source.data, position=self.at, where=self.subject, persistent=persistent
-        )
+            self.source.data, position=self.at, end=self.end, where=self.subject,
+            account=self.source.account, mentions=self.source.mentions, persistent=persistent,
+        )  # fmt: skip
         value = machine.run()
         self.at = machine.position
-        if self.at > self.end:
-            raise _malformed(self.subject, "a pickle that runs past its end")
         return value
 
     def bytes(self, count: int) -> int:
         """Where the next `count` bytes begin; they are passed over."""
-        begin, self.at = self.at, self.at + count
+        begin = self.at
+        self.at += max(0, count)
         if count < 0 or self.at > self.end:
             raise _malformed(self.subject, "its end where a tensor should be")
         return begin
@@ -172,7 +189,7 @@ class _Member:
     def count(self) -> int:
         value = self.object()
         if type(value) is not int or not 0 <= value <= self.source.size:
-            raise _malformed(self.subject, f"the number {str(value)[:30]} of objects")
+            raise _malformed(self.subject, f"the number {shown(value)} of objects")
         return value
 
 
@@ -187,10 +204,13 @@ def read_tar(source: Mapped) -> tuple[Any, list[str]]:
     try:
         with source.path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
             infos = {info.name: info for info in tar if info.isreg()}
-    except (tarfile.TarError, OSError, ValueError, EOFError):
+    except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError):
         raise _malformed(subject, "a tar archive that is cut short or damaged") from None
+    whole = all(one.offset_data + one.size <= source.size for one in infos.values())
+    if not whole:
+        raise _malformed(subject, "a tar archive that is cut short")
     if not {"storages", "tensors", "pickle"} <= set(infos):
-        listed = ", ".join(list(infos)[:5]) or "no files"
+        listed = ", ".join(cut(name) for name in list(infos)[:5]) or "no files"
         raise CheckpointError(
             subject,
             found=f"a tar archive that is no checkpoint ({listed})",
@@ -203,9 +223,9 @@ def read_tar(source: Mapped) -> tuple[Any, list[str]]:
     def persistent(identity: Any) -> Any:
         if isinstance(identity, tuple) and identity:
             return identity[0]
-        key = str(identity)
-        if key not in tensors:
-            raise _malformed(f"{subject}, member pickle", f"the unknown tensor {key[:30]}")
+        key = _key(identity)
+        if key is None or key not in tensors:
+            raise _malformed(f"{subject}, member pickle", f"the unknown tensor {shown(identity)}")
         return tensors[key]
 
     value = _Member(source, infos["pickle"]).object(persistent)
@@ -220,17 +240,19 @@ def _storages(member: _Member) -> dict[str, Storage]:
             raise _malformed(member.subject, "a storage that is not described")
         key, _, kind = described
         dtype = element_type(kind)
-        if dtype is None:
-            raise _malformed(member.subject, f"a storage of type {str(kind)[:60]}")
+        if dtype is None or _key(key) is None:
+            raise _malformed(member.subject, f"a storage of type {shown(kind)}")
         (numel,) = member.numbers("<q")
         begin = member.bytes(numel * dtype.itemsize)
         data = member.source.tensor(begin, numel * dtype.itemsize)
-        found[str(key)] = Storage(data, dtype, f"storage {key}")
+        found[str(key)] = Storage(data, dtype, f"storage {key}", member.source.account)
     views = member.object()
     for part in views if isinstance(views, (list, tuple)) else ():
-        if not isinstance(part, tuple) or len(part) != 4 or str(part[1]) not in found:
+        if not isinstance(part, tuple) or len(part) != 4 or None in map(_key, part[:2]):
             raise _malformed(member.subject, "a part of an unknown storage")
         key, root, offset, size = part
+        if str(root) not in found:
+            raise _malformed(member.subject, "a part of an unknown storage")
         whole = found[str(root)]
         width = whole.dtype.itemsize
         if not (type(offset) is int and type(size) is int and offset >= 0 and size >= 0):
@@ -238,7 +260,7 @@ def _storages(member: _Member) -> dict[str, Storage]:
         if (offset + size) * width > whole.data.numel():
             raise _malformed(member.subject, "a part that reaches outside its storage")
         data = whole.data[offset * width : (offset + size) * width]
-        found[str(key)] = Storage(data, whole.dtype, f"storage {key}")
+        found[str(key)] = Storage(data, whole.dtype, f"storage {key}", member.source.account)
     return found
 
 
@@ -249,28 +271,23 @@ def _tensors(member: _Member, storages: dict[str, Storage]) -> dict[str, torch.T
         if not isinstance(described, tuple) or len(described) != 3:
             raise _malformed(member.subject, "a tensor that is not described")
         key, storage, kind = described
-        if element_type(kind, "Tensor") is None or str(storage) not in storages:
-            raise _malformed(member.subject, f"a tensor of type {str(kind)[:60]}")
+        place = None if _key(key) is None else _key(storage)
+        if element_type(kind, "Tensor") is None or place not in storages:
+            raise _malformed(member.subject, f"a tensor of type {shown(kind)}")
         (dimensions, _) = member.numbers("<ii")
         if not 0 <= dimensions <= 64:
             raise _malformed(member.subject, f"a tensor of {dimensions} dimensions")
         size = member.numbers(f"<{dimensions}q")
         stride = member.numbers(f"<{dimensions}q")
         (offset,) = member.numbers("<q")
-        found[str(key)] = view(storages[str(storage)], offset, size, stride)
+        try:
+            found[str(key)] = view(storages[str(storage)], offset, size, stride)
+        except (ValueError, RuntimeError) as problem:  # what torch itself refuses
+            raise _malformed(member.subject, told(problem)) from None
     return found
 
 
-def is_tar(head: bytes) -> bool:
-    """Whether `head`, the first 512 bytes of a file, are a tar header with a right checksum.
-
-    >>> is_tar(b"")
-    False
-    """
-    if len(head) < 512:
-        return False
-    try:
-        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
-    except tarfile.TarError:
-        return False
-    return True
+def _key(value: Any) -> str | None:
+    """A storage's or tensor's number as the text that it is known by; None for anything else."""
+    plain = isinstance(value, str) or (type(value) is int and abs(value) < 1 << 64)
+    return str(value) if plain and len(str(value)) < 100 else None

@@ -7,37 +7,81 @@ compared); 2 the request or the input was wrong.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lading.base.version import __version__
-from lading.cli import commands
+from lading.cli import commands, output
 from lading.cli.commands import Command, Display, add
-from lading.errors import LadingError
+from lading.errors import LadingError, unforeseen
+from lading.record.text import visible
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status."""
-    words = vars(parser().parse_args(argv))
-    command: Command = words.pop("command")
-    display = Display(words.pop("json"), words.pop("quiet"))
+    """Runs one command; returns the exit status.
+
+    An error of any kind is told in one block, and as a traceback only with ``--debug``.
+    """
+    output.ready()
+    display, debug = Display(), False
     try:
-        status = command.run(command.request(**words), display)
-    except LadingError as error:
-        _report(error, as_json=display.json)
-        return error.exit_status
+        words = _parsed(argv)
+        command: Command = words.pop("command")
+        debug = words.pop("debug")
+        display = Display(words.pop("json"), words.pop("quiet"))
+        if not display.quiet:
+            output.require_open()
+        with _asked_to_end():
+            status = command.run(command.request(**words), display)
+        output.flush()
+        return status
     except BrokenPipeError:
+        output.silence()
         return 2
     except KeyboardInterrupt:
         print("lading: stopped; nothing was written", file=sys.stderr)
         return 130
-    return status
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        told = error if isinstance(error, LadingError) else unforeseen(error)
+        _report(told, as_json=display.json)
+        return told.exit_status
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[None]:
+    """Within it SIGTERM ends the command as its own end does: what is temporary is removed."""
+
+    def end(number: int, frame: Any) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there Python hears signals
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parsed(argv: Sequence[str] | None) -> dict[str, Any]:
+    try:
+        return vars(parser().parse_args(argv))
+    except SystemExit:  # after the help, the version, or argparse's own complaint
+        output.flush()
+        raise
 
 
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lading",
         description="Converts PyTorch checkpoints to Core ML and ONNX, and proves the result.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,7 +103,15 @@ def parser() -> argparse.ArgumentParser:
         always.add_argument("-h", "--help", action="help", help="print this")
         always.add_argument("--json", action="store_true", help="print JSON and nothing else")
         always.add_argument("--quiet", action="store_true", help="print nothing but errors")
+        always.add_argument("--debug", action="store_true", help="print the traceback of an error")
     return parser
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, which says where it cannot print, and repeats what it was given as it is."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(visible(message))
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -94,12 +146,22 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 
 def _report(error: LadingError, *, as_json: bool) -> None:
-    if as_json:
-        commands.print_json(error.as_dict())
-        return
+    """The error, on standard output as JSON; on standard error where that cannot be written."""
     from lading.cli import terminal
 
-    terminal.failure(commands.console(sys.stderr), error)
+    try:
+        if as_json and sys.stdout is not None:
+            try:
+                commands.print_json(error.as_dict())
+                return output.flush()
+            except (LadingError, OSError):
+                pass
+        terminal.failure(commands.console(sys.stderr), error)
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody can be told
+    finally:
+        output.silence()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 """Running Core ML files on any computer: a library of its own.
 
 `mil` runs ML Programs (`.mlpackage`), `neuralnetwork` the older networks (`.mlmodel`); `load` opens
-either. It knows errors and ports, and nothing else of lading.
+either. `stand_in` lets coremltools run them too. It knows errors and ports, and nothing else of
+lading.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+from lading.coreml.standin import stand_in
+
+__all__ = ["is_network", "load", "stand_in"]
 
 #: Types of a specification that hold ML Programs.
 _PROGRAMS = ("mlProgram", "pipeline")

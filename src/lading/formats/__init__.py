@@ -18,7 +18,7 @@ from lading.base import shelf
 from lading.conversion.capture import Axes, Captured
 from lading.coreml import system
 from lading.coreml.mil import Statistics
-from lading.errors import ProgramError, RequestError, RuntimeUnavailableError
+from lading.errors import LadingError, ProgramError, RequestError, RuntimeUnavailableError
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
@@ -110,8 +110,13 @@ class Restore(Protocol):
 
     unknown: int
 
-    def constant(self, rounded: Array) -> Array:
-        """The values in full precision and their own shape; themselves where nobody knows."""
+    def constant(self, rounded: Array, name: str) -> Array:
+        """The values in full precision and their own shape; themselves where nobody knows.
+
+        Args:
+            rounded: as the file has them.
+            name: as `Held` has it.
+        """
         ...
 
     def packed(self, unpacked: Array) -> Array | None:
@@ -133,6 +138,11 @@ class Artifact(ABC):
     @abstractmethod
     def constants(self) -> Sequence[Held]:
         """Every constant, in the file's order."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those under which its format would write the same network in fp32."""
+        return Settings("fp32")
 
     @abstractmethod
     def side(self, reading: str = "declared") -> Side:
@@ -156,12 +166,33 @@ class Artifact(ABC):
         compute, so that its arithmetic cannot be disturbed itself."""
         raise NotImplementedError(f"torch computes {self.format.name}")
 
+    @property
+    def remark(self) -> str:
+        """What is done to it before it runs here, in words; empty where nothing is."""
+        return ""
+
+    def obstacle(self) -> str:
+        """Why it cannot be run on this computer, in words; empty where nothing is known of that."""
+        if any(runtime.own and not runtime.unavailable() for runtime in self.format.runtimes):
+            return ""
+        try:
+            self.side()
+        except LadingError as error:
+            place = error.subject.removeprefix(str(self.path)).lstrip(": ")
+            return f"{place}: {error.found}" if place else error.found
+        return ""
+
     def hazards(self) -> tuple[Hazard, ...]:
         """What is known to go wrong with it on devices although the graph is right."""
         return ()
 
     def randomness(self) -> str:
         """What in it draws random numbers, in words; empty where nothing does."""
+        return ""
+
+    def unloadable(self) -> str:
+        """Why the system that it is made for does not load it, in words; empty where nothing is
+        known."""
         return ""
 
     @property
@@ -279,8 +310,8 @@ class Format(Protocol):
         """
         ...
 
-    def open(self, path: Path) -> Artifact:
-        """The artifact at `path`.
+    def open(self, path: Path, *, own: bool = False) -> Artifact:
+        """The artifact at `path`; `own` says that this process wrote it, and no stranger.
 
         Raises:
             ProgramError: the file cannot be read.
@@ -293,9 +324,15 @@ class Format(Protocol):
 
 
 def formats() -> dict[str, Format]:
-    """Every format, by the name that ``--to`` takes."""
-    found = shelf.read("lading.formats", "FORMAT").values()
-    return {form.name: form for form in found}
+    """Every format, by the name that ``--to`` takes; those that other packages bring in their
+    entry points ``lading.formats`` among them.
+
+    Raises:
+        RequestError: such a package is broken.
+    """
+    needs = ("name", "suffix", "title", "runtimes", "claims", "precision", "axes", "convert",
+             "open", "snippets")  # fmt: skip
+    return shelf.read("lading.formats", "FORMAT", "lading.formats", needs)
 
 
 def format_named(name: str) -> Format:
@@ -323,7 +360,7 @@ def runtimes() -> dict[str, Runtime]:
 
 def is_artifact(path: Path) -> bool:
     """Whether a path is called as an artifact is; else it is a checkpoint."""
-    return path.suffix.lower() in {form.suffix for form in formats().values()}
+    return any(form.claims(path) for form in formats().values())
 
 
 def open_artifact(path: Path) -> Artifact:

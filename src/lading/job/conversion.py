@@ -13,22 +13,17 @@ from pathlib import Path
 from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.progress import Progress
-from lading.conversion.capture import Axes, Captured, capture
-from lading.conversion.repairs import repaired
+from lading.conversion.capture import Axes, Captured
+from lading.conversion.graphs import ROUTES, Graphs
 from lading.coreml import mil
 from lading.errors import CaptureError, ConversionError, ProgramError
 from lading.formats import Artifact, Format
 from lading.formats.coreml.artifact import MLProgram
-from lading.interface import Interface
 from lading.interface.settings import Settings
 from lading.proof import compare, mixed, verdict
 from lading.proof.original import Original
 from lading.proof.trajectory import Course, Taken
 from lading.record import ArtifactRecord, Comparison, Provenance, Refusal, RepairRecord, Route
-
-ROUTES: tuple[Route, ...] = ("export", "decomposed", "trace")
-#: A captured graph and what was repaired to take it.
-_Graph = tuple[Captured, tuple[RepairRecord, ...]]
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,13 @@ class Converted:
 
 @dataclass
 class Conversion:
-    """What every target of one conversion shares; graphs are taken once per route and axes."""
+    """What every target of one conversion shares."""
 
-    interface: Interface
+    graphs: Graphs
     settings: Settings
     original: Original
     progress: Progress
     notices: Notices
-    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
     #: why a route gives no graph
     lost: dict[tuple[Route, Axes], str] = field(default_factory=dict)
     #: traces an artifact's constants; None where there is no checkpoint
@@ -77,7 +71,10 @@ class Conversion:
         attempts: list[str] = []
         last: Converted | None = None
         for route in (forced,) if forced else ROUTES:
-            if route == "decomposed" and ("export", kind.axes(self.interface.options)) in self.lost:
+            if (
+                route == "decomposed"
+                and ("export", kind.axes(self.graphs.interface.options)) in self.lost
+            ):
                 continue  # it is the same program, taken apart further
             made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
             if isinstance(made, str):
@@ -97,18 +94,17 @@ class Conversion:
 
     def _by(self, route: Route, kind: Format, path: Path) -> Converted | str:
         """What a route gives, or in words why it gives nothing."""
-        axes = kind.axes(self.interface.options)
+        axes = kind.axes(self.graphs.interface.options)
         if (route, axes) in self.lost:
             return self.lost[route, axes]
         with gathered(self.notices):
             try:
                 if (route, axes) not in self.graphs:
                     self.progress("capture", f"by {route}")
-                    self.graphs[route, axes] = self._captured(route, axes)
+                graph, repairs = self.graphs.take(route, axes)
             except CaptureError as refused:
                 self.lost[route, axes] = refused.found
                 return refused.found
-            graph, repairs = self.graphs[route, axes]
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
             try:
                 made = self._made(graph, kind, self.settings, path, repairs)
@@ -127,7 +123,7 @@ class Conversion:
     ) -> Converted:
         """One file, opened and compared."""
         record = kind.convert(graph, settings, path)
-        opened = kind.open(path)
+        opened = kind.open(path, own=True)
         found = compare.every_runtime(self.original, opened, record, self.progress)
         return Converted(record, opened, tuple(found), repairs)
 
@@ -167,13 +163,6 @@ class Conversion:
             alone=False,
         )
         return found.verdict == "pass"
-
-    def _captured(self, route: Route, axes: Axes) -> _Graph:
-        """The graph of the repaired module, filed under the untouched one."""
-        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
-        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
-            graph = capture(mended, route, axes)
-        return replace(graph, interface=self.interface), records
 
     def _placed(self, converted: Converted, folder: Path, name: str) -> Converted:
         """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""

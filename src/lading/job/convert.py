@@ -13,6 +13,7 @@ from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.version import __version__
 from lading.checkpoint import ledger
+from lading.conversion.graphs import Graphs
 from lading.errors import ConversionError
 from lading.formats import format_named
 from lading.interface import Options, Sizes, wrap
@@ -37,8 +38,18 @@ def convert(request: Convert) -> Bill:
     Raises:
         LadingError: it could not be done; nothing is written.
     """
-    out, progress = folder(request), request.progress
+    out = folder(request)
     storage.require_free(out, force=request.force)
+    with storage.aside(out) as aside:
+        storage.require_free(out, force=request.force)  # as it is now that nobody else writes it
+        bill = _converted(request, out, aside)
+        storage.publish(aside, out)
+    return bill
+
+
+def _converted(request: Convert, out: Path, aside: Path) -> Bill:
+    """All of the result, written into the folder `aside`."""
+    progress = request.progress
     wanted = [format_named(name) for name in dict.fromkeys(request.to)]
     notices = Notices()
     probed, asked = files(request.data), _options(request)
@@ -51,7 +62,8 @@ def convert(request: Convert) -> Bill:
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, probed))
+    graphs = Graphs(interface)
+    original = Original(interface, probes.make(interface, probed), graphs)
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -61,11 +73,13 @@ def convert(request: Convert) -> Bill:
         checkpoint=loaded.checkpoint,
         required=ledger.loaded(loaded.ledger),
         baked=provenance.baked(interface),
+        followed=original.followed,
+        again=original.again,
     )
     conversion = Conversion(
-        interface, settings, original, progress, notices, trace=tracer, course=course
+        graphs, settings, original, progress, notices, trace=tracer, course=course
     )
-    with storage.aside(out) as aside:
+    with storage.errors_about(out):
         made = [conversion.convert(one, name, aside, request.route) for one in wanted]
         refused = tuple(one for one in made if isinstance(one, Refusal))
         converted = [one for one in made if isinstance(one, Converted)]
@@ -90,18 +104,17 @@ def convert(request: Convert) -> Bill:
             refused=refused,
         )
         progress("write", str(out / storage.BILL))
-        with storage.errors_about(out):
-            digest = loaded.checkpoint.record.sha256
-            golden.write(
-                aside / golden.FOLDER,
-                original,
-                [(one.artifact, one.opened if one.passed else None) for one in converted],
-                digest,
-            )
-            (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
-            (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
-            (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
-        storage.publish(aside, out)
+        digest = loaded.checkpoint.record.sha256
+        golden.write(
+            aside / golden.FOLDER,
+            original,
+            [(one.artifact, one.opened if one.passed else None) for one in converted],
+            digest,
+            course,
+        )
+        (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
+        (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
+        (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
     return bill
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from lading import page
 from lading.base import storage
 from lading.job.request import Diff
-from lading.page.diff import Difference, compare, render
+from lading.page.diff import Difference, compare, markdown, render
 
 
 def diff(request: Diff) -> Difference:
-    """Compares the bills; a page of what changed goes to `out`, where that is named.
+    """Compares the bills; what changed goes to `out`, where that is named: a page, or for a name
+    that ends in ``.md`` Markdown.
 
     Raises:
         LadingError: there is no bill, or the page cannot be written.
@@ -19,5 +20,6 @@ def diff(request: Diff) -> Difference:
     before, after = page.read(Path(request.a)), page.read(Path(request.b))
     found = compare(before, after, (str(request.a), str(request.b)))
     if request.out:
-        storage.write_file(Path(request.out), render(found).encode("utf-8"))
+        draw = markdown if Path(request.out).suffix == ".md" else render
+        storage.write_file(Path(request.out), draw(found).encode("utf-8"))
     return found

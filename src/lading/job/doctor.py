@@ -117,7 +117,11 @@ def _packages() -> list[Check]:
     for package in ("torch", "coremltools", "numpy", "onnx", "onnxscript", "onnxruntime"):
         have = version(package)
         if have == "not installed":
-            checks.append(Check(package, "trouble", "not installed: pip install " + package))
+            checks.append(
+                Check(
+                    package, "trouble", "not installed: lading brings it, so install lading again"
+                )
+            )
             continue
         known = troubles(package, have)
         checks.append(

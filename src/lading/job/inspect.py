@@ -57,10 +57,16 @@ class ArtifactInspection:
 
     artifact: ArtifactRecord
     hazards: tuple[Hazard, ...] = ()
+    #: why it cannot be run on this computer; empty where nothing is known of that
+    obstacle: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"artifact": to_json(self.artifact), "hazards": to_json(self.hazards)}
+        return {
+            "artifact": to_json(self.artifact),
+            "hazards": to_json(self.hazards),
+            "cannot_be_run_here": self.obstacle,
+        }
 
 
 def inspect(request: Inspect) -> Inspection | ArtifactInspection:
@@ -73,7 +79,8 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
     if is_artifact(path) and path.exists():
         request.require_unread(f"the artifact {path.name}")
         artifact = open_artifact(path)
-        return ArtifactInspection(artifact.record, artifact.hazards())
+        obstacle = artifact.obstacle()
+        return ArtifactInspection(artifact.record, () if obstacle else artifact.hazards(), obstacle)
     looked = read(source(request, path), request.progress)
     checkpoint = looked.checkpoint
     summary: LedgerSummary | None = None

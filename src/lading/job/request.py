@@ -32,6 +32,7 @@ from lading.job.options import (  # fmt: skip
     one_of,
     option,
     options,
+    verb,
     whole,
 )
 from lading.record.values import show
@@ -166,6 +167,10 @@ TRAJECTORY: Any = {
 }
 
 
+#: What ``--to`` takes.
+FORMATS = shelf.names("lading.formats", "lading.formats")
+
+
 @dataclass(frozen=True)
 class Convert(Reading):
     """Converts a checkpoint to the formats in `to` and compares each with the original.
@@ -186,8 +191,7 @@ class Convert(Reading):
     _: KW_ONLY
     force: bool = option(False, FLAG, "replace an earlier result in DIR", same=False)
     to: Sequence[str] = option(
-        ("coreml", "onnx"), many(one_of(*shelf.names("lading.formats")), "FORMAT"),
-        ", ".join(shelf.names("lading.formats")) + "; repeat",
+        ("coreml", "onnx"), many(one_of(*FORMATS), "FORMAT"), ", ".join(FORMATS) + "; repeat",
     )  # fmt: skip
     name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
@@ -260,6 +264,9 @@ class Convert(Reading):
             )
 
 
+JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FILE", "same": False}
+
+
 @dataclass(frozen=True)
 class Verify(Reading):
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
@@ -286,6 +293,7 @@ class Verify(Reading):
         short="o", same=False,
     )  # fmt: skip
     trajectory: int | None = option(None, **TRAJECTORY)
+    junit: StrPath | None = option(None, PATH, **JUNIT)
 
     @property
     def table(self) -> Path | None:
@@ -333,6 +341,8 @@ class Whose(Reading):
 
     artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
     checkpoints: Any = field(metadata=argument(FROMS, "CKPT", "checkpoints or model folders"))
+    _: KW_ONLY
+    junit: StrPath | None = option(None, PATH, **JUNIT)
 
 
 @dataclass(frozen=True)
@@ -468,7 +478,7 @@ class Report(Request):
 
 @dataclass(frozen=True)
 class Diff(Request):
-    """What changed between two bills; written to `out` as a page, if it is named.
+    """What changed between two bills; written to `out` as a page or as Markdown, if it is named.
 
     Raises:
         LadingError: there is no bill, or the page cannot be written.
@@ -476,7 +486,48 @@ class Diff(Request):
 
     a: StrPath = field(metadata=argument(PATH, "BILL_A", "a lading.json, or its folder"))
     b: StrPath = field(metadata=argument(PATH, "BILL_B", "another"))
-    out: StrPath | None = option(None, PATH, "a page, .html", short="o")
+    out: StrPath | None = option(None, PATH, "a page, .html; or .md, Markdown", short="o")
+
+
+@dataclass(frozen=True)
+class Swift(Request):
+    """Writes a Swift package: the model, what stands around it, and its golden vectors as tests.
+
+    Raises:
+        LadingError: there is no bill, no artifact for Core ML that passed, no golden vector, the
+            name cannot be one, or the package cannot be written.
+    """
+
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    out: StrPath | None = option(None, PATH, "default: NAME-swift", metavar="DIR", short="o")
+    _: KW_ONLY
+    name: str = option("", TEXT, "of module and class; default: the artifact's", metavar="NAME")
+    artifact: str = option("", TEXT, "of several for Core ML: which", metavar="FILE")
+
+
+@dataclass(frozen=True)
+class DeviceCheck(Request):
+    """The commands that test a package on a Mac and on a device.
+
+    Raises:
+        LadingError: it is no package that lading wrote.
+    """
+
+    package: StrPath = field(metadata=argument(PATH, "PACKAGE", "what lading swift wrote"))
+
+
+@dataclass(frozen=True)
+class DeviceReport(Request):
+    """Reads what the tests of a package printed on a device into its bill, and draws the page.
+
+    Raises:
+        LadingError: nothing of the kind was printed, or it is of another artifact.
+    """
+
+    report: StrPath = field(metadata=argument(PATH, "FILE", "what the tests printed"))
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    _: KW_ONLY
+    device: str = option("", TEXT, 'what people call it, such as "iPhone 15"', metavar="NAME")
 
 
 @dataclass(frozen=True)
@@ -487,9 +538,10 @@ class Doctor(Request):
 def requests() -> dict[str, type[Request]]:
     """Every verb by name, with what can be asked of it."""
     kinds = (
-        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Doctor,
+        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Swift,
+        DeviceCheck, DeviceReport, Doctor,
     )  # fmt: skip
-    return {kind.__name__.lower(): kind for kind in kinds}
+    return {verb(kind): kind for kind in kinds}
 
 
 __all__ = ["Reading", "Request", "options", "requests"]

@@ -43,6 +43,8 @@ class Applied:
     notes: tuple[str, ...]
     runtime: str
     outputs: Mapping[str, Array] = field(default_factory=dict)
+    #: what was done to the artifact before it ran
+    remark: str = ""
 
     @property
     def lost(self) -> int:
@@ -70,6 +72,8 @@ def run(request: Run) -> Applied:
         LadingError: the artifact, an input or the runtime is not fit.
     """
     artifact = Path(request.artifact)
+    if request.out:
+        _require_writable(Path(request.out))
     opened = open_artifact(artifact)
     record = opened.record
     chosen = opened.runtime(request.runtime)
@@ -87,7 +91,7 @@ def run(request: Run) -> Applied:
     notes = tuple(
         f"{name}: {note}" if several else note for name, one in fed.items() for note in one.notes
     )
-    applied = Applied(output, first, labels, label_map, notes, chosen.title, outputs)
+    applied = Applied(output, first, labels, label_map, notes, chosen.title, outputs, opened.remark)
     if request.out:
         save(applied, Path(request.out))
     return applied
@@ -143,18 +147,25 @@ def _require_answered(applied: Applied, out: Path) -> None:
         )
 
 
+def _require_writable(out: Path) -> None:
+    """Passes only what can be written, before anything runs."""
+    storage.require_file(out)
+    if out.suffix.lower() not in (".npy", ".npz"):
+        _format(out)
+
+
 def _entry(name: str) -> str:
     """An output's name as a file's inside an archive."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 def _format(out: Path) -> str:
-    known = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+    known = {".png": "PNG", ".bmp": "BMP"}  # what loses nothing: a colour is a class
     if out.suffix.lower() not in known:
         raise RequestError(
             f"-o {out}",
             found=f"suffix {out.suffix!r}",
-            expected=".npy, .npz, .png, .jpg or .bmp",
+            expected=".npy, .npz, .png or .bmp, which keep every value as it is",
             remedy="use -o out.png",
         )
     return known[out.suffix.lower()]

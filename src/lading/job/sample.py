@@ -34,15 +34,21 @@ def sample(request: Sample, watch: Watch = _unwatched) -> Sampled:
         LadingError: see `lading.job.sampling`; or the folder is in use.
     """
     out = Path(request.out) if request.out else None
-    if out:
-        storage.require_free(out, force=request.force)
+    if out is None:
+        return _sampled(request, watch, None, None)
+    storage.require_free(out, force=request.force)
+    with storage.aside(out) as folder:
+        return _sampled(request, watch, out, folder)
+
+
+def _sampled(request: Sample, watch: Watch, out: Path | None, folder: Path | None) -> Sampled:
     network = sampling.open_network(request)
     process, sampler = sampling.plan(request, network)
     moves = len(sampler.plan(process.schedule.steps))
     with watch(request.count * moves) as moved:
         made = sampling.sample(request, network, moved)
     if out:
-        made = replace(made, written=sampling.save(made, out, force=request.force))
+        made = replace(made, written=sampling.save(made, out, force=request.force, folder=folder))
     if request.against and len(made.pictures) == request.count:
         with watch(2 * moves) as moved:
             against = _proven(request, network, out, moved)

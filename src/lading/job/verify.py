@@ -15,6 +15,7 @@ from lading.errors import StorageError
 from lading.formats import Artifact, open_artifact
 from lading.interface import Options, wrap
 from lading.interface.matching import matched
+from lading.job import junit
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
 from lading.job.request import Verify
@@ -42,13 +43,29 @@ def verify(request: Verify, bar: dataset.Advance | None = None) -> Bill | golden
         LadingError: the artifact or the checkpoint cannot be read, or their ports do not fit.
     """
     artifact = Path(request.artifact)
-    if request.golden:
-        return golden.replay(Path(request.golden), artifact, request.progress)
-    if request.out:
-        _require_free(Path(request.out))
-    bill = _verified(request, artifact, bar)
-    if request.out:
-        _write(Path(request.out), bill)
+    where = Path(request.junit) if request.junit else None
+    with junit.reported(where, "verify", artifact.name) as suite:
+        if request.golden:
+            done = golden.replay(Path(request.golden), artifact, request.progress)
+            suite.cases += junit.of_replay(done)
+            return done
+        bill = _written(request, artifact, bar)
+        suite.cases += junit.of_bill(bill)
+    return bill
+
+
+def _written(request: Verify, artifact: Path, bar: dataset.Advance | None) -> Bill:
+    """The bill of one artifact; it lies in the folder `out` afterwards, where one is named."""
+    if not request.out:
+        return _verified(request, artifact, bar)
+    out = Path(request.out)
+    _require_free(out)
+    with storage.aside(out) as folder:
+        bill = _verified(request, artifact, bar)
+        with storage.errors_about(out):
+            for name, content in _files(bill).items():
+                (folder / name).write_bytes(content)
+        storage.publish(folder, out)
     return bill
 
 
@@ -107,14 +124,19 @@ def judged(
     interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
     trajectories.require_walkable(interface, steps)
     record, interface = matched(artifact.record, interface)
-    progress("trace", f"the weights of {artifact.path}")
-    source = provenance.trace(
-        artifact, loaded.checkpoint, ledger.loaded(loaded.ledger), provenance.baked(interface)
-    )
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
+    progress("trace", f"the weights of {artifact.path}")
+    source = provenance.trace(
+        artifact,
+        loaded.checkpoint,
+        ledger.loaded(loaded.ledger),
+        provenance.baked(interface),
+        original.followed,
+        original.again,
+    )
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
-    notices: list[str] = []
+    notices = [artifact.remark] if artifact.remark else []
     course = trajectories.course(
         interface, steps, original.drawn[0].inputs, notices.append, progress
     )
@@ -179,11 +201,10 @@ def _require_free(out: Path) -> None:
         )
 
 
-def _write(out: Path, bill: Bill) -> None:
-    """The page, the charts of a table, the schema, and the bill last."""
+def _files(bill: Bill) -> dict[str, bytes]:
+    """The page, the charts of a table, the schema and the bill, by name."""
     files = {f"{chart.name}.svg": chart.file() for chart in tables.charts(bill.datasets)}
     files[report.PAGE] = report.render(bill).encode()
     files[storage.SCHEMA] = schema.dumps().encode()
     files[storage.BILL] = dumps(bill).encode()
-    for name, content in files.items():
-        storage.write_file(out / name, content)
+    return files

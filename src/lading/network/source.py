@@ -14,6 +14,7 @@ from typing import Any
 from lading import checkpoint as checkpoints
 from lading.base.progress import Progress, silent
 from lading.checkpoint import Checkpoint, ledger
+from lading.errors import LadingError
 from lading.network import families, naming, own_module, settling
 from lading.network.own_module import OwnModule
 from lading.record import Recognition, Task
@@ -135,6 +136,13 @@ def read(source: Source, progress: Progress = silent) -> Read:
     checkpoint = tensors(source)
     if own is not None:
         return Read(checkpoint, own.recognition(), own, progress, source.ignore)
+    try:
+        return _recognised(source, checkpoint, progress)
+    except LadingError as problem:
+        raise checkpoints.naming(problem, checkpoint.record.mentions) from None
+
+
+def _recognised(source: Source, checkpoint: Checkpoint, progress: Progress) -> Read:
     if source.config is not None:
         checkpoint = checkpoints.with_config(checkpoint, source.config)
     progress("recognise", f"{len(checkpoint.tensors)} tensor names")

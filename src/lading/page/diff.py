@@ -7,6 +7,7 @@ changed when its digest has; what only one bill has is said to be so.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -14,6 +15,7 @@ from typing import Literal
 
 from lading.page import draw
 from lading.record import Bill, LedgerLine, Measurement, Port, to_json
+from lading.record.text import visible
 from lading.record.values import show
 from lading.record.wording import RUNTIMES, megabytes, number, port, shape, subject
 
@@ -77,6 +79,46 @@ def compare(a: Bill, b: Bill, names: tuple[str, str] = ("A", "B")) -> Difference
 def render(one: Difference) -> str:
     """The page of a difference, as text."""
     return draw("diff.html", one=one)
+
+
+def markdown(one: Difference, rows: int = 20) -> str:
+    """The difference as Markdown, e.g. for a comment on a pull request.
+
+    What bills say stands in code spans: a stranger's name is no heading, no link and no mention.
+    """
+    verdicts = [
+        f"{code(name)} {word}" for name, word in zip((one.a, one.b), one.verdicts, strict=True)
+    ]
+    lines = [f"**{'SAME' if one.equal else 'CHANGED'}**: {' → '.join(verdicts)}", ""]
+    for section in one.sections:
+        if not section.changes:
+            continue
+        lines += [
+            f"<details open><summary>{section.title}: {len(section.changes)} changed</summary>"
+        ]
+        lines += ["", "| what | A | B | how |", "|---|---|---|---|"]
+        for change in section.changes[:rows]:
+            cells = (change.what, change.a, change.b, change.note or change.kind)
+            lines.append(f"| {' | '.join(map(code, cells))} |")
+        if len(section.changes) > rows:
+            lines.append(f"| and {len(section.changes) - rows} more | | | |")
+        lines += ["", "</details>", ""]
+    same = ", ".join(f"{s.title.lower()} ({s.note})" for s in one.sections if not s.changes)
+    return "\n".join(lines + ([f"The same: {same}."] if same else [])).rstrip() + "\n"
+
+
+def code(text: str) -> str:
+    """`text` as a code span of a Markdown table, whatever is in it.
+
+    >>> code("a|b"), code("`x`")
+    ('`a⟨U+007C⟩b`', '`` `x` ``')
+    """
+    plain = " ".join(visible(text).split()).replace("|", "⟨U+007C⟩")
+    if not plain:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", plain)), default=0) + 1)
+    space = " " if "`" in plain else ""
+    return f"{fence}{space}{plain}{space}{fence}"
 
 
 # ---------------------------------------------------------------------------------------- sections

@@ -1,4 +1,4 @@
-"""The commands that make a bill again, spelled for a shell from what the bill says was asked.
+"""The command that makes a bill again, spelled for a shell from what the bill says was asked.
 
 The bill holds the words already, option by option; here they are spelled. A path or a text is one
 word whatever is in it, and one that begins with a dash is not taken for an option.
@@ -16,7 +16,7 @@ from typing import Any
 from lading.record import Bill
 from lading.record.text import obeyed
 
-#: Python packages of the environment that pip installs.
+#: Packages of the environment that decide the result.
 _PACKAGES = (
     "torch", "coremltools", "numpy", "onnx", "onnxscript", "onnxruntime", "safetensors"
 )  # fmt: skip
@@ -29,16 +29,19 @@ class Repeat:
     """How to do it again.
 
     Attributes:
-        commands: to install the same versions, and lading's own; empty where no command does it.
-        why: why there is none; empty where there are.
+        command: lading's own; empty where no command does it.
+        versions: lading's and those of what it stood on, e.g. ``"torch 2.13.0"``. No command to
+            install them: what an index has under a name need not be what made the bill.
+        why: why there is no command; empty where there is one.
     """
 
-    commands: tuple[str, ...] = ()
+    command: str = ""
+    versions: tuple[str, ...] = ()
     why: str = ""
 
 
 def repeat(bill: Bill) -> Repeat:
-    """The commands that make the bill again: the packages, then lading itself."""
+    """The command that makes the bill again, and the versions that it takes."""
     try:
         done = _words(bill.request)
         python = bill.request.get("python", {})
@@ -50,15 +53,12 @@ def repeat(bill: Bill) -> Repeat:
             why=f"It was asked in Python, with {made}: the same call of "
             f"lading.{done[1]} repeats it, and no command does."
         )
-    # Without what stands after "+": the index of packages has no build of that name, and pip takes
-    # one for another.
     versions = [
-        f"{name}=={bill.environment[name].partition('+')[0]}"
+        f"{name} {bill.environment[name]}"
         for name in _PACKAGES
         if bill.environment.get(name, "not installed") != "not installed"
     ]
-    install = ["pip", "install", f"lading=={bill.lading}", *versions]
-    return Repeat(tuple(" ".join(word(one) for one in words) for words in (install, done)))
+    return Repeat(" ".join(map(word, done)), (f"lading {bill.lading}", *versions))
 
 
 def word(text: str) -> str:

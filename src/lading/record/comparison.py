@@ -33,10 +33,11 @@ class Finding:
 class Unproved:
     """What a comparison left open, and why.
 
-    `what` is ``scores``: those behind the labels; or ``graph``: without the artifact's rounding.
+    `what` is ``scores``: those behind the labels; ``graph``: without the artifact's rounding; or
+    ``channels``: those that vary by less than the arithmetic resolves.
     """
 
-    what: Literal["scores", "graph"]
+    what: Literal["scores", "graph", "channels"]
     why: str
 
 
@@ -44,7 +45,9 @@ class Unproved:
 class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
-    `data` names the user's table where its rows were the probes; see `DatasetRecord`.
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `device` says
+    where it ran, where that was not the computer that wrote the bill: its name, its system, and the
+    compute units.
     """
 
     artifact: str
@@ -57,6 +60,7 @@ class Comparison:
     reason: str = ""
     data: str = ""
     unproved: tuple[Unproved, ...] = ()
+    device: str = ""
 
     @property
     def gated(self) -> tuple[Measurement, ...]:

@@ -13,6 +13,27 @@ Fate = Literal["loaded", "alias", "unused", "folded"]
 
 
 @dataclass(frozen=True)
+class Mention:
+    """A class or function that a pickle in the file names and that lading does not know.
+
+    Whoever loads the file with Python's own unpickler imports it, and where it is `called` runs it.
+
+    Attributes:
+        name: as the file spells it, ``requests.api.get``.
+        called: whether the file calls it, and does not only mention it.
+        where: the file and its entry.
+        byte: where in it the name is first mentioned.
+        times: how often it is called, or mentioned where it is never called.
+    """
+
+    name: str
+    called: bool
+    where: str
+    byte: int
+    times: int
+
+
+@dataclass(frozen=True)
 class CheckpointRecord:
     """The file that was read. `steps` says, in order, what was unwrapped to reach the tensors."""
 
@@ -21,6 +42,7 @@ class CheckpointRecord:
     bytes: int
     container: str
     steps: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ import json
 import re
 from typing import Any
 
+#: How a file begins that Git LFS left in the place of a large one.
+LFS_POINTER = b"version https://git-lfs"
+
 #: What a browser or a terminal would act on rather than show: control characters, and the marks
 #: that turn the direction of the text around them.
 OBEYED = re.compile(

@@ -8,8 +8,10 @@ from pathlib import PurePath
 
 from lading.record import (
     Candidate,
+    CheckpointRecord,
     Comparison,
     Measurement,
+    Mention,
     Port,
     Provenance,
     Refusal,
@@ -37,9 +39,13 @@ RUNTIMES = {
 }
 
 
+#: Characters of a stranger's name, and how many such names are spelt out.
+LONGEST_NAME, MENTIONED = 60, 20
+
 _UNPROVED = {
     "scores": "only labels were compared, not the scores behind them",
     "graph": "the graph alone, without its rounding, could not be judged",
+    "channels": "what varies by less than the original's own arithmetic resolves is not proved",
 }
 
 
@@ -110,6 +116,28 @@ def left_open(comparisons: Sequence[Comparison]) -> list[str]:
         if (c.artifact, left.what) not in seen
     }
     return sorted(lines)
+
+
+def mention(one: Mention) -> str:
+    """A name in a pickle and its place.
+
+    >>> mention(Mention("requests.api.get", True, "m.pth, entry m/data.pkl", 57, 2))
+    'requests.api.get (called 2 times, byte 57 of entry m/data.pkl)'
+    """
+    name = one.name if len(one.name) <= LONGEST_NAME else one.name[:LONGEST_NAME] + "…"
+    times = f" {one.times:,} times" if one.times > 1 else ""
+    what = "called" if one.called else "named"
+    return f"{name} ({what}{times}, byte {one.byte:,} of {one.where.rpartition(', ')[2]})"
+
+
+def mentioned(record: CheckpointRecord) -> tuple[str, ...]:
+    """What the file's pickles name and lading does not know, a sentence each."""
+    said = [
+        f"names {mention(one)}: lading does not know it and did not run it"
+        for one in record.mentions[:MENTIONED]
+    ]
+    more = len(record.mentions) - MENTIONED
+    return (*said, f"and {more:,} other names; --json lists all") if more > 0 else tuple(said)
 
 
 def megabytes(count: int) -> str:
@@ -224,7 +252,7 @@ def summary(
     reference = PurePath(next((compared.reference for compared in comparisons), ""))
     original = reference.name if reference.suffix else "the original"
     found = [compared for compared in comparisons if compared.verdict == verdict]
-    strange = [source for source in sources if not source.made]
+    strange = [source for source in sources if source.refuted]
     lost = [walk for walk in trajectories if walk.verdict == "fail"]
     if verdict == "not run":
         proved = {compared.artifact for compared in comparisons if compared.verdict == "pass"}

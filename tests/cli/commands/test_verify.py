@@ -45,7 +45,7 @@ def test_bill_and_page_go_to_a_folder_of_their_own(
     Path("mine.png").write_bytes(b64decode(bill.pictures[0].png))
     more = ["--data", "mine.png", "--set", "norm_eps=1e-05"]
     assert verify(artifact, small_checkpoint, *more, "--quiet") == 0
-    _, command = repeat(report.read(folder)).commands
+    command = repeat(report.read(folder)).command
     words = ["lading", "verify", str(artifact), "--against", str(small_checkpoint), *more]
     assert command == shlex.join(words)
 

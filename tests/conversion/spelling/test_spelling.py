@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lading.conversion.spelling import spelled, spellings
 from lading.record import Route
 from tests.conversion.compatibility.forms_in_use import answer, carried
 

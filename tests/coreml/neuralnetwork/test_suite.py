@@ -26,12 +26,13 @@ def test_a_sample_of_the_suite() -> None:
     chosen = f"({' or '.join(LAYERS)}) and not gpu and not slow and not dynamic_quantization"
     chosen = f"({chosen}) or (SimpleTest and not NewLayersSimpleTest)"
     command = [
-        sys.executable, "-m", "pytest", "-p", "tests.coreml.neuralnetwork.standin",
+        sys.executable, "-m", "pytest", "-p", "lading.coreml.plugin", "--coreml-stand-in",
         "-q", "--no-header",
         "-p", "no:cacheprovider", "-c", os.devnull, "--pyargs", SUITE, "-k", chosen, "-W", "ignore",
     ]  # fmt: skip
     path = f"{ROOT}{os.pathsep}{ROOT / 'src'}"
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1",
+                   "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # fmt: skip
     ran = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

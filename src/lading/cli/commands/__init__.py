@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lading.base import shelf
+from lading.cli import output
 from lading.job.options import REQUIRED, Request, flag, options
+from lading.record.text import OBEYED
 
 if TYPE_CHECKING:
     from lading.record import Bill
@@ -47,7 +49,8 @@ class Command:
 
 def commands() -> dict[str, Command]:
     """Every command by name, in the order of the help."""
-    found: dict[str, Command] = shelf.read("lading.cli.commands", "COMMAND")
+    shelved: dict[str, Command] = shelf.read("lading.cli.commands", "COMMAND")
+    found = {name.replace("_", "-"): command for name, command in shelved.items()}
     return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))
 
 
@@ -123,14 +126,18 @@ def finish(display: Display, bill: Bill, out: Path | None, page: Path | None = N
 
 
 def console(file: Any = None) -> Any:
-    """80 columns and no colour when piped."""
-    from rich.console import Console
+    """80 columns and no colour when piped; see `terminal.Plain`."""
+    from lading.cli.terminal import Plain
 
     stream = file or sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else 80, highlight=False)
+    return Plain(file=stream, width=None if stream.isatty() else 80, highlight=False)
 
 
-def print_json(value: Any) -> int:
-    """Prints `value` as JSON; 0."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+def print_json(value: Any, indent: int | None = 1) -> int:
+    """Prints `value` as JSON, on one line without an indent; 0.
+
+    What a terminal would obey, and what the stream's encoding lacks, is escaped.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=not output.encodes_all(sys.stdout))
+    print(OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
     return 0

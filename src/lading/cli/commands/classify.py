@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lading.cli.commands import Command, Display, console, with_stages
+from lading.cli.commands import Command, Display, console, print_json, with_stages
 from lading.errors import InputError, LadingError
 from lading.job.request import Classify
 
@@ -56,7 +55,7 @@ def _decoded(line: bytes) -> str:
 
 def _show(display: Display, answer: Answer, runtime: str, *, alone: bool = False) -> None:
     if display.json:
-        print(_compact({**vars(answer), "runtime": runtime}))
+        print_json({**vars(answer), "runtime": runtime}, None)
         return
     if display.quiet:
         return
@@ -66,7 +65,7 @@ def _show(display: Display, answer: Answer, runtime: str, *, alone: bool = False
     ordered = sorted(answer.probabilities.items(), key=lambda item: -item[1])
     if not alone:
         share = f"\t{ordered[0][1]:.4f}" if ordered else ""
-        print(f"{answer.label}{share}\t{terminal.words(answer.text)}")
+        print(terminal.words(f"{answer.label}{share}\t{answer.text}"))
         return
     shown.print(terminal.words(answer.label, "bold"), terminal.words(repr(answer.text), "dim"))
     for name, part in ordered:
@@ -78,7 +77,7 @@ def _show(display: Display, answer: Answer, runtime: str, *, alone: bool = False
 def _complain(display: Display, error: LadingError, number: int) -> None:
     """A line of standard input that cannot be classified; the others go on."""
     if display.json:
-        print(_compact({"line": number, **error.as_dict()}))
+        print_json({"line": number, **error.as_dict()}, None)
         return
     from lading.cli import terminal
 
@@ -89,11 +88,6 @@ def _complain(display: Display, error: LadingError, number: int) -> None:
         remedy=error.remedy,
     )
     terminal.failure(console(sys.stderr), told)
-
-
-def _compact(value: dict[str, Any]) -> str:
-    """One object on one line."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 COMMAND = Command(

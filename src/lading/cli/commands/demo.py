@@ -33,12 +33,12 @@ def run(request: Demo, display: Display) -> int:
     if not display.silent:
         shown = console()
         for line in made.lines:
-            shown.print(line, markup=False, soft_wrap=True)
+            shown.print(line, soft_wrap=True)
         shown.print("Where to look:")
         for path, text in made.look.items():
-            shown.print(f"  {path}   {text}", markup=False, soft_wrap=True)
+            shown.print(f"  {path}   {text}", soft_wrap=True)
         page = made.out / report.PAGE
-        shown.print(f"  {page}   the page: all of it, drawn", markup=False, soft_wrap=True)
+        shown.print(f"  {page}   the page: all of it, drawn", soft_wrap=True)
     if request.open:
         report.show(made.out / report.PAGE)
     return status

@@ -24,7 +24,11 @@ def run(request: Diff, display: Display) -> int:
 
 COMMAND = Command(
     "what changed between two bills",
-    ("lading diff before/lading.json after/lading.json", "lading diff before after -o diff.html"),
+    (
+        "lading diff before/lading.json after/lading.json",
+        "lading diff before after -o diff.html",
+        "lading diff before after -o diff.md --quiet",
+    ),
     Diff,
     run,
     rank=65,

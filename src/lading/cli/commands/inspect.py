@@ -24,7 +24,7 @@ def run(request: Inspect, display: Display) -> int:
             shown.shapes, shown.aliases, shown.refused,
         )  # fmt: skip
     else:
-        terminal.artifact(console(), shown.artifact)
+        terminal.artifact(console(), shown.artifact, shown.obstacle)
         findings.hazards(console(), shown.hazards)
     return 2 if isinstance(shown, Inspection) and shown.refused else 0
 

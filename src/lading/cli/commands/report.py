@@ -14,7 +14,7 @@ def run(request: Report, display: Display) -> int:
     if display.json:
         print_json({"page": str(drawn.path), "bytes": drawn.size, "verdict": drawn.bill.verdict})
     elif not display.quiet:
-        console().print(f"{drawn.path}  {drawn.size / 1e3:.0f} kB", markup=False, soft_wrap=True)
+        console().print(f"{drawn.path}  {drawn.size / 1e3:.0f} kB", soft_wrap=True)
     return 0
 
 

@@ -21,6 +21,7 @@ def run(request: Run, display: Display) -> int:
                 "shape": list(applied.output.shape),
                 "outputs": {name: list(one.shape) for name, one in applied.outputs.items()},
                 "notes": list(applied.notes),
+                "remark": applied.remark,
                 "shares": shares,
                 "unanswered": list(applied.unanswered),
                 "written": str(request.out) if request.out else None,
@@ -28,11 +29,13 @@ def run(request: Run, display: Display) -> int:
         )
         return status
     if not display.quiet:
-        shown = console()
+        shown = console()  # which cleans every string: the names are the file's
         shown.print(f"{applied.port.name} {list(applied.output.shape)} in {applied.runtime}")
         for name, value in applied.outputs.items():
             if name != applied.port.name:
                 shown.print(f"{name} {list(value.shape)}", highlight=False)
+        if applied.remark:
+            shown.print(f"  {applied.remark}")
         for note in applied.notes:
             shown.print(f"  input {note}", highlight=False)
         for name, share in shares.items():

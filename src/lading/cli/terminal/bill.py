@@ -41,9 +41,11 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
     summary = one.ledger_summary
     console.print(
         f"  {summary.names} names, {summary.tensors} tensors: {summary.loaded} loaded, "
-        f"{summary.aliases} second names, {summary.unused} unused,\n"
-        f"  {summary.unexplained} unexplained; {summary.parameters:,} parameters",
+        f"{summary.aliases} second names, {summary.unused} unused,",
         highlight=False,
+    )
+    console.print(
+        f"  {summary.unexplained} unexplained; {summary.parameters:,} parameters", highlight=False
     )
     for each in one.settlings:
         settling(console, each)

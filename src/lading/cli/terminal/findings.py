@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from lading.cli.terminal.text import first_line
+from lading.cli.terminal.text import first_line, words
 from lading.record import Bill, Hazard, Provenance, Reading, Trajectory, Walk
 from lading.record.wording import gate, number, subject
 
@@ -34,24 +33,25 @@ def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
         if one.verdict == "not run":
             text = f"  trajectory {one.runtime}: not run, {one.reason}"
-            console.print(_text(text, "dim"), soft_wrap=True)
+            console.print(words(text, "dim"), soft_wrap=True)
             continue
         if one.verdict == "fail":
-            console.print(_text(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
+            console.print(words(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
             continue
         end, least = number("psnr", one.psnr[-1]), number("psnr", one.gate)
         text = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
-        console.print(_text(text) + _text(f", gate ≥ {least}", "dim"), soft_wrap=True)
+        console.print(words(text) + words(f", gate ≥ {least}", "dim"), soft_wrap=True)
 
 
 def provenance(console: Console, one: Provenance) -> None:
     """One line for what was made from the checkpoint, and the evidence where it was not."""
-    style = "green" if one.made else "bold red"
+    style = "green" if one.made else "bold red" if one.refuted else "yellow"
     fates = Counter(constant.fate for constant in one.constants)
     counts = ", ".join(f"{number} {fate}" for fate, number in fates.most_common())
-    console.print(_text(f"  weights    {one.finding}", style) + _text(f"  {counts}", "dim"))
-    if not one.made:
-        console.print(_text(f"    {one.evidence}", "red"), soft_wrap=True)
+    console.print(words(f"  weights    {one.finding}", style) + words(f"  {counts}", "dim"))
+    if not one.made or "; " in one.evidence:  # more than that all are the checkpoint's
+        shade = "red" if one.refuted else "dim"
+        console.print(words(f"    {one.evidence}", shade), soft_wrap=True)
 
 
 def owner(
@@ -59,24 +59,24 @@ def owner(
 ) -> None:
     """Which checkpoint it was, and what was found of each."""
     if made:
-        console.print(_text(f"{artifact} was made from {made.checkpoint}", "bold green"))
+        console.print(words(f"{artifact} was made from {made.checkpoint}", "bold green"))
     else:
-        console.print(_text(f"{artifact} was made from none of these", "bold red"))
+        console.print(words(f"{artifact} was made from none of these", "bold red"))
     for one in found:
         style = "green" if one.made else "yellow"
-        console.print(_text(f"  {one.checkpoint}: {one.finding}", style), soft_wrap=True)
-        console.print(_text(f"    {one.evidence}", "dim"), soft_wrap=True)
+        console.print(words(f"  {one.checkpoint}: {one.finding}", style), soft_wrap=True)
+        console.print(words(f"    {one.evidence}", "dim"), soft_wrap=True)
 
 
 def walk(console: Console, one: Walk, rows: int = 3) -> None:
     """The first value that departs, between its neighbours."""
     console.print(
-        _text(
+        words(
             f"  walk       {one.runtime}, {one.precision}: {one.aligned} of {one.values} values "
         ),
-        _text("aligned with the original's", "dim"),
+        words("aligned with the original's", "dim"),
     )
-    console.print(_text(f"    {one.text}", "red" if one.first else "dim"), soft_wrap=True)
+    console.print(words(f"    {one.text}", "red" if one.first else "dim"), soft_wrap=True)
     names = [station.value for station in one.stations]
     if one.first not in names:
         return
@@ -88,9 +88,9 @@ def walk(console: Console, one: Walk, rows: int = 3) -> None:
         mark = "→" if station.value == one.first else ""
         table.add_row(
             mark,
-            _text(station.value),
-            _text(station.op),
-            _text(station.module),
+            words(station.value),
+            words(station.op),
+            words(station.module),
             f"{station.error:.2g}",
             f"{station.low:.3g} to {station.high:.3g}",
         )
@@ -109,21 +109,16 @@ def readings(console: Console, many: Sequence[Reading]) -> None:
         if one.near_limit:
             lost.append(f"{len(one.near_limit)} values within a factor 4 of 65504")
         line = "; ".join([f"{one.name} {numbers or 'nothing measured'}", *lost])
-        console.print(_text(f"  reading    {line}", "dim"), soft_wrap=True)
+        console.print(words(f"  reading    {line}", "dim"), soft_wrap=True)
 
 
 def hazards(console: Console, many: Sequence[Hazard]) -> None:
     """What is known to go wrong on devices though the graph is right."""
     for one in many:
         where = f" ({len(one.where)}: {one.where[0]})" if one.where else ""
-        console.print(_text(f"  hazard     {one.name}{where}", "yellow"), soft_wrap=True)
-        console.print(_text(f"    {one.symptom}; {one.versions}", "dim"), soft_wrap=True)
-        console.print(_text(f"    {one.remedy}; {one.issue}", "dim"), soft_wrap=True)
-
-
-def _text(text: str, style: str = "") -> Text:
-    """`text` as it is: names come from strangers' files and neither markup nor control acts."""
-    return Text("".join(c if c.isprintable() else "\ufffd" for c in text), style=style)
+        console.print(words(f"  hazard     {one.name}{where}", "yellow"), soft_wrap=True)
+        console.print(words(f"    {one.symptom}; {one.versions}", "dim"), soft_wrap=True)
+        console.print(words(f"    {one.remedy}; {one.issue}", "dim"), soft_wrap=True)
 
 
 def between(console: Console, done: Between, values: Sequence[Mapping[str, Any]]) -> None:
@@ -132,20 +127,20 @@ def between(console: Console, done: Between, values: Sequence[Mapping[str, Any]]
     for comparison in done.comparisons:
         dim = "dim" if comparison.verdict == "not run" else ""
         text = f"  {comparison.runtime}: {comparison.verdict}  {comparison.reason}"
-        console.print(_text(text, dim), soft_wrap=True)
+        console.print(words(text, dim), soft_wrap=True)
         for m in comparison.measurements:
             limit = f"gate {gate(m)}" if m.gate is not None else "not gated"
             where = f" at {m.probe}" if m.probe else ""
-            console.print(_text(f"    {subject(m)} {number(m.kind, m.value)}{where}, {limit}"))
+            console.print(words(f"    {subject(m)} {number(m.kind, m.value)}{where}, {limit}"))
     trajectories(console, done.trajectories)
     for source in done.sources:
         provenance(console, source)
     walk(console, done.walk)
     for value in values:
         shape = "×".join(map(str, value["shape"]))
-        console.print(_text(f"  {value['side']}: {value['op']} {value['name']} {shape}", "bold"))
+        console.print(words(f"  {value['side']}: {value['op']} {value['name']} {shape}", "bold"))
         span = f"{value['low']:.6g} to {value['high']:.6g}, mean {value['mean']:.6g}"
         numbers = ", ".join(f"{float(number):.6g}" for number in value["first"])
-        console.print(_text(f"    {span}; first {numbers}"))
+        console.print(words(f"    {span}; first {numbers}"))
     if done.text:
-        console.print(_text(f"  {done.text}"))
+        console.print(words(f"  {done.text}"))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-from lading.cli.terminal.text import words
+from lading.cli.terminal.text import lines, words
 from lading.record import (
     ArtifactRecord,
     CheckpointRecord,
@@ -18,7 +18,7 @@ from lading.record import (
     Settling,
 )
 from lading.record.values import show
-from lading.record.wording import above, megabytes, outcome, port, settled
+from lading.record.wording import above, megabytes, mentioned, outcome, port, settled
 
 
 def inspection(
@@ -38,6 +38,8 @@ def inspection(
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for step in record.steps:
         console.print(words(f"  {step}"))
+    for sentence in mentioned(record):
+        console.print(words(f"  {sentence}", style="yellow"))
     if summary:
         console.print(
             f"  {summary.names} names, {summary.tensors} tensors, "
@@ -71,14 +73,13 @@ def inspection(
     console.print()
     console.print(tensor_tree(shapes, aliases))
     if refused:
-        console.print(
-            words("\nit cannot be converted as it is: ", style="bold red") + words(refused)
-        )
+        console.print(lines("\nit cannot be converted as it is: ", "bold red") + lines(refused))
 
 
 def settling(console: Console, record: Settling) -> None:
     """The candidates for what a checkpoint does not say, best first, and what that settles."""
-    title = f"\nsettled by noise prediction: {record.kind}, on {record.pictures} pictures"
+    title = f"settled by noise prediction: {record.kind}, on {record.pictures} pictures"
+    console.print()
     console.print(words(title, style="bold"))
     for sentence in settled(record):
         console.print(words(f"  {sentence}"))
@@ -114,16 +115,17 @@ def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str
         size = words("×".join(map(str, shape)) or "scalar", style="dim")
         branches[at].add(words(f"{leaf} ") + size)
     if aliases:
-        tree.add(f"[dim]and {len(aliases)} second names of these[/dim]")
+        tree.add(words(f"and {len(aliases)} second names of these", "dim"))
     return tree
 
 
-def artifact(console: Console, record: ArtifactRecord) -> None:
-    """A converted file: ports, precision, metadata."""
+def artifact(console: Console, record: ArtifactRecord, obstacle: str = "") -> None:
+    """A converted file: ports, precision, metadata, and why it cannot be run here."""
     console.print(words(record.path, style="bold"), soft_wrap=True)
-    console.print(
-        f"  {record.format_title} {record.precision}, {megabytes(record.bytes)}", highlight=False
-    )
+    what = f"{record.format_title} {record.precision}".rstrip()
+    console.print(words(f"  {what}, {megabytes(record.bytes)}"))
+    if obstacle:
+        console.print(words(f"  cannot be run here: {obstacle}", style="yellow"), soft_wrap=True)
     console.print(f"  sha256 {record.sha256}", highlight=False, soft_wrap=True)
     for kind, ports in (("takes", record.inputs), ("gives", record.outputs)):
         for one in ports:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,20 +9,32 @@ from rich.console import Console
 from rich.text import Text
 
 from lading.record import ArtifactRecord, Verdict
+from lading.record.text import visible
 from lading.record.wording import port, summary
 
 STYLE = {"pass": "bold green", "fail": "bold red", "not run": "yellow"}
-#: Control characters, which a terminal would obey: names and values come from strangers' files.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def words(text: str, style: str = "") -> Text:
-    """`text` to be shown as it is: neither markup nor control characters act.
+class Plain(Console):
+    """A console that shows every string as `words` does, wherever in a table or a tree it stands:
+    names and values come from strangers' files."""
 
-    >>> str(words("[bold]a\\x1b[31mb"))
-    '[bold]a\N{REPLACEMENT CHARACTER}[31mb'
+    def render_str(self, text: str, *, style: Any = "", **how: Any) -> Text:
+        return words(text, style)
+
+
+def words(text: Any, style: Any = "") -> Text:
+    """`text` on one line, to be shown as it is: neither markup nor control characters act.
+
+    >>> str(words("[bold]a\\x1b[31mb\\nPASS"))
+    '[bold]a⟨U+001B⟩[31mb⟨U+000A⟩PASS'
     """
-    return Text(_CONTROL.sub("\ufffd", text), style=style)
+    return Text(visible(text).replace("\n", "⟨U+000A⟩"), style=style)
+
+
+def lines(text: str, style: Any = "") -> Text:
+    """The same of a text of several lines that lading itself put together."""
+    return Text("\n").join(words(line, style) for line in text.split("\n"))
 
 
 def first_line(console: Console, verdict: Verdict, *measured: Sequence[Any]) -> None:

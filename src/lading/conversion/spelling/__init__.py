@@ -72,14 +72,14 @@ class _Spelled(nn.Module):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         run = self._hidden[0]
-        return run.run(*run.module.graph.process_inputs(*arguments, **keywords),
-                       enable_io_processing=False)  # fmt: skip
+        flat = run.graph_of.process_inputs(*arguments, **keywords)
+        return run.run(*flat, enable_io_processing=False)
 
 
 class _Run(fx.Interpreter):
     def __init__(self, graph: Any, known: Mapping[Any, Spell]) -> None:
         super().__init__(graph, garbage_collect_values=False)
-        self.known = known
+        self.known, self.graph_of = known, graph.graph
 
     def run_node(self, n: fx.Node) -> Any:
         if n.op == "call_function":
@@ -95,7 +95,7 @@ class _Run(fx.Interpreter):
             return found
         if n.op == "output":
             answer = super().run_node(n)
-            return self.module.graph.process_outputs(answer)
+            return self.graph_of.process_outputs(answer)
         return super().run_node(n)
 
     def _spelled(self, n: fx.Node, arguments: Any, keywords: Any) -> Any:

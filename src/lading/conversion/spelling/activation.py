@@ -1,8 +1,8 @@
 """PReLU with a slope a channel, of anything but pictures.
 
-Symptom with coremltools 9.0: "prelu op: rank 3 or rank 5 input is only supported when all the
-values of alpha are same" (apple/coremltools pull request 2781, mended after 9.1). Checked with torch
-2.13.
+Symptom with coremltools 9.0: "prelu op: rank 3 or rank 5 input is only supported when all
+the values of alpha are same" (apple/coremltools pull request 2781, mended after 9.1). Checked with
+torch 2.13.
 
     prelu(x) = x where x > 0, else slope · x
 """

@@ -93,7 +93,7 @@ def _logical(named: Any) -> Any:
     return spell
 
 
-def _where(_: Any, condition: torch.Tensor, x: Any, y: Any) -> torch.Tensor:
+def _where(_: Any, condition: torch.Tensor, x: Any, y: Any) -> Any:
     """With numbers: the type is what torch makes of both."""
     dtype = torch.result_type(x, y)
     return torch.where(condition, *(

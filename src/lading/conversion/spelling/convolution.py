@@ -2,7 +2,7 @@
 
 Symptoms with coremltools 9.0: "output_padding is supported only for ConvTranspose1D or
 ConvTranspose2D!" and "Input weight must be const at compile time". Checked with torch 2.13; the
-first can go when coremltools pads, the second never, as MIL's ``conv_transpose`` has no other weight.
+first can go when coremltools pads, the second never: MIL's ``conv_transpose`` has no other weight.
 
     transposed(x, w) = the whole of it without any padding, cut by p and padded by the output's
     transposed(x, w, stride s) = convolution of x with s - 1 zeros between, by w turned round

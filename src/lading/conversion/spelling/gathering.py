@@ -1,8 +1,8 @@
 """Rows added up at places: bags of embeddings, sums of messages, scatters that reduce; distances.
 
 Symptoms with coremltools 9.0: "Unsupported fx node index_add", ``scatter_reduce``,
-``embedding_bag``, ``cdist`` and ``unfold``; and where torch takes ``index_add`` apart, a ``scatter_nd`` of two dtypes. Checked
-with torch 2.13; each can go when coremltools knows it.
+``embedding_bag``, ``cdist`` and ``unfold``; and where torch takes ``index_add`` apart, a
+``scatter_nd`` of two dtypes. Checked with torch 2.13; each can go when coremltools knows it.
 
 A sum at places is a product with the matrix whose row p marks what goes to place p.
 """

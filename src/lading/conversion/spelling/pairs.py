@@ -173,7 +173,7 @@ def _r2c(x: torch.Tensor, dim: list[int], normalization: int, onesided: bool) ->
     z = Pair(last @ real, last @ imag).each(lambda one: one.movedim(-1, dim[-1]))
     for one in reversed(dim[:-1]):
         z = _along(z, one, int(x.shape[one]), -1)
-    return z.each(lambda one: one * scale) if scale != 1.0 else z
+    return _scaled(z, scale)
 
 
 def _c2c(z: Any, dim: list[int], normalization: int, forward: bool) -> Pair:
@@ -181,7 +181,11 @@ def _c2c(z: Any, dim: list[int], normalization: int, forward: bool) -> Pair:
     scale = _norm(normalization, _points(z.real, dim))
     for one in dim:
         z = _along(z, one, int(z.real.shape[one]), -1 if forward else 1)
-    return z.each(lambda one: one * scale) if scale != 1.0 else z
+    return _scaled(z, scale)
+
+
+def _scaled(z: Pair, scale: float) -> Pair:
+    return z if scale == 1.0 else Pair(z.real * scale, z.imag * scale)
 
 
 def _c2r(z: Any, dim: list[int], normalization: int, last_dim_size: int) -> torch.Tensor:
@@ -197,8 +201,9 @@ def _c2r(z: Any, dim: list[int], normalization: int, last_dim_size: int) -> torc
         weight[-1] = 1.0
     real, imag = table(size, kept, 1)
     made = z.real @ (real * weight).T.contiguous() - z.imag @ (imag * weight).T.contiguous()
-    scale = _norm(normalization, _points(z.real, [d for d in dim[:-1]]) * size)
-    return made.movedim(-1, dim[-1]) * scale
+    scale = _norm(normalization, _points(z.real, list(dim[:-1])) * size)
+    back: torch.Tensor = made.movedim(-1, dim[-1]) * scale
+    return back
 
 
 _SPECIAL: dict[str, Callable[..., Any]] = {
@@ -220,11 +225,15 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 #: What moves numbers, or adds them up.
 _LINEAR = frozenset(
-    "neg slice select view reshape _unsafe_view permute transpose t unsqueeze squeeze cat stack "
-    "expand clone alias alias_copy detach index index_select gather sum mean flatten unflatten "
-    "movedim split split_with_sizes chunk narrow repeat flip roll constant_pad_nd lift_fresh_copy "
-    "slice_scatter select_scatter where getitem cumsum diagonal tril triu as_strided lift_fresh "
-    "unbind view_copy slice_copy expand_copy permute_copy unsqueeze_copy squeeze_copy transpose_copy".split()
-)
+    {
+        "neg", "slice", "select", "view", "reshape", "_unsafe_view", "permute", "transpose", "t",
+        "unsqueeze", "squeeze", "cat", "stack", "expand", "clone", "alias", "alias_copy", "detach",
+        "index", "index_select", "gather", "sum", "mean", "flatten", "unflatten", "movedim",
+        "split", "split_with_sizes", "chunk", "narrow", "repeat", "flip", "roll", "unbind",
+        "constant_pad_nd", "lift_fresh_copy", "lift_fresh", "slice_scatter", "select_scatter",
+        "where", "getitem", "cumsum", "diagonal", "tril", "triu", "view_copy", "slice_copy",
+        "expand_copy", "permute_copy", "unsqueeze_copy", "squeeze_copy", "transpose_copy",
+    }
+)  # fmt: skip
 #: Complex values are spelled wherever one occurs.
 SPELLING: Mapping[Any, Any] = {aten.atan2.default: arctan2}

@@ -2,8 +2,8 @@
 sampling a volume at computed places.
 
 Symptoms with coremltools 9.0: "Unsupported fx node upsample_bicubic2d", ``upsample_trilinear3d``,
-``grid_sampler_2d`` and ``grid_sampler_3d`` by torch.export; ``'str' object has no attribute 'dtype'``.
-Checked with torch 2.13; each can go when coremltools knows it.
+``grid_sampler_2d`` and ``grid_sampler_3d`` by torch.export; "'str' object has no attribute
+'dtype'". Checked with torch 2.13; each can go when coremltools knows it.
 
 Sizes are known, so that a separable resizing is one product with a constant matrix along each axis:
 its rows are the weights that torch gives when it resizes the unit vectors.

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lading.errors import ProgramError
+from lading.record.text import LFS_POINTER
 
 SENTINEL = 0xDEADBEEF
 VERSION = 2
@@ -105,6 +106,13 @@ class BlobFile:
             raise self._bad(f"{path.stat().st_size} bytes", "a header of 64 bytes")
         # Copy-on-write, so that torch may share the pages; the file itself is never written.
         self._bytes: Array = np.memmap(path, np.uint8, mode="c")
+        if self._bytes[: len(LFS_POINTER)].tobytes() == LFS_POINTER:
+            raise ProgramError(
+                str(path),
+                found="a Git LFS pointer, not the weights",
+                expected="the package's weight file",
+                remedy="fetch the file itself: git lfs pull",
+            )
         _count, version = struct.unpack_from("<II", self._bytes[:8].tobytes())
         if version != VERSION:
             raise self._bad(f"version {version}", f"version {VERSION}")

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lading.coreml.mil.features import Feature, Interface, array_feature, image_feature
-from lading.errors import ProgramError
+from lading.errors import ProgramError, refused
+from lading.record.text import LFS_POINTER
+
+_COPY = "copy or convert the file again"
 
 
 def proto() -> Any:
@@ -32,10 +35,11 @@ def kind(path: Path) -> str:
     known = proto().Model.DESCRIPTOR.oneofs_by_name["Type"].fields
     names, found = {field.number: field.name for field in known}, ""
     with path.open("rb") as file:
+        size = path.stat().st_size
         while (tag := _varint(file)) is not None:
             found = names.get(tag >> 3, found)
             length = _varint(file) if tag & 7 in (0, 2) else {1: 8, 5: 4}.get(tag & 7)
-            if length is None:
+            if length is None or length > size:
                 break
             file.seek(length if tag & 7 else 0, os.SEEK_CUR)
     return found
@@ -61,15 +65,16 @@ def specification(path: Path) -> Any:
         ProgramError: it cannot be read.
     """
     spec = proto().Model()
-    try:
-        spec.ParseFromString(path.read_bytes())
-    except Exception as error:  # protobuf's own kinds
-        raise ProgramError(
-            str(path),
-            found=f"not a Core ML specification ({error})",
-            expected="a serialised Core ML model",
-            remedy="copy or convert the file again",
-        ) from None
+    with refused(ProgramError, str(path), "a serialised Core ML model", _COPY):
+        raw = path.read_bytes()
+        if raw.startswith(LFS_POINTER):
+            raise ProgramError(
+                str(path),
+                found=f"a Git LFS pointer of {len(raw):,} bytes, not the file it points to",
+                expected="a serialised Core ML model",
+                remedy="fetch the file itself: git lfs pull",
+            )
+        spec.ParseFromString(raw)
     return spec
 
 
@@ -90,15 +95,29 @@ def metadata(described: Any) -> dict[str, str]:
 def interface(described: Any) -> Interface:
     """What a `ModelDescription` or `FunctionDescription` says goes in and comes out."""
     return Interface(
-        inputs=tuple(map(_feature, described.input)),
-        outputs=tuple(map(_feature, described.output)),
-        states=tuple(map(_feature, described.state)),
+        inputs=tuple(map(feature, described.input)),
+        outputs=tuple(map(feature, described.output)),
+        states=tuple(map(feature, described.state)),
         label=described.predictedFeatureName,
         probabilities=described.predictedProbabilitiesName,
     )
 
 
-def _feature(feature: Any) -> Feature:
+def enum_name(message: Any, field: str) -> str:
+    """The name of an enumerated value, also of one that this version of coremltools lacks."""
+    number = getattr(message, field)
+    known = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    return str(known[number].name) if number in known else f"{field} {number}"
+
+
+def is_repeated(field: Any) -> bool:
+    """protobuf 6 has its own word for it and will take the older one away."""
+    known = getattr(field, "is_repeated", None)
+    return bool(field.label == field.LABEL_REPEATED if known is None else known)
+
+
+def feature(feature: Any) -> Feature:
+    """An input, output or state as the file describes it."""
     kind = feature.type.WhichOneof("Type")
     optional = feature.type.isOptional
     if kind in ("multiArrayType", "stateType"):
@@ -109,7 +128,7 @@ def _feature(feature: Any) -> Feature:
         default = array.WhichOneof("defaultOptionalValue")
         return array_feature(
             feature.name,
-            array.ArrayDataType.Name(array.dataType),
+            enum_name(array, "dataType"),
             tuple(array.shape),
             ranges=[(r.lowerBound, r.upperBound) for r in array.shapeRange.sizeRanges]
             if flexible == "shapeRange"
@@ -127,7 +146,7 @@ def _feature(feature: Any) -> Feature:
         bounds = image.imageSizeRange
         return image_feature(
             feature.name,
-            image.ColorSpace.Name(image.colorSpace),
+            enum_name(image, "colorSpace"),
             (image.height, image.width),
             ranges=[(r.lowerBound, r.upperBound) for r in (bounds.heightRange, bounds.widthRange)]
             if flexible == "imageSizeRange"

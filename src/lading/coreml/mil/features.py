@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from lading.errors import InputError
+from lading.errors import InputError, ProgramError
 from lading.record import Port
 
 _ARRAY_DTYPES = {
@@ -128,7 +128,7 @@ def image_feature(
         ((1, 1), (channels, channels), *ranges) if ranges else (),
         tuple((1, channels, *one) for one in enumerated),
         optional,
-        color=color,
+        color=color if color in _MODES else None,
     )
 
 
@@ -182,7 +182,15 @@ def take(feature: Feature, value: Any, declared: str) -> np.ndarray[Any, Any]:
 
     Raises:
         InputError: it is not what the feature describes, or does not fit the dtype.
+        ProgramError: the file gives it no type that is known.
     """
+    if not (declared or feature.dtype):
+        raise ProgramError(
+            f"input {feature.name!r}",
+            found="elements of no type that is known here",
+            expected=" or ".join(_ARRAY_DTYPES.values()),
+            remedy="run the model with Core ML on a Mac",
+        )
     if feature.color:
         array = _from_picture(feature, value)
     else:

@@ -19,7 +19,7 @@ from lading.coreml.mil.package import Package
 from lading.coreml.mil.precision import Precision
 from lading.coreml.mil.program import Constant, Function, Op, Program, ValueType
 from lading.coreml.mil.taps import Taps
-from lading.errors import InputError, ProgramError, RequestError
+from lading.errors import InputError, ProgramError, RequestError, refused
 from lading.record import Port
 
 
@@ -311,15 +311,17 @@ def _enter(taken: np.ndarray[Any, Any], kind: ValueType, name: str) -> torch.Ten
     return cast(torch.Tensor, policies.tensor(constant))
 
 
-def load(path: str | Path, function_name: str | None = None) -> Model:
+def load(path: str | Path, function_name: str | None = None, *, spec: Any = None) -> Model:
     """The Core ML model at `path`: a `.mlpackage`, or a `.mlmodel` that holds an ML Program.
 
     Args:
         path: the package or file; pipelines of ML Programs too.
         function_name: of a package with several functions; its default function if None.
+        spec: the file's protobuf message, where it was parsed already.
 
     Raises:
         ProgramError: missing, damaged, or not an ML Program.
         RequestError: no function of that name.
     """
-    return Model(package.read(path), function_name)
+    with refused(ProgramError, str(path), "a Core ML model that can be run"):
+        return Model(package.read(path, spec), function_name)

@@ -7,6 +7,7 @@ Only its protobuf classes are used. What the file says is turned into the plain 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -27,7 +28,7 @@ from lading.coreml.mil.program import (
     Value,
     ValueType,
 )
-from lading.errors import ProgramError
+from lading.errors import LadingError, ProgramError, in_short
 
 _DTYPES = {
     "BOOL": "bool",
@@ -62,21 +63,41 @@ class Package:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(path: str | Path) -> Package:
+def read(path: str | Path, spec: Any = None) -> Package:
     """The model at `path`, a `.mlpackage` folder or a `.mlmodel` file.
+
+    Args:
+        path: of it.
+        spec: its specification, where that was parsed already.
 
     Raises:
         ProgramError: it is missing or damaged, or holds neither an ML Program nor a pipeline.
     """
     path = Path(path)
-    spec_path = _specification(path)
-    spec = description.specification(spec_path)
+    spec_path = specification_in(path)
+    spec = spec or description.specification(spec_path)
     root = path.resolve() if path.is_dir() else spec_path.parent.resolve()
-    return _Reader(path, root, spec_path.parent).package(spec)
+    reader = _Reader(path, root, spec_path.parent)
+    try:
+        return reader.package(spec)
+    except LadingError:
+        raise
+    except Exception as error:  # of many kinds, for a file that is not sound
+        raise reader.bad(in_short(error), "what an ML Program may hold") from error
 
 
-def _specification(path: Path) -> Path:
-    """Where the specification lies: the file itself, or the root item of a package's manifest."""
+#: Bytes of a manifest that lists two items.
+_LONGEST = 4 << 20
+#: A literal may say once what all of a tensor's elements are: of as many, at most.
+_FILLED = 1 << 28
+
+
+def specification_in(path: Path) -> Path:
+    """Where the specification lies: the file itself, or the root item of a package's manifest.
+
+    Raises:
+        ProgramError: nothing says where.
+    """
     if path.suffix == ".mlmodelc":
         raise ProgramError(
             str(path),
@@ -95,31 +116,44 @@ def _specification(path: Path) -> Path:
             remedy="check the path" if not path.is_dir() else _COPY,
         )
     try:
-        data = json.loads(manifest.read_text("utf-8"))
+        with manifest.open("rb") as file:
+            data = json.loads(file.read(_LONGEST))
         entry = data["itemInfoEntries"][data["rootModelIdentifier"]]["path"]
-    except (ValueError, KeyError, TypeError) as reason:
+        if not isinstance(entry, str):
+            raise TypeError(f"a path that is a {type(entry).__name__}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
         raise ProgramError(
             str(manifest),
-            found=f"{type(reason).__name__}: {reason}",
+            found=in_short(reason),
             expected="a manifest that names its root model",
             remedy=_COPY,
         ) from None
-    return _inside(path / "Data", str(entry), path.resolve(), str(manifest))
+    return _inside(path / "Data", entry, path.resolve(), str(manifest))
 
 
 def _inside(folder: Path, name: str, root: Path, subject: str) -> Path:
     """`folder / name`, refused when it lies outside `root` or is not a file."""
     target = folder / PurePosixPath(name)
-    if not target.resolve().is_relative_to(root):
+    try:
+        within = target.resolve().is_relative_to(root)
+        there = within and target.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a zero byte, links in a ring
         raise ProgramError(
             subject,
-            found=f"the path {name}, outside the package",
+            found=f"the path {name[:60]!r}: {in_short(error)}",
+            expected="the path of a file in the package",
+            remedy=_COPY,
+        ) from None
+    if not within:
+        raise ProgramError(
+            subject,
+            found=f"the path {name[:200]}, outside the package",
             expected="paths inside the package",
             remedy="do not use this file; ask where it comes from",
         )
-    if not target.is_file():
+    if not there:
         raise ProgramError(
-            str(target), found="no such file", expected=f"the file {name}", remedy=_COPY
+            str(target)[:300], found="no such file", expected=f"the file {name[:200]}", remedy=_COPY
         )
     return target
 
@@ -248,9 +282,7 @@ class _Reader:
         raise self.bad("a value without a type", "a tensor, list, tuple, dictionary or state")
 
     def dtype(self, tensor: Any) -> str:
-        from coremltools.proto import MIL_pb2
-
-        name: str = MIL_pb2.DataType.Name(tensor.dataType)
+        name = description.enum_name(tensor, "dataType")
         return _DTYPES.get(name, name.lower())
 
     # -------------------------------------------------------------------------------- constants
@@ -291,7 +323,7 @@ class _Reader:
         if shape is None:
             raise self.bad(f"a literal of type {kind}", "a tensor of fixed shape")
         stored = tensor.WhichOneof("value")
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         if kind.dtype == "string":
             texts = list(tensor.strings.values)
             return texts[0] if shape == () and len(texts) == 1 else texts
@@ -302,7 +334,7 @@ class _Reader:
             return from_bytes(raw, kind.dtype, shape)
         flat = np.array(getattr(tensor, stored).values if stored else [], np.dtype(kind.dtype))
         # A literal with one element may stand for a tensor filled with it.
-        if flat.size != count and flat.size != 1:
+        if flat.size != count and (flat.size != 1 or not 0 <= count <= _FILLED):
             raise self.bad(f"{flat.size} elements", f"{count} for {kind}")
         return (
             np.broadcast_to(flat.reshape(()), shape) if flat.size != count else flat.reshape(shape)

@@ -13,7 +13,7 @@ from lading.coreml.mil.program import Program
 from lading.coreml.mil.taps import Taps
 from lading.coreml.neuralnetwork import five, lowering, network
 from lading.coreml.neuralnetwork.network import Network
-from lading.errors import RequestError
+from lading.errors import ProgramError, RequestError, refused
 from lading.record import Port
 
 #: ``"float32"``: as the CPU computes. ``"float16"``: weights, inputs and the result of every layer
@@ -121,10 +121,11 @@ def _model(source: Network, *, half: bool) -> mil.Model:
     return mil.Model(package)
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, *, spec: Any = None) -> Model:
     """The network in a `.mlmodel` file.
 
     Raises:
         ProgramError: missing, damaged, no neural network, or with a layer that cannot be run here.
     """
-    return Model(network.read(path))
+    with refused(ProgramError, str(path), "a neural network that can be run"):
+        return Model(network.read(path, spec))

@@ -94,8 +94,8 @@ class Network:
     five: frozenset[str] = frozenset()
 
 
-def read(path: str | Path) -> Network:
-    """The network in the `.mlmodel` file at `path`.
+def read(path: str | Path, spec: Any = None) -> Network:
+    """The network in the `.mlmodel` file at `path`; `spec` is its message, if that is parsed.
 
     Raises:
         ProgramError: missing, damaged, no neural network, or with a layer that cannot be run here.
@@ -110,7 +110,7 @@ def read(path: str | Path) -> Network:
             if path.is_dir()
             else "check the path",
         )
-    spec = description.specification(path)
+    spec = spec or description.specification(path)
     kind = spec.WhichOneof("Type")
     if kind not in TYPES:
         raise ProgramError(
@@ -203,7 +203,7 @@ def _plain(message: Any, place: str) -> dict[str, Any]:
     for field in message.DESCRIPTOR.fields:
         name, value = spelling(field.name), getattr(message, field.name)
         message_type = field.message_type
-        if _is_repeated(field):
+        if description.is_repeated(field):
             items = (_plain(one, place) for one in value) if message_type else value
             values[name] = tuple(items)
         elif message_type is not None:
@@ -213,14 +213,15 @@ def _plain(message: Any, place: str) -> dict[str, Any]:
                 values[name] = _stored(value, at) if weights else _plain(value, at)
         elif field.containing_oneof is None or message.HasField(field.name):
             numbers = field.enum_type and field.enum_type.values_by_number
+            if numbers and value not in numbers:
+                raise ProgramError(
+                    place,
+                    found=f"{field.name} {value}",
+                    expected=f"one of {', '.join(one.name for one in numbers.values())}",
+                    remedy="convert without it, or run the model with Core ML on a Mac",
+                )
             values[name] = numbers[value].name if numbers else value
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _is_repeated(field: Any) -> bool:
-    """protobuf 6 has its own word for it and will take the older one away."""
-    known = getattr(field, "is_repeated", None)
-    return bool(field.label == field.LABEL_REPEATED if known is None else known)
 
 
 def _stored(message: Any, place: str) -> Weights | None:

@@ -29,7 +29,7 @@ class MLProgramFormat:
     def claims(self, path: Path) -> bool:
         if path.suffix.lower() == ".mlmodel":  # one file may hold a program too
             return path.exists() and not is_network(path)
-        return path.suffix.lower() == self.suffix
+        return path.suffix.lower() in (self.suffix, ".mlmodelc")  # compiled, and so to be looked at
 
     def precision(self, settings: Settings) -> Precision:
         return settings.precision
@@ -42,7 +42,7 @@ class MLProgramFormat:
 
         return replace(write.convert(captured, settings, path), title=self.title)
 
-    def open(self, path: Path) -> MLProgram:
+    def open(self, path: Path, *, own: bool = False) -> MLProgram:
         return MLProgram(path, self)
 
     def snippets(self, record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:

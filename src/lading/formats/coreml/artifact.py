@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,15 +10,15 @@ from typing import get_args
 
 import numpy as np
 
-from lading.base.digests import of_path, size_of
-from lading.conversion import apple
-from lading.coreml import mil
+from lading.conversion.described import record as recorded
+from lading.coreml import described, mil
 from lading.coreml.mil.precision import Precision
-from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
+from lading.coreml.mil.program import Constant, Op, Value, ValueType
 from lading.formats import Artifact, Format, Held, Restore
-from lading.formats.coreml import hazards
+from lading.formats.coreml import hazards, limits
 from lading.formats.coreml.constants import constants
 from lading.formats.coreml.side import MilSide
+from lading.interface.settings import Settings
 from lading.interface.side import Array
 from lading.record import ArtifactRecord, Hazard
 
@@ -29,43 +28,34 @@ _READINGS: tuple[Precision, ...] = ("float32", "declared", "half-accumulate")
 
 
 class MLProgram(Artifact):
-    """See `lading.formats.Artifact`.
-
-    Attributes:
-        model: the program as `lading.coreml.mil` runs it.
-    """
+    """See `lading.formats.Artifact`."""
 
     def __init__(self, path: Path, form: Format) -> None:
         super().__init__(path, form)
-        self.model = mil.load(path)
+        self._spec = described.parsed(path)
+
+    @cached_property
+    def model(self) -> mil.Model:
+        """The program as `lading.coreml.mil` runs it.
+
+        Raises:
+            ProgramError: it cannot be run here.
+        """
+        return mil.load(self.path, spec=self._spec)
 
     @cached_property
     def record(self) -> ArtifactRecord:
-        functions = [f for part in self.model.leaves for f in part.program.functions.values()]
-        operations = [op for function in functions for op in function.block.walk()]
-        half = any(v.type.dtype == "float16" for op in operations for v in op.outputs)
-        counts = Counter(op.type for op in operations if op.type != "const")
-        details = {
-            "opset": ", ".join(sorted({function.opset for function in functions})),
-            "functions": ", ".join(function.name for function in functions),
-            "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
-            "weights": _weights(self.path),
-        }
-        return ArtifactRecord(
-            format=self.format.name,
-            path=str(self.path),
-            bytes=size_of(self.path),
-            sha256=of_path(self.path),
-            precision="fp16" if half else "fp32",
-            inputs=self.model.inputs,
-            outputs=apple.read_outputs(self.model.outputs, _classes(operations)),
-            route="export",
-            details={**details, **self.model.metadata},
-            title=self.format.title,
-        )
+        form, model = self.format, described.describe(self.path, self._spec)
+        return recorded(self.path, model, form.name, form.title, "mlProgram")
 
     def constants(self) -> list[Held]:
         return list(constants(self.model))
+
+    @property
+    def settings(self) -> Settings:
+        functions = (f for part in self.model.leaves for f in part.program.functions.values())
+        newest = max((_system(function.opset) for function in functions), default=16)
+        return Settings("fp32", deployment=f"iOS{newest}")
 
     def hazards(self) -> tuple[Hazard, ...]:
         return hazards.find(self.model, self.record)
@@ -76,6 +66,9 @@ class MLProgram(Artifact):
             if op.type.startswith("random_"):
                 return f"{op.type} {op.outputs[0].name} draws random numbers"
         return ""
+
+    def unloadable(self) -> str:
+        return limits.broken(self.model)
 
     @property
     def readings(self) -> tuple[Precision, ...]:
@@ -106,9 +99,12 @@ class MLProgram(Artifact):
         def restored(op: Op) -> Op:
             if op.type.startswith("constexpr_") and len(op.outputs) == 1:
                 return declared_wide(self._unpacked(op, restore))
-            attributes = {name: _restored(one, restore) for name, one in op.attributes.items()}
+            own = op.outputs[0].name if op.outputs else op.name
+            attributes = {name: _restored(one, own, restore) for name, one in op.attributes.items()}
             inputs = {
-                name: tuple(_restored_binding(one, restore) for one in many)
+                name: tuple(
+                    one if isinstance(one, str) else _restored(one, own, restore) for one in many
+                )
                 for name, many in op.inputs.items()
             }
             return declared_wide(replace(op, attributes=attributes, inputs=inputs))
@@ -143,28 +139,14 @@ def declared_wide(op: Op) -> Op:
     return replace(op, outputs=outputs)
 
 
-def _restored_binding(one: Binding, restore: Restore) -> Binding:
-    return one if isinstance(one, str) else _restored(one, restore)
+def _system(opset: str) -> int:
+    """The first iOS that reads a set of operations, ``"CoreML6"`` being iOS 16's."""
+    digits = opset.removeprefix("CoreML")
+    return min(max(int(digits) + 10, 15), 18) if digits.isdigit() else 16
 
 
-def _restored(one: Constant, restore: Restore) -> Constant:
+def _restored(one: Constant, name: str, restore: Restore) -> Constant:
     data = one.data
     if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
         return one
-    return Constant(one.type, restore.constant(data).astype(np.float32).reshape(data.shape))
-
-
-def _classes(operations: Sequence[Op]) -> int:
-    """How many classes a classifier has; 0 where it does not say so in one place."""
-    for operation in operations:
-        if operation.type == "classify":
-            (labels,) = operation.inputs["classes"]
-            return len(labels.data) if isinstance(labels, Constant) else 0
-    return 0
-
-
-def _weights(path: Path) -> str:
-    """Where the weights lie and how large they are."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.bin"))
-    sizes = [f"{file.relative_to(path.parent)} {file.stat().st_size:,} bytes" for file in files]
-    return ", ".join(sizes) or "inside the program"
+    return Constant(one.type, restore.constant(data, name).astype(np.float32).reshape(data.shape))

@@ -53,7 +53,7 @@ class MLModelFormat:
 
         return replace(write.convert(captured, settings, path), title=self.title)
 
-    def open(self, path: Path) -> MLModel:
+    def open(self, path: Path, *, own: bool = False) -> MLModel:
         return MLModel(path, self)
 
     def snippets(self, record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:

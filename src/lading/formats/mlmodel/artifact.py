@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -11,55 +10,34 @@ from typing import Any
 
 import numpy as np
 
-from lading.base.digests import of_path, size_of
-from lading.conversion import apple
-from lading.coreml import neuralnetwork
+from lading.conversion.described import record as recorded
+from lading.coreml import described, neuralnetwork
 from lading.coreml.neuralnetwork.weights import Weights
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.mlmodel.side import NetworkSide
 from lading.record import ArtifactRecord
 
-#: What first read a specification version.
-_SYSTEMS = {4: "iOS13", 5: "iOS14", 6: "iOS15"}
-
 
 class MLModel(Artifact):
-    """See `lading.formats.Artifact`.
-
-    Attributes:
-        model: the network as `lading.coreml.neuralnetwork` runs it.
-    """
+    """See `lading.formats.Artifact`."""
 
     def __init__(self, path: Path, form: Format) -> None:
         super().__init__(path, form)
-        self.model: neuralnetwork.Model = neuralnetwork.load(path)
+        self._spec = described.parsed(path)
+
+    @cached_property
+    def model(self) -> neuralnetwork.Model:
+        """The network as `lading.coreml.neuralnetwork` runs it.
+
+        Raises:
+            ProgramError: it cannot be run here.
+        """
+        return neuralnetwork.load(self.path, spec=self._spec)
 
     @cached_property
     def record(self) -> ArtifactRecord:
-        network = self.model.network
-        counts = Counter(layer.kind.name for layer in network.layers)
-        stored: Counter[str] = Counter()
-        for layer in network.layers:
-            for _, weights in layer.weights():
-                stored[_width(weights.bits)] += weights.size
-        details = {
-            "type": network.type,
-            "deployment": system_of(network.specification),
-            "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
-            "weights": ", ".join(f"{n:,} in {kind}" for kind, n in stored.most_common()),
-        }
-        return ArtifactRecord(
-            format=self.format.name,
-            path=str(self.path),
-            bytes=size_of(self.path),
-            sha256=of_path(self.path),
-            precision="fp32" if set(stored) <= {"fp32"} else "fp16",
-            inputs=self.model.inputs,
-            outputs=apple.read_outputs(self.model.outputs, len(network.labels)),
-            route="export",
-            details={**details, **self.model.metadata},
-            title=self.format.title,
-        )
+        form, model = self.format, described.describe(self.path, self._spec)
+        return recorded(self.path, model, form.name, form.title, "neuralNetwork")
 
     def constants(self) -> list[Held]:
         """The weights of every layer, flat: this format leaves shapes to the layers."""
@@ -81,20 +59,16 @@ class MLModel(Artifact):
         """The network in fp32, with its weights as they were before they were rounded."""
         network = self.model.network
         layers = tuple(
-            replace(layer, parameters=_unrounded(layer.parameters, restore))
+            replace(
+                layer,
+                parameters=_unrounded(
+                    layer.parameters, {id(w): name for name, w in layer.weights()}, restore
+                ),
+            )
             for layer in network.layers
         )
         model = neuralnetwork.Model(replace(network, layers=layers))
         return NetworkSide(model, str(self.path))
-
-
-def system_of(specification: int) -> str:
-    """The first system that reads a version of the specification."""
-    return _SYSTEMS.get(specification, f"specification {specification}")
-
-
-def _width(bits: int) -> str:
-    return f"fp{bits}" if bits >= 16 else f"{bits} bits"
 
 
 def _held(name: str, weights: Weights, reader: str) -> Held | None:
@@ -115,15 +89,16 @@ def _held(name: str, weights: Weights, reader: str) -> Held | None:
     return Held(name, rows.reshape(-1), "float32", reader, how, step)
 
 
-def _unrounded(value: Any, restore: Restore) -> Any:
+def _unrounded(value: Any, names: Mapping[int, str], restore: Restore) -> Any:
     if isinstance(value, Mapping):
-        return {name: _unrounded(one, restore) for name, one in value.items()}
+        return {name: _unrounded(one, names, restore) for name, one in value.items()}
     if isinstance(value, tuple):
-        return tuple(_unrounded(one, restore) for one in value)
+        return tuple(_unrounded(one, names, restore) for one in value)
     if not isinstance(value, Weights) or value.bits == 32:
         return value
     if value.bits != 16:  # packed: nothing puts it back
         restore.unknown += 1
         return value
-    wide = restore.constant(np.frombuffer(value.raw, "<f2").astype(np.float16))
+    rounded = np.frombuffer(value.raw, "<f2").astype(np.float16)
+    wide = restore.constant(rounded, names.get(id(value), ""))
     return Weights(np.ascontiguousarray(wide).astype("<f4").tobytes(), place=value.place)

@@ -11,7 +11,7 @@ import numpy as np
 from lading.base.digests import of_path, size_of
 from lading.conversion import apple
 from lading.conversion.capture import Captured
-from lading.formats.mlmodel.artifact import system_of
+from lading.conversion.described import system_of
 from lading.interface.settings import Settings
 from lading.record import ArtifactRecord
 

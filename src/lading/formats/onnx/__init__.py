@@ -40,8 +40,8 @@ class OnnxFormat:
 
         return replace(write.convert(captured, settings, path), title=self.title)
 
-    def open(self, path: Path) -> OnnxFile:
-        return OnnxFile(path, self)
+    def open(self, path: Path, *, own: bool = False) -> OnnxFile:
+        return OnnxFile(path, self, own=own)
 
     def snippets(self, record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
         names = ", ".join(python_literal(port.name) for port in record.outputs)

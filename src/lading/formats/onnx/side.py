@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lading.errors import InputError, ProgramError
+from lading.errors import InputError, LadingError, ProgramError, in_short, refused
+from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.graph import MODULE_KEY
+from lading.formats.onnx.worker import Here, Session
 from lading.interface.side import Array, Everything, Made
 
 
@@ -27,6 +29,7 @@ class OnnxSide:
     Args:
         model: the graph, its weights loaded.
         path: of the file, for errors, and to load it from where nothing was changed.
+        engine: what runs it.
         changed: the graph is not the file's own.
 
     Raises:
@@ -36,8 +39,11 @@ class OnnxSide:
     runtime = "onnxruntime"
     in_torch = False
 
-    def __init__(self, model: Any, path: Path, reading: str = "declared", *, changed: bool = False):
-        self.title, self.reading = str(path), reading
+    def __init__(
+        self, model: Any, path: Path, engine: Here | Apart, reading: str = "declared", *,
+        changed: bool = False,
+    ) -> None:  # fmt: skip
+        self.title, self.reading, self._engine = str(path), reading, engine
         self.model, self._path, self._changed = model, path, changed
         self.outputs = tuple(value.name for value in model.graph.output)
         self.graph = [
@@ -47,41 +53,42 @@ class OnnxSide:
             for name in node.output
             if name
         ]
-        self._plain: Any = None
-        self._open: tuple[frozenset[str], Any] | None = None
+        self._plain: Session | None = None
+        self._open: tuple[frozenset[str], Session] | None = None
         if changed:  # whether it is a graph at all shows now, not at the first probe
             self._session()
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
         """See `lading.interface.side.Side.run`; half precision is widened for a graph in fp32."""
         session = self._looking(look_at) if look_at else self._session()
-        names = [output.name for output in session.get_outputs()]
-        wanted = {value.name: _dtype(value.type) for value in session.get_inputs()}
+        wanted = {value.name: _dtype(value.type) for value in session.inputs}
         fed = {
             name: value.astype(wanted[name]) if self._changed and wanted.get(name) else value
             for name, value in inputs.items()
         }
         try:
-            values = session.run(names, fed)
+            values = session.run(fed)
+        except LadingError:
+            raise
         except Exception as error:  # onnxruntime's own kinds live in a private module
-            takes = ", ".join(f"{i.name} {i.type} {i.shape}" for i in session.get_inputs())
+            takes = ", ".join(f"{i.name} {i.type} {i.shape}" for i in session.inputs)
             given = ", ".join(f"{n} {v.dtype} {list(v.shape)}" for n, v in inputs.items())
             raise InputError(
                 f"{self._path.name} in ONNX Runtime",
-                found=f"{given}: {str(error).splitlines()[0][:200]}",
-                expected=takes,
+                found=f"{given or 'nothing'}: {in_short(error)[:200]}",
+                expected=takes or "no input",
                 remedy="feed what the model takes",
             ) from error
-        made = dict(zip(names, values, strict=True))
+        made = dict(zip((one.name for one in session.outputs), values, strict=True))
         return {n: np.ascontiguousarray(v) for n, v in made.items() if isinstance(v, np.ndarray)}
 
-    def _session(self) -> Any:
+    def _session(self) -> Session:
         if self._plain is None:
             source = self.model.SerializeToString() if self._changed else str(self._path)
             self._plain = self._opened(source, fused=True)
         return self._plain
 
-    def _looking(self, look_at: Collection[str]) -> Any:
+    def _looking(self, look_at: Collection[str]) -> Session:
         """The session in which every value that is looked at is an output; the last one is kept."""
         import onnx
 
@@ -96,24 +103,11 @@ class OnnxSide:
             self._open = names, self._opened(model.SerializeToString(), fused=False)
         return self._open[1]
 
-    def _opened(self, source: str | bytes, *, fused: bool) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only: they come back as exceptions anyway
-        if not fused:
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        try:
-            return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own kinds live in a private module
-            raise ProgramError(
-                str(self._path),
-                found=str(error).splitlines()[0][:300],
-                expected="a graph that is also one in float32"
-                if self._changed
-                else "an ONNX model",
-                remedy="check the file with onnx.checker, or convert again",
-            ) from error
+    def _opened(self, source: str | bytes, *, fused: bool) -> Session:
+        expected = "a graph that is also one in float32" if self._changed else "an ONNX model"
+        remedy = "check the file with onnx.checker, or convert again"
+        with refused(ProgramError, str(self._path), expected, remedy):
+            return self._engine.open(source, fused=fused)
 
 
 def _path(node: Any) -> str:

@@ -122,8 +122,16 @@ def sheet(sampled: Sampled, columns: int = 6) -> Image.Image:
     return gallery([""] * columns, rows, captions, heading)
 
 
-def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...]:
+def save(
+    sampled: Sampled, out: Path, *, force: bool = False, folder: Path | None = None
+) -> tuple[Path, ...]:
     """Writes the pictures, the sheet, the values and the summary into the folder `out`.
+
+    Args:
+        sampled: what was made.
+        out: where it belongs.
+        force: an earlier result there is replaced.
+        folder: what `storage.aside` gave, where that was called for `out` already.
 
     Returns:
         what was written, the sheet first.
@@ -131,6 +139,9 @@ def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...
     Raises:
         StorageError: the folder is in use or cannot be written.
     """
+    if folder is None:
+        with storage.aside(out) as made:
+            return save(sampled, out, force=force, folder=made)
     storage.require_free(out, force=force)
     files: dict[str, bytes] = {}
     drawable = bool(sampled.pictures) and sampled.pictures[0].ndim in (3, 4)
@@ -146,11 +157,10 @@ def save(sampled: Sampled, out: Path, *, force: bool = False) -> tuple[Path, ...
     text = json.dumps(dict(sampled.summary), indent=1, ensure_ascii=False)
     files[SUMMARY] = (text + "\n").encode()
     with storage.errors_about(out):
-        out.mkdir(parents=True, exist_ok=True)
-        for old in [*out.glob("sample_*.png"), *(out / n for n in (SHEET, ARRAY, UNFINISHED))]:
-            old.unlink(missing_ok=True)
-    for name, content in files.items():
-        storage.write_file(out / name, content)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    earlier = [SHEET, ARRAY, UNFINISHED, *(one.name for one in out.glob("sample_*.png"))]
+    storage.publish(folder, out, own=earlier, last=SUMMARY)
     return tuple(out / name for name in files)
 
 

@@ -81,8 +81,14 @@ class Family(Protocol):
 
 
 def families() -> dict[str, Family]:
-    """Every family on the shelf, by name, in the order of their names."""
-    return shelf.read("lading.network.families", "FAMILY")
+    """Every family, by name: those on the shelf in the order of their names, then those that other
+    packages bring in their entry points ``lading.families``.
+
+    Raises:
+        RequestError: such a package is broken.
+    """
+    needs = ("name", "title", "signs", "read", "build")
+    return shelf.read("lading.network.families", "FAMILY", "lading.families", needs)
 
 
 def recognise(
