@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         convert,
         device_check,
         device_report,
+        diagnose,
         diff,
         doctor,
         inspect,

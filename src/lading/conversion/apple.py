@@ -56,9 +56,20 @@ def source(captured: Captured) -> tuple[Any, str]:
     """The graph as `coremltools.convert` takes it, and what to call it."""
     if captured.exported is None:
         return captured.traced, "traced graph"
-    program = spelled(captured.exported, captured.shapes)
-    program = program.run_decompositions({} if captured.route == "export" else None)
-    return sayable(with_paths(program)), "exported program"
+    taken_apart = captured.route == "decomposed"
+    return sayable(with_paths(program(captured, decomposed=taken_apart))), "exported program"
+
+
+def program(captured: Captured, *, decomposed: bool) -> torch.export.ExportedProgram:
+    """The exported program in the spelling that coremltools knows, taken apart into core ATen or
+    as it is.
+
+    Raises:
+        Exception: of torch, where it cannot be exported again.
+    """
+    assert captured.exported is not None
+    found = spelled(captured.exported, captured.shapes)
+    return found.run_decompositions(None if decomposed else {})
 
 
 def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

@@ -13,10 +13,11 @@ from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.version import __version__
 from lading.checkpoint import ledger
+from lading.conversion.diagnosis import diagnose
 from lading.conversion.graphs import Graphs
 from lading.errors import ConversionError
 from lading.formats import format_named
-from lading.interface import Options, Sizes, wrap
+from lading.interface import Interface, Options, Sizes, wrap
 from lading.interface.settings import Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
@@ -84,7 +85,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         refused = tuple(one for one in made if isinstance(one, Refusal))
         converted = [one for one in made if isinstance(one, Converted)]
         if not converted:
-            raise _none(refused, loaded)
+            raise _none(refused, loaded, interface)
         comparisons = tuple(c for one in converted for c in one.comparisons)
         bill = drawn_up(
             loaded,
@@ -118,14 +119,20 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     return bill
 
 
-def _none(refused: Sequence[Refusal], loaded: Loaded) -> ConversionError:
-    """Where no format could be written by any route."""
-    reasons = [reason for one in refused for reason in one.reasons]
+def _none(refused: Sequence[Refusal], loaded: Loaded, interface: Interface) -> ConversionError:
+    """Where no format could be written by any route: every reason, and every line that is known to
+    stand in the way."""
+    with gathered(Notices()):
+        lines = [one for one in diagnose(interface) if one.stops and one.where]
+    named = [f"{one.where}: {one.code or one.what}: {one.why}" for one in lines]
+    reasons = list(dict.fromkeys(reason for one in refused for reason in one.reasons))
     return ConversionError(
-        f"{type(loaded.network).__name__} of {loaded.checkpoint.record.path}",
-        found="\n            ".join(reasons),
+        loaded.checkpoint.record.path,
+        found="\n".join([*named, *reasons]),
         expected=f"a graph that {' or '.join(one.title for one in refused)} can say",
-        remedy="change the line that is named; see `lading diagnose` for all that can be found",
+        remedy=f"{lines[0].where}: {lines[0].remedy}"
+        if lines
+        else "run `lading diagnose` with the same words: it lists all that can be found",
     )
 
 

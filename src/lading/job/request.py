@@ -346,11 +346,25 @@ class Whose(Reading):
 
 
 @dataclass(frozen=True)
+class Diagnose(Reading):
+    """What of a network's code stands in the way of a conversion, all that can be found at once.
+
+    Nothing is written. A line that stops every route comes first; what is repaired or spelled in
+    another way is named too.
+
+    Raises:
+        LadingError: the network cannot be had, or does not run on its inputs.
+    """
+
+    path: Any = field(metadata=argument(FROM, "PATH", "checkpoint or model folder"))
+
+
+@dataclass(frozen=True)
 class Inspect(Reading):
     """What a checkpoint, a model folder or an artifact is.
 
     Raises:
-        LadingError: it cannot be read, or no family claims it.
+        LadingError: it cannot be read.
     """
 
     path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
