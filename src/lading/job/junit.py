@@ -123,7 +123,8 @@ def _xml(suite: Suite) -> bytes:
         elif case.text:
             ElementTree.SubElement(entry, "system-out").text = _clean(case.text)
     ElementTree.indent(top)
-    return ElementTree.tostring(top, encoding="utf-8", xml_declaration=True) + b"\n"
+    text: bytes = ElementTree.tostring(top, encoding="utf-8", xml_declaration=True)
+    return text + b"\n"
 
 
 def _clean(text: str) -> str:

@@ -142,7 +142,8 @@ def test_the_process_ends_with_what_started_it(plain: Path) -> None:
 X = torch.arange(2 * 3 * 4 * 5, dtype=torch.float32).reshape(2, 3, 4, 5) / 7 - 5
 B = torch.tensor([1.0, -2.0, 4.0])
 OLD: dict[str, tuple[Any, dict[str, Any], Any]] = {
-    "Add along 1": (("Add", ["x", "b"], {"broadcast": 1, "axis": 1}), {"b": B}, X + B[:, None, None]),
+    "Add along 1": (("Add", ["x", "b"], {"broadcast": 1, "axis": 1}), {"b": B},
+                    X + B[:, None, None]),
     "Mul along -3": (("Mul", ["x", "b"], {"broadcast": 1, "axis": -3}), {"b": B},
                      X * B[:, None, None]),
     "Sub along 0": (("Sub", ["x", "b"], {"broadcast": 1, "axis": 0}), {"b": B[:2]},

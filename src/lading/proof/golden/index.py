@@ -113,6 +113,7 @@ class Walked:
     answers: tuple[Stored, ...]
 
 
+@dataclass(frozen=True)
 class Axis:
     """What is known of the channels along an axis of an output, over all probes.
 
