@@ -70,6 +70,6 @@ doctor = _verb(request.Doctor, _doctor)
 
 __all__ = [
     "ArtifactInspection", "Inspection", "LadingError", "classify", "compare", "convert",
-    "device_check", "device_report", "diff", "doctor", "inspect", "report", "run", "sample",
-    "swift", "verify", "whose",
+    "device_check", "device_report", "diagnose", "diff", "doctor", "inspect", "report", "run",
+    "sample", "swift", "verify", "whose",
 ]  # fmt: skip

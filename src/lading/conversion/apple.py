@@ -69,7 +69,8 @@ def program(captured: Captured, *, decomposed: bool) -> torch.export.ExportedPro
     """
     assert captured.exported is not None
     found = spelled(captured.exported, captured.shapes)
-    return found.run_decompositions(None if decomposed else {})
+    made: torch.export.ExportedProgram = found.run_decompositions(None if decomposed else {})
+    return made
 
 
 def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

@@ -23,12 +23,14 @@ from lading.conversion.capture import Captured, capture, innermost
 from lading.conversion.repairs import in_place_of, repaired
 from lading.errors import CaptureError
 from lading.interface import Interface
+from lading.record import Route
 from lading.record.diagnosis import Obstacle
 
 _READERS = ("item", "tolist", "__bool__", "__int__", "__float__", "__index__")
 #: Frames of these are not the network's own code.
 _MACHINERY = ("/torch/", "/lading/conversion/", "/lading/interface/", "/lading/network/calling",
-              "/lading/task/", "/lading/proof/", "/lading/job/", "<")  # fmt: skip
+              "/lading/task/", "/lading/proof/", "/lading/job/", "/lading/cli/",
+              "/lib/python", "<")  # fmt: skip
 
 
 def diagnose(interface: Interface) -> tuple[Obstacle, ...]:
@@ -36,7 +38,8 @@ def diagnose(interface: Interface) -> tuple[Obstacle, ...]:
     found: dict[tuple[str, str], Obstacle] = {}
 
     def note(kind: str, at: tuple[str, str], *said: str, stops: bool = True) -> None:
-        found.setdefault((kind, at[0]), Obstacle(kind, *at, *said, stops=stops))
+        what, why, remedy = said
+        found.setdefault((kind, at[0]), Obstacle(kind, *at, what, why, remedy, stops))
 
     _watch(interface, note)
     captured = _captured(interface, note)
@@ -80,14 +83,14 @@ def _raised(error: BaseException) -> Iterator[tuple[str, int]]:
 # ------------------------------------------------------------------------------------- as it runs
 def _watch(interface: Interface, note: Note) -> None:
     """The network once, in torch, under watch."""
-    module = interface.module
+    module, values = interface.module, interface.example().values()
     before = {name: value._version for name, value in module.named_buffers()}
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(_readings(note))
         stack.enter_context(_functions(note))
         stack.enter_context(_Dispatched(note))
-        module(*interface.example().values())
+        module(*values)
     for name, value in module.named_buffers():
         if value._version != before[name]:
             note("state", (name, ""), f"forward changes the buffer {name}",
@@ -137,11 +140,12 @@ def _functions(note: Note) -> Iterator[None]:
              "nothing: its forward is called in its place, and proved", stops=False)  # fmt: skip
         return own.__get__(None, cls)(*arguments, **keywords)
 
-    torch.autograd.Function.apply = classmethod(apply)  # type: ignore[method-assign,assignment]
+    kind: Any = torch.autograd.Function
+    kind.apply = classmethod(apply)
     try:
         yield
     finally:
-        torch.autograd.Function.apply = own
+        kind.apply = own
 
 
 class _Dispatched(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -185,16 +189,17 @@ def _captured(interface: Interface, note: Note) -> Captured | None:
     """The exported program; None where neither way of capturing gives a graph."""
     exported = None
     failed: list[CaptureError] = []
-    for route in ("export", "trace"):
+    routes: tuple[Route, ...] = ("export", "trace")
+    for route in routes:
         try:
-            with repaired(interface, route) as (mended, _):  # type: ignore[arg-type]
-                graph = capture(mended, route)  # type: ignore[arg-type]
+            with repaired(interface, route) as (mended, _):
+                graph = capture(mended, route)
             exported = exported or (graph if route == "export" else None)
-        except CaptureError as error:
-            failed.append(error)
-    for error in failed:
-        kind = "not exported" if " by export" in error.subject else "not traced"
-        note(kind, line(_raised(error)), error.found, "the route cannot follow the code",
+        except CaptureError as lost:
+            failed.append(lost)
+    for one in failed:
+        kind = "not exported" if " by export" in one.subject else "not traced"
+        note(kind, line(_raised(one)), one.found, "the route cannot follow the code",
              "change that line" if len(failed) == 2 else "nothing: the other route can",
              stops=len(failed) == 2)  # fmt: skip
     return exported
@@ -217,7 +222,8 @@ def _ask_coreml(captured: Captured, note: Note) -> None:
         if _TORCH_OPS_REGISTRY.get_func(name) is None and name not in _ASSERTIONS:
             note(f"Core ML: {name}", _line_of(node), f"it computes {name}",
                  "coremltools has no operation for it",
-                 "spell it in others, or convert to ONNX only (--to onnx)", stops=False)  # fmt: skip
+                 "spell it in others, or convert to ONNX only (--to onnx)",
+                 stops=False)  # fmt: skip
 
 
 def _ask_onnx(captured: Captured, note: Note) -> None:

@@ -15,6 +15,6 @@ from lading.cli.terminal.text import STYLE, Plain, words
 
 __all__ = [
     "STYLE", "Bar", "Plain", "Stages", "artifact", "bar", "bill", "comparisons", "datasets",
-    "difference", "doctor", "failure", "inspection", "ledger_line", "obstacles", "replay", "settling",
-    "tensor_tree", "words",
+    "difference", "doctor", "failure", "inspection", "ledger_line", "obstacles", "replay",
+    "settling", "tensor_tree", "words",
 ]  # fmt: skip

@@ -27,7 +27,8 @@ def obstacles(console: Console, network: str, found: Sequence[Obstacle]) -> None
     console.print(words(network, style="bold") + words(f"  {count}"), soft_wrap=True)
     for one in found:
         style = "bold red" if one.stops else "yellow"
-        console.print(words(f"\n{one.kind}", style) + words(f"  {one.where}"), soft_wrap=True)
+        console.print()
+        console.print(words(one.kind, style) + words(f"  {one.where}"), soft_wrap=True)
         for text in (one.code, one.what, one.why, f"to do: {one.remedy}"):
             if text:
                 console.print(words(f"  {text}"), soft_wrap=True)
