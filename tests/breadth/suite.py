@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lading import cli
-from tests.breadth import make
+from tests.breadth import document, make
 from tests.breadth.cases import Case, cases
 
 WORK = Path("build/breadth")
@@ -33,10 +33,11 @@ LIMIT = 300.0
 def command(case: Case, path: Path, out: Path) -> list[str]:
     """What its user types after ``lading``."""
     words = ["convert", str(path), "-o", str(out), "--force"]
-    if case.form == "torch.export":
+    if case.form in ("torch.export", "TorchScript"):
+        words += ["--trust"]
+        for text in case.inputs:
+            words += ["--input", text]
         return words
-    if case.form == "TorchScript":
-        return [*words, "--trust", *(f"--input={text}" for text in case.inputs)]
     words += ["--model", case.code]
     for text in case.arguments:
         words += ["--model-arg", text]
@@ -45,9 +46,13 @@ def command(case: Case, path: Path, out: Path) -> list[str]:
     return words + (["--which", "ema_model"] if case.form == "averaged" else [])
 
 
+def _place(case: Case) -> Path:
+    return WORK / case.name.replace(" ", "-")
+
+
 def run(case: Case, again: bool = False) -> dict[str, Any]:
     """The row of one network, from an earlier run or anew."""
-    folder = WORK / case.name.replace(" ", "-")
+    folder = _place(case)
     done = folder / "row.json"
     if done.is_file() and not again:
         found: dict[str, Any] = json.loads(done.read_text())
@@ -94,7 +99,8 @@ def _of_bill(bill: dict[str, Any]) -> dict[str, Any]:
             ),
         }
     capture = bill["capture"] or {}
-    return {"verdict": bill["verdict"], "formats": formats, "attempts": capture.get("attempts")}
+    return {"verdict": bill["verdict"], "formats": formats, "attempts": capture.get("attempts"),
+            "refused": bill["refused"]}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,11 +165,15 @@ def main() -> int:
     parser.add_argument(
         "--missed", action="store_true", help="do again what is not in both formats"
     )
+    parser.add_argument("--known", action="store_true", help="run nothing: what is known already")
     parser.add_argument("--document", type=Path, help="write the table there")
     asked = parser.parse_args()
     rows = []
-    for case in cases():
+    known = cases()
+    for case in known:
         if asked.only and not any(part in case.name for part in asked.only):
+            continue
+        if asked.known and not (_place(case) / "row.json").is_file():
             continue
         row = run(case, asked.again)
         if asked.missed and kind(row) != "coreml+onnx" and not asked.again:
@@ -175,7 +185,5 @@ def main() -> int:
         )
     print(Counter(map(kind, rows)).most_common())
     if asked.document:
-        from tests.breadth.document import text
-
-        asked.document.write_text(text(rows))
+        asked.document.write_text(document.text(rows, len(known)))
     return 0

@@ -80,6 +80,22 @@ def close(
     return book.closed()
 
 
+def recorded(
+    module: nn.Module,
+    checkpoint: Checkpoint,
+    unused: Mapping[str, str],
+    spellings: Mapping[str, str] | None = None,
+) -> Ledger:
+    """`close` of a module whose own values the checkpoint is: nothing is loaded.
+
+    Raises:
+        LedgerError: as `close`.
+    """
+    book = _Book(module, checkpoint, dict(unused), dict(spellings or {}))
+    book.refuse_open_lines()
+    return book.closed()
+
+
 def loaded(ledger: Ledger) -> tuple[str, ...]:
     """Names of the tensors that the network computes with: loaded ones."""
     return tuple(line.name for line in ledger.lines if line.fate == "loaded")

@@ -53,8 +53,16 @@ class Checkpoint:
         return tuple(self.tensors[name].shape)
 
 
-def of_module(module: nn.Module) -> Checkpoint:
-    """The values of a module that is at hand, as a checkpoint that no file holds.
+def of_module(
+    module: nn.Module, container: str = "live module", path: str = "", sha256: str = ""
+) -> Checkpoint:
+    """The values of a module that is at hand, as a checkpoint.
+
+    Args:
+        module: in memory.
+        container: where its values come from.
+        path: of the file that it was loaded from; its class's name where there is none.
+        sha256: of that file; of the values where there is none.
 
     >>> of_module(nn.Linear(2, 1)).record.container
     'live module'
@@ -64,9 +72,9 @@ def of_module(module: nn.Module) -> Checkpoint:
     for name, tensor in tensors.items():
         sha.update(f"{name} {digest(tensor)}\n".encode())
         size += tensor.numel() * tensor.itemsize
-    steps = ("took the tensors of a module in memory: there is no file",)
-    name = type(module).__name__
-    record = CheckpointRecord(name, sha.hexdigest(), size, "live module", steps)
+    steps = (f"took the tensors of the {container}" + ("" if path else ": there is no file"),)
+    name = path or type(module).__name__
+    record = CheckpointRecord(name, sha256 or sha.hexdigest(), size, container, steps)
     return Checkpoint(record, tensors, find_aliases(tensors)[0])
 
 

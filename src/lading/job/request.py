@@ -135,6 +135,9 @@ class Reading(Request):
         (), INPUTS, "for each: x:float32[1,3,64,64], t:int32[1]@0..9",
         metavar="NAME:DTYPE[SHAPE]", group=OWN, also="example_inputs",
     )  # fmt: skip
+    trust: bool = option(
+        False, FLAG, "run the program that the file is: torch.export, TorchScript", group=OWN
+    )
     ignore: Sequence[str] = option(
         (), many(TEXT), "tensors that it has no place for: loss.*", metavar="GLOB", group=OWN
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 from lading.errors import RequestError
 from lading.job.request import Reading, is_module
-from lading.network import own_module
+from lading.network import own_module, program
+from lading.network.own_module import OwnModule
 from lading.network.source import Source
 from lading.proof.probes import files_in
 
@@ -28,8 +29,12 @@ def source(asked: Reading, path: Any) -> Source:
                 "model=", found="a module in place of the checkpoint",
                 expected="one of them", remedy="leave model out",
             )  # fmt: skip
-        code = own_module.live(path, examples)
-        return Source(Path(code.origin), given=given, code=code)
+        module = own_module.live(path, examples)
+        return Source(Path(module.origin), given=given, code=module)
+    code: OwnModule | None = None
+    if asked.model is None:
+        code = program.trusted(Path(path), examples, trust=asked.trust)
+    code = code or own_module.own(asked.model, examples, arguments)
     return Source(
         Path(path),
         which=asked.which,
@@ -37,7 +42,7 @@ def source(asked: Reading, path: Any) -> Source:
         given=given,
         config=Path(asked.config) if asked.config else None,
         settle=files([asked.settle_with] if asked.settle_with else []),
-        code=own_module.own(asked.model, examples, arguments),
+        code=code,
         ignore=ignore,
     )
 

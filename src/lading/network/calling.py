@@ -24,6 +24,10 @@ _EDGE = {
 }  # fmt: skip
 
 
+#: Attribute of a module that takes its inputs by place alone, whatever its signature says.
+BY_PLACE = "lading_by_place"
+
+
 @dataclass(frozen=True)
 class Given:
     """One tensor of a network's answer: its path in it, and its port."""
@@ -46,7 +50,8 @@ class Calling:
         self, network: nn.Module, inputs: Sequence[Taken], outputs: Sequence[tuple[str, ...]] = ()
     ) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        self.by_name = called_by_name(network, list(dict.fromkeys(one.path[0] for one in inputs)))
+        names = list(dict.fromkeys(one.path[0] for one in inputs))
+        self.by_name = not getattr(network, BY_PLACE, False) and called_by_name(network, names)
 
     def answer(self, network: nn.Module, *values: torch.Tensor) -> Any:
         """The network's own answer."""
@@ -80,7 +85,10 @@ def edge(value: torch.Tensor) -> torch.Tensor:
 
 def parameters(network: nn.Module) -> list[str]:
     """Names of what the network's ``forward`` takes, by place."""
-    known = inspect.signature(network.forward).parameters.values()
+    try:
+        known = inspect.signature(network.forward).parameters.values()
+    except ValueError:  # of a script
+        return []
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [one.name for one in known if one.kind in places]
 

@@ -37,7 +37,8 @@ class OwnModule:
         origin: where it comes from, e.g. ``"net.py:make"``.
         sha256: of the file of code; empty where there is none.
         arguments: what the factory is given.
-        live: whether it is the user's module itself, with the values that he wants.
+        live: whether it is the network itself, with the values that it has.
+        container: of a live one, where these come from.
     """
 
     make: Callable[[Path | None], tuple[Any, bool]]
@@ -46,6 +47,7 @@ class OwnModule:
     sha256: str = ""
     arguments: Mapping[str, Any] | None = None
     live: bool = False
+    container: str = "live module"
 
     def build(self, checkpoint: Path | None = None) -> tuple[nn.Module, bool]:
         """The module in eval mode, and whether it has read the checkpoint itself.

@@ -105,7 +105,8 @@ class Read:
             record = checkpoint.record
             record = replace(record, steps=(*record.steps, step))
             checkpoint = replace(checkpoint, record=record)
-        closed = ledger.close(module, checkpoint, unused, spelled)
+        close = ledger.recorded if code.live else ledger.close
+        closed = close(module, checkpoint, unused, spelled)
         task, flat = code.task(module)
         return Loaded(checkpoint, self.recognition, task, flat, closed)
 
@@ -117,7 +118,9 @@ def tensors(source: Source) -> Checkpoint:
         LadingError: it cannot be read.
     """
     if source.code is not None and source.code.live:
-        return checkpoints.of_module(source.code.build()[0])
+        code = source.code
+        path = str(source.path) if code.sha256 else ""
+        return checkpoints.of_module(code.build()[0], code.container, path, code.sha256)
     return checkpoints.read(source.path, fold=source.fold, which=source.which)
 
 
