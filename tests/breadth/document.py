@@ -35,7 +35,11 @@ def text(rows: Sequence[dict[str, Any]], there_are: int) -> str:
         f"{sum(_signed(row, 'onnx') for row in made)} in ONNX; "
         f"{sum(bool(row.get('traceback')) for row in made)} tracebacks.\n",
         "| misses | |\n|---|---|",
-        *(f"| {kind} | {count} |" for kind, count in Counter(map(fault, made)).most_common() if kind),
+        *(
+            f"| {kind} | {count} |"
+            for kind, count in Counter(map(fault, made)).most_common()
+            if kind
+        ),
         "",
         "| network | file form | route | Core ML fp16 | ONNX | seconds | words | a miss, and why |",
         "|---|---|---|---|---|---|---|---|",
