@@ -20,6 +20,7 @@ from lading.record import (
     CaptureRecord,
     Comparison,
     Provenance,
+    Refusal,
     to_json,
 )
 from lading.record.wording import left_open
@@ -46,6 +47,7 @@ def drawn_up(
     found: Mapping[str, Any],
     request: Mapping[str, Any],
     notices: Sequence[str],
+    refused: tuple[Refusal, ...] = (),
 ) -> Bill:
     """Everything that is known at the end, in one record."""
     walks = tuple(one.record for one in taken)
@@ -53,7 +55,7 @@ def drawn_up(
     return Bill(
         schema=SCHEMA,
         lading=__version__,
-        verdict=verdict.overall(comparisons, sources, walks),
+        verdict="fail" if refused else verdict.overall(comparisons, sources, walks),
         checkpoint=loaded.checkpoint.record,
         family=loaded.recognition.family,
         signs=loaded.recognition.signs,
@@ -72,6 +74,7 @@ def drawn_up(
         environment=environment(),
         provenance=sources,
         trajectories=walks,
+        refused=refused,
         **{**found, "pictures": (*found["pictures"], *drawn)},
     )
 

@@ -476,8 +476,8 @@ def _off_grid(one: Held, flat: Array, tensor: Array) -> int | None:
     wrong, own = 0, tensor.reshape(one.values.shape)
     for place in np.ndindex(*one.table.shape[:-1]):
         part: tuple[slice, ...] = tuple(
-            slice(n * size // count, (n + 1) * size // count)
-            for n, size, count in zip(place, own.shape, one.table.shape[:-1], strict=True)
+            slice(n * many // count, (n + 1) * many // count)
+            for n, many, count in zip(place, own.shape, one.table.shape[:-1], strict=True)
         )
         levels = np.unique(one.table[place].astype(np.float64))
         values = own[part]
