@@ -114,7 +114,9 @@ def test_run_draws_a_label_map(
     assert "resampled from 48x40 to 32x32" in shown
     assert "normalised: zscore" in shown
     assert "LeftVentricle" in shown
-    assert Image.open(out).size == (32, 32)
+    assert "labels put back to 48x40: scores resampled" in shown
+    assert Image.open(out).size == (40, 48)
+    assert set(np.unique(np.asarray(Image.open(out)))) <= {0, 1, 2}
 
 
 def test_run_on_an_array_gives_the_networks_own_output(

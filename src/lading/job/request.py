@@ -239,7 +239,7 @@ class Verify(Reading):
         LadingError: either cannot be read, or their ports do not fit.
     """
 
-    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
     against: StrPath | None = option(
         None, PATH, "checkpoint or folder; or else --golden", metavar="PATH"
     )
@@ -301,7 +301,7 @@ class Whose(Reading):
         LadingError: a file cannot be read.
     """
 
-    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
     checkpoints: StrPath | Sequence[StrPath] = field(
         metadata=argument(many(PATH, cut=False), "CKPT", "checkpoints or model folders")
     )
@@ -320,20 +320,27 @@ class Inspect(Reading):
 
 @dataclass(frozen=True)
 class Run(Request):
-    """Feeds an artifact once; a stateful one from a fresh state.
+    """Feeds an artifact what the user has; a stateful one from a fresh state each time.
+
+    An input that is given several values, or a folder, is fed one after the other.
 
     Raises:
-        LadingError: the artifact, an input or the runtime is not fit.
+        LadingError: the artifact, an input or the runtime is not fit, or what is to be written
+            cannot be made of what came out.
     """
 
-    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
     _: KW_ONLY
     input: StrPath | Sequence[StrPath] | Mapping[str, StrPath | float] = option(
-        (), FED, "a picture or .npy, or NAME=1,2,3; one for each input", metavar="[NAME=]FILE"
+        (), FED, "a picture, volume, .npy, folder, text or numbers; repeat", metavar="[NAME=]FILE"
     )  # fmt: skip
     out: StrPath | None = option(
-        None, PATH, "a .png label map, a .npy, or a .npz of all outputs", short="o"
-    )
+        None, PATH, "class numbers as .png or .nii.gz; values as .npy, .npz; a folder of them",
+        short="o",
+    )  # fmt: skip
+    output: str = option("", TEXT, "into .npy: labels, or an output's name; default: the first",
+                         metavar="NAME")  # fmt: skip
+    overlay: StrPath | None = option(None, PATH, "the labels drawn over the picture, with legend")
     runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
 
 
