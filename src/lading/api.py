@@ -38,7 +38,7 @@ def _verb(made: Callable[P, R], work: Callable[[R], T]) -> Callable[P, T]:
         return work(options.request(kind, values, keywords))
 
     known = options.options(kind).items()
-    lines = [f"    {name}: {one.help or one.kind.expected}" for name, one in known]
+    lines = [f"    {name}: {one.described}" for name, one in known]
     told = "    progress: called when a stage begins, and what it works on"
     call.__name__ = call.__qualname__ = kind.__name__.lower()
     call.__doc__ = "\n".join([f"{signatures.getdoc(kind)}\n\nArgs:", *lines, told])

@@ -157,27 +157,31 @@ class Convert(Reading):
         ("coreml", "onnx"), many(one_of(*shelf.names("lading.formats")), "FORMAT"),
         ", ".join(shelf.names("lading.formats")) + "; repeat",
     )  # fmt: skip
-    name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
+    name: str = option("", TEXT, "of the artifacts; default: the checkpoint's", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
     )
     output: Literal["logits", "probabilities", "labels"] = option(
-        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
+        "logits", one_of("logits", "probabilities", "labels"), "what comes out", group=PORTS
     )
     classifier: bool = option(
         False, FLAG, "the class by name, and probabilities by class", group=PORTS
     )
-    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
+    bake: Sequence[str] = option(
+        (), many(one_of("zscore")), "put nnU-Net's z-score inside", group=PORTS
+    )
     input_image: Literal["grayscale", "rgb"] | None = option(
-        None, one_of("grayscale", "rgb"), group=PORTS
+        None, one_of("grayscale", "rgb"), "Core ML takes a picture, 0-255", group=PORTS
     )
     scale: float = option(
         1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
     )
-    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
-    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
+    bias: float | Sequence[float] = option(
+        (0.0,), joined(number(), "B[,B,B]"), "one, or one a channel", group=PORTS
+    )
+    shapes: str = option("", SHAPES, "more sizes: 256x256,512x512 or 64..512x64..512", group=PORTS)
     dynamic: Sequence[str] = option(
-        (), joined(one_of("batch", "size"), "AXES"), "ONNX: batch,size", group=PORTS
+        (), joined(one_of("batch", "size"), "AXES"), "left open in ONNX: batch,size", group=PORTS
     )
     part: Literal["network", "step"] = option(
         "network", one_of("network", "step"), "step: x_t, t and noise in, x_t-1 out",
@@ -191,24 +195,31 @@ class Convert(Reading):
     )
     trajectory: int | None = option(None, **TRAJECTORY)
     timesteps: Literal["int32", "float32"] | None = option(
-        None, one_of("int32", "float32"), "their dtype", group=DIFFUSION
+        None, one_of("int32", "float32"), "their dtype; default: the network's", group=DIFFUSION
     )
     precision: Literal["fp16", "fp32", "auto"] = option(
-        "fp16", one_of("fp16", "fp32", "auto"), "of Core ML; auto: fp32 where needed", group=FILES
+        "fp16",
+        one_of("fp16", "fp32", "auto"),
+        "of Core ML; auto: fp16, fp32 where needed",
+        group=FILES,
     )
     ios: str | int | None = option(
-        None, one_of("15", "16", "17", "18"), "15-18; default 16", metavar="N", group=FILES
+        None,
+        one_of("15", "16", "17", "18"),
+        "oldest that must run it, 15-18; default 16",
+        metavar="N",
+        group=FILES,
     )
     macos: str | int | None = option(
-        None, one_of("12", "13", "14", "15"), "12-15", metavar="N", group=FILES
+        None, one_of("12", "13", "14", "15"), "the same in macOS, 12-15", metavar="N", group=FILES
     )
-    opset: int = option(18, whole(OLDEST_OPSET), "of ONNX; 18 or newer", group=FILES)
+    opset: int = option(18, whole(OLDEST_OPSET), "of ONNX, 18 or newer", group=FILES)
     route: Literal["export", "trace"] | None = option(
         None, one_of("export", "trace"), "default: export, then trace", group=FILES
     )
-    author: str = option("", TEXT, group=FILES)
-    license: str = option("", TEXT, group=FILES)
-    description: str = option("", TEXT, group=FILES)
+    author: str = option("", TEXT, "into the metadata", group=FILES)
+    license: str = option("", TEXT, "the same", group=FILES)
+    description: str = option("", TEXT, "the same", group=FILES)
 
     def require_sense(self) -> None:
         """See `Request`."""
@@ -316,6 +327,8 @@ class Inspect(Reading):
     """
 
     path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
+    _: KW_ONLY
+    tensors: bool = option(False, FLAG, "every tensor of a checkpoint, as a tree", same=False)
 
 
 @dataclass(frozen=True)
@@ -341,7 +354,9 @@ class Run(Request):
     output: str = option("", TEXT, "into .npy: labels, or an output's name; default: the first",
                          metavar="NAME")  # fmt: skip
     overlay: StrPath | None = option(None, PATH, "the labels drawn over the picture, with legend")
-    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+    runtime: str | None = option(
+        None, RUNTIME, ", ".join(RUNTIME.words) + "; default: the first that fits", metavar="NAME"
+    )
 
 
 @dataclass(frozen=True)
@@ -358,7 +373,9 @@ class Classify(Reading):
         (), many(TEXT, cut=False), "by default every line of standard input", argument=True
     )
     _: KW_ONLY
-    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+    runtime: str | None = option(
+        None, RUNTIME, ", ".join(RUNTIME.words) + "; default: the first that fits", metavar="NAME"
+    )
 
 
 WALK, FILL, PROOF = "the walk", "completing a picture: --sampler repaint", "proof"
@@ -379,24 +396,28 @@ class Sample(Reading):
     out: StrPath | None = option(None, PATH, "default: NAME-samples", metavar="DIR", short="o")
     _: KW_ONLY
     force: bool = option(False, FLAG, "replace earlier samples in DIR")
-    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+    runtime: str | None = option(
+        None, RUNTIME, ", ".join(RUNTIME.words) + "; default: the first that fits", metavar="NAME"
+    )
     sampler: Literal["ddpm", "ddim", "repaint"] = option(
         "ddim", one_of("ddpm", "ddim", "repaint"), "ddpm, ddim or repaint", metavar="NAME",
         group=WALK,
     )  # fmt: skip
     steps: int | None = option(None, whole(1), "evenly spread; default by sampler", group=WALK)
     respacing: str = option("", TEXT, '"250", "ddim50", "10,10,20"', group=WALK)
-    eta: float = option(0.0, number(0, 1), "of ddim: 0 (no noise) to 1", metavar="ETA", group=WALK)
+    eta: float = option(
+        0.0, number(0, 1), "of ddim: 0 adds no noise, 1 as ddpm", metavar="ETA", group=WALK
+    )
     no_clip: bool = option(False, FLAG, "let estimates leave -1 to 1", group=WALK)
-    seed: int = option(0, whole(0), "of the noise; default 0", metavar="S", group=WALK)
-    count: int = option(1, whole(1), "pictures; default 1", group=WALK)
+    seed: int = option(0, whole(0), "of the noise", metavar="S", group=WALK)
+    count: int = option(1, whole(1), "pictures", group=WALK)
     label: int | None = option(
         None, whole(), "for a class-conditional network", metavar="K", group=WALK
     )
     image: StrPath | None = option(None, PATH, "the picture", group=FILL)
     mask: StrPath | None = option(None, PATH, "white: known; black: to paint", group=FILL)
-    jump: int = option(10, whole(1), "steps to and fro; 10", group=FILL)
-    repeats: int = option(10, whole(1), "of each stretch; 10", group=FILL)
+    jump: int = option(10, whole(1), "steps to and fro", group=FILL)
+    repeats: int = option(10, whole(1), "of each stretch", group=FILL)
     against: StrPath | None = option(
         None, PATH, "walk it beside PATH", metavar="CHECKPOINT", group=PROOF
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lading.base.progress import Progress
+from lading.base.progress import Progress, counted
 from lading.coreml.arrays import noted_labels
 from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
@@ -164,7 +164,7 @@ class _Judge:
 
     def _outputs(self, side: Side, expected: Sequence[Outputs]) -> dict[int, Outputs]:
         found: dict[int, Outputs] = {}
-        for place in self.places:
+        for place in counted(self.places, "probes"):
             found[place] = self._of_one(side, place, len(found))
             wrong = mismatch(self.record.outputs, expected[place], found[place])
             if wrong:

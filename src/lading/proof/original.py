@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lading.base.progress import counted
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
@@ -41,7 +42,9 @@ class Original:
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
-        self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
+        self.outputs: Sequence[Outputs] = [
+            self.side.run(probe.inputs) for probe in counted(drawn, "probes")
+        ]
         self._steady: dict[str, list[bool]] = {}
         self._floors: list[dict[str, float]] = []
         self._rounded: list[dict[str, Array]] = []

@@ -10,10 +10,10 @@ from __future__ import annotations
 from lading.cli.terminal.bill import bill, comparisons, datasets, replay
 from lading.cli.terminal.inspection import artifact, inspection, ledger_line, settling, tensor_tree
 from lading.cli.terminal.other import difference, doctor, failure
-from lading.cli.terminal.progress import Bar, Stages, bar
-from lading.cli.terminal.text import STYLE, words
+from lading.cli.terminal.progress import Bar, bar
+from lading.cli.terminal.text import STYLE, Table, words
 
 __all__ = [
-    "STYLE", "Bar", "Stages", "artifact", "bar", "bill", "comparisons", "datasets", "difference",
+    "STYLE", "Bar", "Table", "artifact", "bar", "bill", "comparisons", "datasets", "difference",
     "doctor", "failure", "inspection", "ledger_line", "replay", "settling", "tensor_tree", "words",
 ]  # fmt: skip
