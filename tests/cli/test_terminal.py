@@ -308,7 +308,8 @@ def test_each_trajectory_is_a_line_with_its_gate() -> None:
     assert shown == [
         "  trajectory A.onnx in ONNX Runtime: 132.4 dB after 2 moves of ddim, gate ≥ 60.0 dB",
         f"  trajectory A.onnx in {RUNTIMES['mil']}: equal after 2 moves of ddim, gate ≥ 35.0 dB",
-        f"  trajectory A.onnx in {RUNTIMES['mil']}: it ends elsewhere [bold]a[/bold] [/nothing] \ufffd[31mred\ufffd",
+        f"  trajectory A.onnx in {RUNTIMES['mil']}: it ends elsewhere "
+        "[bold]a[/bold] [/nothing] \ufffd[31mred\ufffd",
         f"  trajectory A.onnx in {RUNTIMES['coreml']}: not run, no Mac",
     ]
 

@@ -35,8 +35,8 @@ class Parser(argparse.ArgumentParser):
         )  # fmt: skip
 
     def _get_values(self, action: Any, arg_strings: list[str]) -> Any:
-        """``--name=--`` is the text ``--``: argparse takes any for the mark that ends the options,
-        until Python 3.13 (python/cpython issue 59317)."""
+        """``--name=--`` is the text ``--``: argparse of Python 3.11 takes it for the mark that
+        ends the options."""
         if action.option_strings and arg_strings == ["--"]:
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
