@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lading.base.drawing import palette
 from lading.formats import open_artifact
 from lading.interface.matching import meant
 from lading.interface.side import Array
@@ -17,7 +18,6 @@ from lading.job.request import Run
 from lading.record import Port, Task
 from lading.task import finish
 from lading.task.finish import NO_CLASS, class_name
-from lading.task.pictures import colour_of
 from lading.task.text import vocabulary
 
 
@@ -113,9 +113,7 @@ class Applied:
         return tuple(self._class(int(i), float(self.probabilities[i])) for i in order)
 
     def _class(self, number: int, share: float) -> Class:
-        red, green, blue = colour_of(number)
-        colour = f"#{red:02x}{green:02x}{blue:02x}"
-        return Class(number, class_name(number, self.labels), share, colour)
+        return Class(number, class_name(number, self.labels), share, palette.spelled(number))
 
 
 def run(request: Run) -> Applied:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import webbrowser
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from lading.record.wording import RUNTIMES, megabytes, shape
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
 #: Where a long name may be broken; an entity such as ``&lt;`` has none of these in it.
+_ROW, _CELL = re.compile(r"<tr>.*?</tr>", re.DOTALL), re.compile(r"<t[dh]\b")
 _JOINTS = re.compile(r"([._,/])(?=\S)")
 
 
@@ -87,6 +89,7 @@ def environment() -> Environment:
         finalize=lambda value: "" if value is None else visible(value),
     )
     made.filters["breakable"] = breakable
+    made.filters["labelled"] = labelled
     style, script = _part("page.css") + STYLE, _part("page.js")
     made.globals |= {
         "style": Markup(style),
@@ -109,6 +112,21 @@ def breakable(value: Any) -> Markup:
     Markup('a.<wbr>b&lt;c')
     """
     return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(visible(value)))))
+
+
+def labelled(rows: Markup, headings: Sequence[str]) -> Markup:
+    """A table's rows, each cell with its column's heading: on a narrow screen a row is a card, and
+    a cell stands under its heading.
+
+    >>> labelled(Markup("<tr><th>a</th><td>1</td></tr>"), ("Name", "Value"))
+    Markup('<tr><th data-label="Name">a</th><td data-label="Value">1</td></tr>')
+    """
+
+    def row(found: re.Match[str]) -> str:
+        names = iter(headings)
+        return _CELL.sub(lambda cell: f'{cell[0]} data-label="{escape(next(names, ""))}"', found[0])
+
+    return Markup(_ROW.sub(row, str(rows)))
 
 
 def _part(name: str) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from lading.base.drawing.palette import colour_of
 from lading.record.text import visible
 from lading.task.finish import class_name
-from lading.task.pictures import colour, colour_of, grey
+from lading.task.pictures import colour, grey
 
 Array = npt.NDArray[Any]
 

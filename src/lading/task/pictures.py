@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from lading.base.drawing.palette import PALETTE, place
 from lading.errors import InputError
 from lading.task import volumes
 from lading.task.processing import ZSCORE_FLOOR
@@ -18,13 +19,6 @@ Array = npt.NDArray[Any]
 #: What `--data DIR` and `lading run` take.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
 FILES = (*SUFFIXES, *volumes.SUFFIXES)
-
-#: Colours of label maps: background black, then hues that stay apart for colour-blind readers
-#: (Okabe and Ito, "Color universal design", 2008).
-PALETTE = (
-    (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
-    (0, 114, 178), (213, 94, 0), (204, 121, 167),
-)  # fmt: skip
 
 
 def read(path: Path, channels: int, size: tuple[int, int] | None = None) -> Array:
@@ -65,16 +59,6 @@ def normalise(values: Array) -> Array:
     mean = wide.mean(axis=axes, keepdims=True)
     spread = np.maximum(wide.std(axis=axes, keepdims=True), ZSCORE_FLOOR)
     return np.asarray((wide - mean) / spread, dtype=np.float32)
-
-
-def place(label: int) -> int:
-    """A label's colour in `PALETTE`; labels past its end begin again at 1."""
-    return label if label < len(PALETTE) else (label - 1) % (len(PALETTE) - 1) + 1
-
-
-def colour_of(label: int) -> tuple[int, int, int]:
-    """A label's colour, red, green and blue 0-255; white where there is no class."""
-    return (255, 255, 255) if label < 0 else PALETTE[place(label)]
 
 
 def colour(labels: Array) -> Image.Image:
