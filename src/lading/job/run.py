@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ from lading.interface.side import Array
 from lading.job.feeding import Feeding, feedings
 from lading.job.request import Run
 from lading.record import Port, Task
-from lading.task import finish
+from lading.record.brief import Brief
+from lading.task import finish, overlay
 from lading.task.finish import NO_CLASS, class_name
 from lading.task.text import vocabulary
 
@@ -39,8 +43,8 @@ class Class:
     colour: str
 
 
-@dataclass(frozen=True)
-class Applied:
+@dataclass(frozen=True, repr=False)
+class Applied(Brief):
     """What came out, and what was done to the input on the way in.
 
     Attributes:
@@ -73,6 +77,15 @@ class Applied:
     label: int | None = None
     probabilities: Array | None = None
     rest: tuple[Applied, ...] = ()
+
+    def _repr_html_(self) -> str | None:
+        """The labels over the picture, with their legend."""
+        if self.own is None or self.label_map is None or self.own.shape[1:] != self.label_map.shape:
+            return None
+        buffer = io.BytesIO()
+        overlay.draw(self.own, self.label_map, self.labels).save(buffer, format="PNG")
+        data = base64.b64encode(buffer.getvalue()).decode()
+        return f'<img src="data:image/png;base64,{data}" alt="labels over {escape(self.name)}">'
 
     @property
     def samples(self) -> tuple[Applied, ...]:

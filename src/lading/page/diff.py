@@ -14,6 +14,7 @@ from typing import Literal
 
 from lading.page import draw
 from lading.record import Bill, LedgerLine, Measurement, Port, to_json
+from lading.record.brief import Brief
 from lading.record.values import show
 from lading.record.wording import RUNTIMES, megabytes, number, port, shape, subject
 
@@ -41,8 +42,8 @@ class Section:
     note: str
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(Brief):
     """Two bills side by side."""
 
     a: str

@@ -8,6 +8,7 @@ import json
 import re
 import webbrowser
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,23 @@ def _unread(path: Path, found: str, remedy: str) -> InputError:
 def render(bill: Bill) -> str:
     """The whole page of a bill, as text; the same for the same bill."""
     return draw("report.html", view=look(bill))
+
+
+def cell(bill: Bill) -> str:
+    """The page's head and the tables of its comparisons, for a notebook's cell: a frame of its
+    own, so that neither's style reaches the other."""
+    whole = look(bill)
+    kept = {name: text for name, text in whole.sections.items() if name == "comparison"}
+    text = draw("report.html", view=replace(whole, sections=kept, left_out=()))
+    return framed(text)
+
+
+def framed(text: str) -> str:
+    """A page within another."""
+    return (
+        f'<iframe srcdoc="{escape(text)}" sandbox title="lading" '
+        'style="width: 100%; height: 36rem; border: 0"></iframe>'
+    )
 
 
 def show(page: Path) -> None:

@@ -20,6 +20,7 @@ from lading.proof.original import LEAST
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.record import ArtifactRecord, Comparison, Port, Verdict
+from lading.record.brief import Brief
 from lading.record.wording import unproved
 from lading.task import prepare
 from lading.task.text import vocabulary
@@ -31,8 +32,8 @@ Array = npt.NDArray[Any]
 PREPARED = 1e-6
 
 
-@dataclass(frozen=True)
-class Replay:
+@dataclass(frozen=True, repr=False)
+class Replay(Brief):
     """An artifact on golden vectors, in every runtime of this computer."""
 
     golden: str
