@@ -70,6 +70,32 @@ def _typed(value: Any) -> str:
     return str(TEXT.read(show(value) if isinstance(value, (int, float)) else value))
 
 
+#: Short words for kinds of measurement.
+SHORT = {"agreement": "label_agreement"}
+
+
+def _gates(value: Any) -> dict[str, float]:
+    """The user's own gates, by kind of measurement."""
+    found = {}
+    for name, text in PAIRS.read(value).items():
+        kind = SHORT.get(name, name)
+        if kind not in GATED:
+            raise ValueError(name)
+        found[kind] = number(0).read(text)
+    return found
+
+
+#: What of an output can be gated.
+GATED = ("psnr", "label_agreement", "dice", "relative_l2", "max_abs")
+GATES = Kind(
+    _gates, "KIND=NUMBER: psnr in dB, agreement or dice from 0 to 1, relative_l2 or max_abs",
+    lambda gates: [f"{name}={value!r}" for name, value in gates.items()],
+    metavar="KIND=NUMBER", repeats=True,
+)  # fmt: skip
+GATE: Any = {
+    "kind": GATES, "metavar": "KIND=NUMBER",
+    "help": "your own tolerance for the outputs: psnr=30, agreement=0.99",
+}  # fmt: skip
 SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
 CODE = Kind(
     _code, "FILE.py:FACTORY; in Python also a module, or what returns one",
@@ -161,6 +187,7 @@ class Convert(Reading):
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
     )
+    gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
     output: Literal["logits", "probabilities", "labels"] = option(
         "logits", one_of("logits", "probabilities", "labels"), "what comes out", group=PORTS
     )
@@ -262,6 +289,7 @@ class Verify(Reading):
         (), many(PATH, "DIR|FILE.csv", cut=False),
         "your own pictures, as probes too; or a table text,label: every row of it",
     )  # fmt: skip
+    gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
     out: StrPath | None = option(
         None, PATH, "of bill and page; default: NAME-verify; - for none", metavar="DIR",
         short="o", same=False,
@@ -284,7 +312,7 @@ class Verify(Reading):
                 remedy="add --against CHECKPOINT",
             )
         if self.golden:
-            self.require_unread(f"--golden {self.golden}", "against", "data", "trajectory")
+            self.require_unread(f"--golden {self.golden}", "against", "data", "gate", "trajectory")
 
 
 @dataclass(frozen=True)

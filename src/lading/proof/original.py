@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,7 +38,10 @@ class Original:
 
     name = "torch"
 
-    def __init__(self, interface: Interface, drawn: Sequence[Probe]) -> None:
+    def __init__(
+        self, interface: Interface, drawn: Sequence[Probe], own: Mapping[str, float] | None = None
+    ) -> None:
+        self.own = own or {}
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)

@@ -86,7 +86,7 @@ def _artifact(
     if found:
         one, m = found
         text = f"    worst: {subject(m)} {number(m.kind, m.value)}, gate {gate(m)} ({one.runtime})"
-        console.print(words(text, style="" if m.passed else "bold red"))
+        console.print(words(text, style="" if m.passed else "bold red"), soft_wrap=True)
 
 
 def comparisons(console: Console, many: Sequence[Comparison]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,7 @@ class Recorded:
     """
 
     name = "golden vectors"
+    own: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, folder: Path, index: Index) -> None:
         self.folder, self.index, self.task = folder, index, index.task
