@@ -91,3 +91,11 @@ def test_the_guide_tells_every_option_of_convert() -> None:
 def test_every_folder_of_the_source_says_what_it_is_for() -> None:
     for folder in {p.parent for p in (ROOT / "src" / "lading").rglob("*.py")}:
         assert (folder / "__init__.py").read_text().startswith('"""'), folder
+
+
+def test_the_readme_is_short_lines_and_its_demo_line_is_the_guide_s() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert max(map(len, lines)) <= 120
+    first = next(line for line in lines if line.startswith("PASS"))
+    assert first in (ROOT / "docs/guide.md").read_text().splitlines()
+    assert sum(1 for line in lines[2:8] if line and not line.startswith("!")) <= 5
