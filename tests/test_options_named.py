@@ -21,9 +21,9 @@ TEXTS = sorted(
 ALWAYS = {"--help", "--json", "--quiet", "--version"}
 NAMED = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w(])")
 #: A command of lading's, up to where its line or its quotation ends.
-COMMAND = re.compile(r"\blading ([a-z]+)\b([^\n`\"]*)")
+COMMAND = re.compile(r"\blading ([a-z]+(?:-[a-z]+)*)\b([^\n`\"]*)")
 #: Where another program's options stand: its own line of a block, or what lies in quotes after it.
-OTHER = re.compile(r"`(?:pip|make|pytest|python3?|git)\b[^`]*`")
+OTHER = re.compile(r"`(?:pip|make|pytest|python3?|git|swift)\b[^`]*`")
 OTHERS = re.compile(r"^.*\b(pip|make|pytest|python3?|git|tests\.\w+|chromium)\b.*$", re.M)
 
 
