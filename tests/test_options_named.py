@@ -24,7 +24,9 @@ NAMED = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w(])")
 COMMAND = re.compile(r"\blading ([a-z]+(?:-[a-z]+)*)\b([^\n`\"]*)")
 #: Where another program's options stand: its own line of a block, or what lies in quotes after it.
 OTHER = re.compile(r"`(?:pip|make|pytest|python3?|git|swift)\b[^`]*`")
-OTHERS = re.compile(r"^.*\b(pip|make|pytest|python3?|git|tests\.\w+|chromium)\b.*$", re.M)
+OTHERS = re.compile(
+    r"^.*\b(pip|make|pytest|python3?|git|swift|xcodebuild|tests\.\w+|chromium)\b.*$", re.M
+)
 
 
 def known() -> dict[str, set[str]]:
