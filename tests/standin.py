@@ -11,6 +11,7 @@ from lading.formats import Artifact, Held, Restore, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Made, Side
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -117,6 +118,9 @@ class Given:
 
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         return None
+
+    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+        return ()
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         gates = GATES[precision]

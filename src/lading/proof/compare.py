@@ -10,25 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from lading.base.progress import Progress
 from lading.coreml.arrays import noted_labels
 from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
-from lading.proof import degenerate, metrics, scores
+from lading.proof import channels, degenerate, measured, metrics, noise, scores
 from lading.proof.probes import fits
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Task, Unproved
+from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
 from lading.record.measurement import ReadingName
 from lading.record.wording import missed
-from lading.task.finish import likeliest, present
 
-#: A class with fewer positions than this on all probes together is shown and not gated; below this
-#: Dice it was lost or swapped. A rare class is too few positions for the agreement to notice.
-JUDGED, LOST = 50, 0.5
+#: Channels that are spelled out.
+SPELLED = 8
 FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
@@ -145,6 +141,10 @@ class _Judge:
         self.findings: list[Finding] = []
         self.unproved: list[Unproved] = []
         self._graph: Graph | None = None
+        #: what of an output nothing can be shown of
+        self._coarse: dict[str, tuple[str, ...]] = {}
+        # the system's own arithmetic is nobody's to know: it is given what fp16 may move
+        self._summing = "fp16" if self.runtime.own else self.precision
 
     # ------------------------------------------------------------------------------- the outputs
     def run(self, side: Side) -> None:
@@ -166,7 +166,7 @@ class _Judge:
         found: dict[int, Outputs] = {}
         for place in self.places:
             found[place] = self._of_one(side, place, len(found))
-            wrong = mismatch(self.record.outputs, expected[place], found[place])
+            wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
             if wrong:
                 name = self.reference.drawn[place].name
                 raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
@@ -201,20 +201,43 @@ class _Judge:
         real = wanted[0].dtype.kind == "f"
         if port.meaning != "labels" and real:
             limits, reason = self._limits(port.name, self.precision)
+            known = self.reference.channels(port, self.firm)
             numbers += [
-                ratio(port.name, wanted, got, probes, limits, reason),
-                *(_informing(port.name, kind, wanted, got, probes) for kind in metrics.SHOWN),
+                measured.ratio(port.name, wanted, got, probes, limits, reason),
+                *(
+                    measured.informing(port.name, kind, wanted, got, probes)
+                    for kind in metrics.SHOWN
+                ),
+                *self._channels(port, known, wanted, got, self._summing),
             ]
             if port.class_axis is None:
                 return numbers
         task = self.reference.task
-        flat_w, flat_g = _classes(port, wanted, task), _classes(port, got, task)
+        flat_w, flat_g = measured.classes(port, wanted, task), measured.classes(port, got, task)
         gate, reason = self.reference.agreement(port, self.firm, self.precision)
         agreed = metrics.label_agreement(flat_w, flat_g)
         numbers.append(Measurement(port.name, "label_agreement", agreed, gate, reason))
         if not real or task.activation != "sigmoid" or port.meaning == "labels":
-            numbers += _overlaps(port, flat_w, flat_g, task)
+            numbers += measured.overlaps(port, flat_w, flat_g, task)
         return numbers
+
+    def _channels(
+        self,
+        port: Port,
+        known: Sequence[channels.Channels],
+        wanted: Sequence[Array],
+        got: Sequence[Array],
+        precision: str,
+        **more: Any,
+    ) -> list[Measurement]:
+        """The worst channel of an output; what the finest reading does not resolve is kept."""
+        cap = noise.HIGHEST if precision == "fp32" else GATES[precision].psnr
+        labels = self.reference.task.labels
+        found = channels.judged(port, known, wanted, got, precision, cap, labels, **more)
+        if found is None:
+            return []
+        self._coarse[port.name] = found.unresolved
+        return [found.number]
 
     def _unsteady(self, port: Port, place: int) -> Measurement:
         """A probe that is shown and not gated. NaN still passes nothing."""
@@ -255,22 +278,29 @@ class _Judge:
         for port in self.record.outputs:
             wanted = [graph.expected[place][port.name] for place in self.firm]
             values = [got[place][port.name] for place in self.firm]
-            self.numbers.append(self._of_the_graph(port, wanted, values, exact=not graph.rounded))
+            self.numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
 
     def _of_the_graph(
         self, port: Port, wanted: Sequence[Array], got: Sequence[Array], *, exact: bool
-    ) -> Measurement:
+    ) -> list[Measurement]:
         gates = GATES["fp32"]
         if port.meaning == "labels" or wanted[0].dtype.kind != "f":
-            value = metrics.label_agreement(_flat(wanted), _flat(got))
+            value = metrics.label_agreement(measured.flat(wanted), measured.flat(got))
             why = f"the graph in fp32; {gates.agreement_reason}"
-            return Measurement(
-                port.name, "label_agreement", value, gates.agreement, why, reading="graph"
-            )
+            return [
+                Measurement(
+                    port.name, "label_agreement", value, gates.agreement, why, reading="graph"
+                )
+            ]
         limits, why = [gates.psnr] * len(self.firm), ROUNDED_REASON
         if exact and self.floors:
             limits, why = self._limits(port.name, "fp32")[0], GRAPH_REASON
-        return ratio(port.name, wanted, got, self._names(self.firm), limits, why, reading="graph")
+        names = self._names(self.firm)
+        known = self.reference.channels(port, self.firm)
+        return [
+            measured.ratio(port.name, wanted, got, names, limits, why, reading="graph"),
+            *self._channels(port, known, wanted, got, "fp32" if exact else "fp16", reading="graph"),
+        ]
 
     # ----------------------------------------------------------------------- scores behind labels
     def scores(self, side: Side) -> None:
@@ -298,7 +328,7 @@ class _Judge:
         if isinstance(found, str):
             self.unproved.append(Unproved("scores", found))
             return
-        self.numbers.append(found)
+        self.numbers += found
         if self._graph is None:
             return
         gates, why = floors, GRAPH_REASON
@@ -310,7 +340,7 @@ class _Judge:
             return
         expected = replace(expected, values=wanted)
         found = self._scored("graph", self._graph.side, port, expected, places, gates, why)
-        self.numbers += [found] if isinstance(found, Measurement) else []
+        self.numbers += [] if isinstance(found, str) else found
 
     def _scored(
         self,
@@ -321,8 +351,8 @@ class _Judge:
         places: Sequence[int],
         gates: Sequence[float],
         why: str,
-    ) -> Measurement | str:
-        """PSNR of the scores at the worst probe; in words why there is none."""
+    ) -> list[Measurement] | str:
+        """PSNR of the scores at the worst probe, and the worst class; in words why not."""
         try:
             if not side.graph:
                 return "this runtime shows no inner values"
@@ -332,14 +362,24 @@ class _Judge:
         if found is None:
             return f"no value that {port.name} is chosen from was found"
         names = self._names(places)
-        return ratio(
-            port.name, found.wanted, found.got, names, found.limits, why,
-            reading=reading, of="scores",
-        )  # fmt: skip
+        more: Any = {"reading": reading, "of": "scores"}
+        whole = measured.ratio(port.name, found.wanted, found.got, names, found.limits, why, **more)
+        if not found.plain:
+            return [whole]
+        exact = self._summing == "fp32" or (reading == "graph" and why == GRAPH_REASON)
+        named = replace(expected.port, name=port.name)
+        known = expected.channels(places)
+        wanted, got, precision = found.wanted, found.got, "fp32" if exact else "fp16"
+        return [whole, *self._channels(named, known, wanted, got, precision, **more)]
 
     # ----------------------------------------------------------------------------------- the end
     def comparison(self) -> Comparison:
         """All of it."""
+        for name, these in self._coarse.items():
+            if these:
+                more = f" and {len(these) - SPELLED} more" if len(these) > SPELLED else ""
+                text = f"{', '.join(these[:SPELLED])}{more} of {name}"
+                self.unproved.append(Unproved("channels", text))
         # of each output itself: scores or a graph that agree say nothing of what is made of them
         own = [n for n in self.numbers if n.reading == "declared" and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
@@ -358,90 +398,3 @@ class _Judge:
             reason="" if passed else "; ".join(missing) or NOTHING_GATED,
             unproved=tuple(self.unproved),
         )
-
-
-def mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
-    """What is wrong with names, shapes or dtypes of one probe's outputs; empty if nothing."""
-    for port in ports:
-        if port.name not in got:
-            return f"output {port.name!r} is missing; there is {', '.join(got) or 'nothing'}"
-        if port.name not in expected:
-            return f"the reference has no output {port.name!r}"
-        if got[port.name].shape != expected[port.name].shape:
-            shapes = f"{list(got[port.name].shape)}, not {list(expected[port.name].shape)}"
-            return f"output {port.name!r} has shape {shapes}"
-        if not got[port.name].size:
-            return f"output {port.name!r} is empty: there is nothing to compare"
-        if got[port.name].dtype != np.dtype(port.dtype):
-            return f"output {port.name!r} is {got[port.name].dtype}, not {port.dtype}"
-    extra = set(got) - {port.name for port in ports}
-    return f"unexpected outputs: {', '.join(sorted(extra))}" if extra else ""
-
-
-def _overlaps(port: Port, wanted: Array, got: Array, task: Task) -> list[Measurement]:
-    """The overlap of every class that either side has."""
-    numbers = []
-    for index, name in enumerate(task.labels):
-        overlap = metrics.dice(wanted, got, index)
-        if overlap is not None:
-            kept = LOST if int((wanted == index).sum()) >= JUDGED else None
-            why = f"overlap of {name} with the reference's; rounding moves borders only"
-            numbers.append(Measurement(port.name, "dice", overlap, kept, why, channel=name))
-    return numbers
-
-
-def _classes(port: Port, values: Sequence[Array], task: Task) -> Array:
-    """The class at every position (or the presence of every region), over all probes."""
-    if port.meaning == "labels" or port.class_axis is None:
-        return _flat(values)
-    if task.activation == "sigmoid":
-        return _flat([present(one, port) for one in values])
-    return _flat([likeliest(one, port.class_axis) for one in values])
-
-
-def ratio(
-    output: str,
-    wanted: Sequence[Array],
-    got: Sequence[Array],
-    probes: Sequence[str],
-    limits: Sequence[float],
-    why: str,
-    **more: Any,
-) -> Measurement:
-    """PSNR at the probe where least is left above the gate of that probe.
-
-    Args:
-        output: name of the port.
-        wanted: the reference's values, one array per probe.
-        got: the artifact's.
-        probes: names.
-        limits: the gates, in dB.
-        why: those.
-        more: fields of the measurement: its reading, and whether it is of the scores.
-    """
-    ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
-    left = [ratio - limit for ratio, limit in zip(ratios, limits, strict=True)]
-    worst = _worst(left, highest_is_worst=False)
-    return Measurement(output, "psnr", ratios[worst], limits[worst], why, probes[worst], **more)
-
-
-def _informing(
-    output: str, kind: str, wanted: Sequence[Array], got: Sequence[Array], probes: Sequence[str]
-) -> Measurement:
-    """A number without a gate, its largest value over the probes."""
-    values = [getattr(metrics, kind)(w, g) for w, g in zip(wanted, got, strict=True)]
-    worst = _worst(values, highest_is_worst=True)
-    return Measurement(
-        output, kind, values[worst], None, "worst probe; psnr is gated", probes[worst]
-    )
-
-
-def _worst(values: Sequence[float], *, highest_is_worst: bool) -> int:
-    """The index of the worst value; NaN is worse than anything."""
-    sign = -1.0 if highest_is_worst else 1.0
-    keys = [(0, 0.0) if value != value else (1, sign * value) for value in values]
-    return keys.index(min(keys))
-
-
-def _flat(arrays: Sequence[Array]) -> Array:
-    return np.concatenate([array.reshape(-1) for array in arrays])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from lading.formats import Artifact, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Array
-from lading.proof import noise, scores, steadiness
+from lading.proof import channels, noise, scores, steadiness
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -43,7 +45,7 @@ class Original:
         self.side = TorchSide(interface)
         self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
         self._steady: dict[str, list[bool]] = {}
-        self._floors: list[dict[str, float]] = []
+        self._twins: list[dict[str, Array]] = []
         self._rounded: list[dict[str, Array]] = []
         self._bare: Original | None = None
 
@@ -59,12 +61,19 @@ class Original:
 
     def floors(self) -> list[dict[str, float]]:
         """See `lading.proof.noise`."""
-        if not self._floors:
-            self._floors = [
-                noise.gates(outputs, noise.disturbed(self.interface, probe))
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._floors
+        return [noise.gates(a, b) for a, b in zip(self.outputs, self.twins(), strict=True)]
+
+    def twins(self) -> list[dict[str, Array]]:
+        """Per probe, the outputs with every result disturbed as by sums in another order."""
+        if not self._twins:
+            self._twins = [noise.disturbed(self.interface, probe) for probe in self.drawn]
+        return self._twins
+
+    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+        """See `lading.proof.channels`."""
+        wanted = [self.outputs[place][port.name] for place in places]
+        moved = [self.twins()[place][port.name] for place in places]
+        return channels.measured(port, wanted, wanted, moved)
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         """The fixed share; of fp16 scores less, where classes of the original tie."""
@@ -97,6 +106,7 @@ class Original:
             [outputs[port.name] for outputs in self._bare.outputs],
             self._bare.steady(precision),
             [floors[port.name] for floors in self._bare.floors()],
+            partial(self._bare.channels, port),
         )
 
     def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:

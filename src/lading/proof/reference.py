@@ -7,12 +7,13 @@ what one of them refuses none passes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.record import Port, Task
 
@@ -28,12 +29,14 @@ class Scores:
         values: per probe.
         steady: per probe, whether they are, at the artifact's precision.
         floors: per probe, the PSNR that a sound fp32 computation keeps of them.
+        channels: at some of the probes, what is known of each class.
     """
 
     port: Port
     values: Sequence[Array]
     steady: Sequence[bool]
     floors: Sequence[float]
+    channels: Callable[[Sequence[int]], Sequence[Channels]] = lambda places: ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class Reference(Protocol):
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         """Per probe and output, the PSNR (dB) that a sound fp32 computation keeps; None where
         nobody can measure it."""
+        ...
+
+    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+        """What is known of an output's channels from the probes at `places`; empty where nobody
+        can measure it."""
         ...
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

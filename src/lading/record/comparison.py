@@ -33,10 +33,11 @@ class Finding:
 class Unproved:
     """What a comparison left open, and why.
 
-    `what` is ``scores``: those behind the labels; or ``graph``: without the artifact's rounding.
+    `what` is ``scores``: those behind the labels; ``graph``: without the artifact's rounding; or
+    ``channels``: those that vary by less than the arithmetic resolves.
     """
 
-    what: Literal["scores", "graph"]
+    what: Literal["scores", "graph", "channels"]
     why: str
 
 

@@ -33,6 +33,7 @@ RUNTIMES = {
 _UNPROVED = {
     "scores": "only labels were compared, not the scores behind them",
     "graph": "the graph alone, without its rounding, could not be judged",
+    "channels": "what varies by less than the original's own arithmetic resolves is not proved",
 }
 
 

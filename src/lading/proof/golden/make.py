@@ -15,10 +15,12 @@ from lading.errors import LadingError
 from lading.formats import Artifact
 from lading.interface.side import Side
 from lading.proof import degenerate, scores
+from lading.proof.channels import Channels
 from lading.proof.golden.index import (
     FORMAT,
     INDEX,
     SCHEMA,
+    Axis,
     Index,
     Stored,
     Tolerance,
@@ -67,9 +69,10 @@ def write(
     interface = original.interface
     precisions = sorted({record.precision for record, _ in artifacts})
     graphs = _graphs(artifacts)
-    chosen, left_out = _choose(original, precisions, graphs)
+    axes, files = _channels(original, precisions)
+    room = LIMIT - _INDEX_BYTES - sum(map(len, files.values()))
+    chosen, left_out = _choose(original, precisions, graphs, room)
     vectors: list[Vector] = []
-    files: dict[str, bytes] = {}
     for place in chosen:
         vector, data = _vector(original, place, precisions, graphs)
         vectors.append(vector)
@@ -88,6 +91,7 @@ def write(
         {name: _tolerances(original, name, chosen) for name in precisions},
         tuple(vectors),
         left_out,
+        axes,
     )
     folder.mkdir()
     for name, content in files.items():
@@ -107,25 +111,51 @@ def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict
     return found
 
 
-def _choose(
-    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side]
-) -> tuple[list[int], str]:
-    """Which probes, and why no more.
-
-    Only those that fit the artifact at its default size and where the original is steady.
-    """
+def _steady(original: Original, precisions: Sequence[str]) -> list[int]:
+    """Probes that fit the artifact at its default size and at which the original is steady."""
     ports = original.interface.inputs
-    able = [
+    return [
         place
         for place, probe in enumerate(original.drawn)
-        if probe.kind in ORDER
-        and fits(probe, ports)
+        if fits(probe, ports)
         and all(probe.inputs[port.name].shape == port.shape for port in ports)
         and all(original.steady(precision)[place] for precision in precisions)
     ]
+
+
+def _channels(
+    original: Original, precisions: Sequence[str]
+) -> tuple[dict[str, tuple[Axis, ...]], dict[str, bytes]]:
+    """What is known of every output's channels, and the files that hold it."""
+    places = _steady(original, precisions)
+    found: dict[str, tuple[Axis, ...]] = {}
+    files: dict[str, bytes] = {}
+    behind = original.scores(precisions[0]) if precisions else ""
+    for port in original.interface.outputs if places else ():
+        known: Sequence[Channels] = ()
+        if port.meaning == "labels":
+            known = behind.channels(places) if isinstance(behind, Scores) else ()
+        elif original.outputs[places[0]][port.name].dtype.kind == "f":
+            known = original.channels(port, places)
+        axes = []
+        for one in known:
+            values = np.array([one.centre, one.spread, one.noise, one.least])
+            stored, data = store("channels", str(one.axis), port.name, values)
+            files[stored.file] = data
+            axes.append(Axis(one.axis, stored))
+        if axes:
+            found[port.name] = tuple(axes)
+    return found, files
+
+
+def _choose(
+    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side], room: int
+) -> tuple[list[int], str]:
+    """Which probes for so many bytes, and why no more."""
+    able = [place for place in _steady(original, precisions) if original.drawn[place].kind in ORDER]
     able.sort(key=lambda place: ORDER.index(original.drawn[place].kind))
     taken: list[int] = []
-    room, dropped = LIMIT - _INDEX_BYTES, 0
+    dropped = 0
     for place in able:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
         if len(taken) == MOST or size > room:

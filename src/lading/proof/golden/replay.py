@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact, Runtime, open_artifact
 from lading.proof import compare, noise, verdict
+from lading.proof.channels import Channels, axes
 from lading.proof.golden.index import Index, Vector, load, read
 from lading.proof.golden.make import seen
 from lading.proof.original import LEAST
@@ -79,9 +81,10 @@ def replay(folder: Path, artifact: Path, progress: Progress, only: str | None = 
 
 def _proved(comparison: Comparison) -> Comparison:
     """What the vectors leave open is no pass: the checkpoint would show it."""
-    if comparison.verdict != "pass" or not comparison.unproved:
+    shown = [one for one in comparison.unproved if one.what != "channels"]  # nor does that
+    if comparison.verdict != "pass" or not shown:
         return comparison
-    left = "; ".join(unproved(one) for one in comparison.unproved)
+    left = "; ".join(unproved(one) for one in shown)
     return replace(comparison, verdict="not run", reason=left)
 
 
@@ -111,6 +114,27 @@ class Recorded:
     def floors(self) -> Sequence[Mapping[str, float]]:
         return [vector.floors for vector in self.index.vectors]
 
+    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+        """What was known when the vectors were made, of all probes.
+
+        Raises:
+            InputError: nothing is known of an axis.
+        """
+        found = {
+            one.axis: read(self.folder, one.values)
+            for one in self.index.channels.get(port.name, ())
+        }
+        wanted = axes(port, max(1, len(port.shape)))
+        missing = next((axis for axis in wanted if found.get(axis, np.empty(0)).ndim != 2), None)
+        if missing is not None:
+            raise InputError(
+                str(self.folder),
+                found=f"nothing of the channels along axis {missing} of {port.name}",
+                expected="what the original keeps of each",
+                remedy="take the folder again from where the artifact came from",
+            )
+        return [Channels(axis, *found[axis]) for axis in wanted]
+
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         for known in self.index.tolerances.get(precision, ()):
             if (known.output, known.kind) == (port.name, "label_agreement"):
@@ -133,7 +157,8 @@ class Recorded:
             return "the vectors hold labels only"
         values = [read(self.folder, vector.scores[labels.name]) for vector in vectors]
         floors = [vector.floors[labels.name] for vector in vectors]
-        return Scores(known, values, self.steady(precision), floors)
+        own = partial(self.channels, replace(known, name=labels.name))
+        return Scores(known, values, self.steady(precision), floors, own)
 
     def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
         """The rounded weights in fp32, as they were when the vectors were made."""
