@@ -53,9 +53,9 @@ def in_runtime(
     reference: Reference, artifact: Artifact, record: ArtifactRecord, runtime: Runtime
 ) -> Comparison:
     """The artifact in one runtime, with its graph alone where the runtime rounds."""
-    random = artifact.randomness()
-    if random:
-        return _ended(reference, record, runtime, "fail", random)
+    wrong = artifact.randomness() or artifact.unloadable()
+    if wrong:
+        return _ended(reference, record, runtime, "fail", wrong)
     absent = runtime.unavailable()
     if absent:
         return _ended(reference, record, runtime, "not run", absent)
