@@ -1,5 +1,5 @@
-"""What Apple's loader refuses: each rule on a program that breaks it and on one that does not, and no
-file that breaks one is signed."""
+"""What Apple's loader refuses: each rule on a program that breaks it and on one that does not; and
+no file that breaks one is signed."""
 
 from __future__ import annotations
 
