@@ -16,7 +16,7 @@ from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
 from lading.proof import channels, degenerate, measured, metrics, noise, scores
-from lading.proof.probes import fits
+from lading.proof.beyond import KINDS, meant
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
@@ -59,7 +59,8 @@ def in_runtime(
     absent = runtime.unavailable()
     if absent:
         return _ended(reference, record, runtime, "not run", absent)
-    return compare(reference, artifact, record, runtime, artifact.open(runtime))
+    left = reference.widen(artifact)
+    return compare(reference, artifact, record, runtime, artifact.open(runtime), left=left)
 
 
 def compare(
@@ -70,6 +71,7 @@ def compare(
     side: Side,
     *,
     alone: bool = True,
+    left: Sequence[Unproved] = (),
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -80,16 +82,18 @@ def compare(
         runtime: what runs it.
         side: the artifact there; or in another's place, changed.
         alone: judge an fp16 artifact's graph alone too.
+        left: what the artifact claims and nobody ran.
     """
     told = noted_labels(record.details)
     if told and reference.task.labels and told != reference.task.labels:
         both = f"{', '.join(told)}; the original's are {', '.join(reference.task.labels)}"
         reason = f"the artifact's class names are {both}"
         return _ended(reference, record, runtime, "fail", reason)
-    places = [i for i, probe in enumerate(reference.drawn) if fits(probe, record.inputs)]
+    places = [i for i, probe in enumerate(reference.drawn) if meant(probe, record)]
     if not places:
         return _ended(reference, record, runtime, "not run", "no probe fits the artifact's inputs")
     judge = _Judge(reference, record, runtime, places)
+    judge.unproved += left
     try:
         judge.run(side)
         if alone:
@@ -132,7 +136,15 @@ class _Judge:
 
     def __post_init__(self) -> None:
         self.precision = self.runtime.precision or self.record.precision
-        steady = self.reference.steady(self.precision)
+        steady, sound = (self.reference.steady(p) for p in (self.precision, "fp32"))
+        drawn, half = self.reference.drawn, self.precision == "fp16"
+        #: where the graph alone is judged besides
+        self.far = [p for p in self.places if half and drawn[p].far and sound[p]]
+        self.places = [
+            place
+            for place in self.places
+            if not (half and drawn[place].far) and (steady[place] or drawn[place].kind not in KINDS)
+        ]
         self.firm = [place for place in self.places if steady[place]]
         floors = None if self.runtime.own else self.reference.floors()
         self.floors: Sequence[Mapping[str, float]] = floors or ()
@@ -186,12 +198,12 @@ class _Judge:
     def _names(self, places: Sequence[int]) -> list[str]:
         return [self.reference.drawn[place].name for place in places]
 
-    def _limits(self, name: str, precision: str) -> tuple[list[float], str]:
-        """PSNR gates of an output at the steady probes, and why those."""
+    def _limits(self, name: str, precision: str, places: Sequence[int]) -> tuple[list[float], str]:
+        """PSNR gates of an output at steady probes, and why those."""
         gates = GATES[precision]
         if precision == "fp32" and self.floors:
-            return [self.floors[place][name] for place in self.firm], FLOOR_REASON
-        return [gates.psnr] * len(self.firm), gates.psnr_reason
+            return [self.floors[place][name] for place in places], FLOOR_REASON
+        return [gates.psnr] * len(places), gates.psnr_reason
 
     def _measured(self, port: Port) -> list[Measurement]:
         """What is measured of one output over all steady probes."""
@@ -200,7 +212,7 @@ class _Judge:
         numbers: list[Measurement] = []
         real = wanted[0].dtype.kind == "f"
         if port.meaning != "labels" and real:
-            limits, reason = self._limits(port.name, self.precision)
+            limits, reason = self._limits(port.name, self.precision, self.firm)
             known = self.reference.channels(port, self.firm)
             numbers += [
                 measured.ratio(port.name, wanted, got, probes, limits, reason),
@@ -274,10 +286,11 @@ class _Judge:
         if graph is None or not self.firm:
             return
         self._graph = graph
-        got = {place: self._of_one(graph.side, place) for place in self.firm}
+        places = [*self.firm, *self.far]
+        got = {place: self._of_one(graph.side, place) for place in places}
         for port in self.record.outputs:
-            wanted = [graph.expected[place][port.name] for place in self.firm]
-            values = [got[place][port.name] for place in self.firm]
+            wanted = [graph.expected[place][port.name] for place in places]
+            values = [got[place][port.name] for place in places]
             self.numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
 
     def _of_the_graph(
@@ -292,11 +305,12 @@ class _Judge:
                     port.name, "label_agreement", value, gates.agreement, why, reading="graph"
                 )
             ]
-        limits, why = [gates.psnr] * len(self.firm), ROUNDED_REASON
+        places = [*self.firm, *self.far]
+        limits, why = [gates.psnr] * len(places), ROUNDED_REASON
         if exact and self.floors:
-            limits, why = self._limits(port.name, "fp32")[0], GRAPH_REASON
-        names = self._names(self.firm)
-        known = self.reference.channels(port, self.firm)
+            limits, why = self._limits(port.name, "fp32", places)[0], GRAPH_REASON
+        names = self._names(places)
+        known = self.reference.channels(port, places)
         return [
             measured.ratio(port.name, wanted, got, names, limits, why, reading="graph"),
             *self._channels(port, known, wanted, got, "fp32" if exact else "fp16", reading="graph"),
@@ -387,6 +401,8 @@ class _Judge:
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
         passed = proved and not missing
+        drawn, deep = self.reference.drawn, self.far if self._graph else ()
+        fed, far = ([drawn[place] for place in many] for many in (self.firm, deep))
         return Comparison(
             artifact=self.record.path,
             runtime=self.runtime.name,
@@ -397,4 +413,5 @@ class _Judge:
             verdict="pass" if passed else "fail",
             reason="" if passed else "; ".join(missing) or NOTHING_GATED,
             unproved=tuple(self.unproved),
+            covered=tuple(measured.covered(self.record.inputs, fed, far)),
         )

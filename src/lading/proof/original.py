@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,14 +13,16 @@ from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Array
 from lading.proof import channels, noise, scores, steadiness
+from lading.proof.beyond import Beyond
 from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
 from lading.task.finish import threshold
+from lading.task.further import Price
 
 #: Two classes tie where their margin is within this many root mean squares of what fp16 does to the
 #: original: twice of it moves either of them.
@@ -43,21 +46,33 @@ class Original:
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
+        start = time.monotonic()
         self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
+        price = Price.of((time.monotonic() - start) / max(1, len(drawn)))
+        self._beyond = Beyond(
+            interface, price, lambda probe: self.side.run(probe.inputs), self._add
+        )
         self._steady: dict[str, list[bool]] = {}
         self._twins: list[dict[str, Array]] = []
         self._rounded: list[dict[str, Array]] = []
         self._bare: Original | None = None
 
+    def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
+        """See `lading.proof.beyond`."""
+        return self._beyond.widen(artifact)
+
+    def _add(self, probe: Probe, outputs: Outputs) -> None:
+        self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
+        if self._bare:
+            self._bare._add(probe, self._bare.side.run(probe.inputs))
+
     def steady(self, precision: str) -> list[bool]:
         """See `lading.proof.steadiness`. Computed once per precision."""
-        if precision not in self._steady:
-            ports = self.interface.outputs
-            self._steady[precision] = [
-                steadiness.steady(self.side, probe, outputs, ports, precision)
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._steady[precision]
+        known, ports = self._steady.setdefault(precision, []), self.interface.outputs
+        for place in range(len(known), len(self.drawn)):
+            probe, outputs = self.drawn[place], self.outputs[place]
+            known.append(steadiness.steady(self.side, probe, outputs, ports, precision))
+        return known
 
     def floors(self) -> list[dict[str, float]]:
         """See `lading.proof.noise`."""
@@ -65,8 +80,8 @@ class Original:
 
     def twins(self) -> list[dict[str, Array]]:
         """Per probe, the outputs with every result disturbed as by sums in another order."""
-        if not self._twins:
-            self._twins = [noise.disturbed(self.interface, probe) for probe in self.drawn]
+        for probe in self.drawn[len(self._twins) :]:
+            self._twins.append(noise.disturbed(self.interface, probe))
         return self._twins
 
     def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
@@ -88,10 +103,8 @@ class Original:
 
     def rounded(self) -> list[dict[str, Array]]:
         """Per probe, the outputs with every result disturbed as fp16 rounds; see `noise`."""
-        if not self._rounded:
-            self._rounded = [
-                noise.disturbed(self.interface, probe, noise.HALF) for probe in self.drawn
-            ]
+        for probe in self.drawn[len(self._rounded) :]:
+            self._rounded.append(noise.disturbed(self.interface, probe, noise.HALF))
         return self._rounded
 
     def scores(self, precision: str) -> Scores | str:
