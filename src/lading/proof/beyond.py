@@ -58,7 +58,10 @@ class Beyond:
         if digest not in self._claims:
             for probe in kind.own(ports, digest, self.price):
                 self._take(probe)
-            self._claims[digest] = self._sizes(artifact.record.inputs, digest)
+            self._claims[digest] = (
+                *self._sizes(artifact.record.inputs, digest),
+                *optional(artifact.record),
+            )
         return self._claims[digest]
 
     def _take(self, probe: Probe, *, whole: bool = True) -> bool:
@@ -75,6 +78,8 @@ class Beyond:
 
     def _sizes(self, theirs: Sequence[Port], digest: str) -> tuple[Unproved, ...]:
         ours = self.interface.inputs
+        named = {port.name: port for port in theirs}
+        theirs = [named[port.name] for port in ours if port.name in named]
         wide = [port for port in theirs if _open(port)]
         if not wide or len(theirs) != len(ours):
             return ()
@@ -92,6 +97,13 @@ class Beyond:
         if not_ran:
             texts.append(f"the original itself does not run at {_listed(not_ran)}")
         return tuple(Unproved("claims", text) for text in texts)
+
+
+def optional(record: ArtifactRecord) -> tuple[Unproved, ...]:
+    """What a file says that it does without an input."""
+    names = record.details.get("optional")
+    text = f"{names} may be left out, and what is given then was not compared"
+    return (Unproved("claims", text),) if names else ()
 
 
 def meant(probe: Probe, record: ArtifactRecord) -> bool:

@@ -50,6 +50,8 @@ class MLProgram(Artifact):
             "functions": ", ".join(function.name for function in functions),
             "operations": ", ".join(f"{name} {n}" for name, n in counts.most_common()),
             "weights": _weights(self.path),
+            "specification": str(self.model.specification),
+            **({"optional": ", ".join(self.model.optional)} if self.model.optional else {}),
         }
         return ArtifactRecord(
             format=self.format.name,

@@ -15,6 +15,7 @@ from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact, Runtime, open_artifact
 from lading.proof import compare, noise, verdict
+from lading.proof.beyond import optional
 from lading.proof.channels import Channels, axes
 from lading.proof.golden.index import Index, Vector, load, read
 from lading.proof.golden.make import seen
@@ -110,7 +111,8 @@ class Recorded:
     def widen(self, artifact: Artifact) -> Sequence[Unproved]:
         """Nothing: the original is not here to be asked."""
         sizes = any(-1 in p.shape or p.ranges or p.enumerated for p in artifact.record.inputs)
-        return (Unproved("claims", "the vectors have one size"),) if sizes else ()
+        one = (Unproved("claims", "the vectors have one size"),) if sizes else ()
+        return (*one, *optional(artifact.record))
 
     def steady(self, precision: str) -> Sequence[bool]:
         """Only probes at which the original is were chosen."""
