@@ -116,6 +116,9 @@ class Given:
     def widen(self, artifact: Artifact) -> Sequence[Unproved]:
         return ()
 
+    def undecided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         return self.calm
 

@@ -50,7 +50,7 @@ def convert(request: Convert) -> Bill:
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, probed))
+    original = Original(interface, probes.make(interface, probed), _frozen(request))
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -97,6 +97,11 @@ def convert(request: Convert) -> Bill:
             (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
         storage.publish(aside, out)
     return bill
+
+
+def _frozen(request: Convert) -> Sequence[str]:
+    asked: Any = request  # checked, and so in one form
+    return tuple(asked.accept_frozen)
 
 
 def folder(request: Convert) -> Path:

@@ -115,6 +115,9 @@ class Beside:
     def _add(self, probe: Probe, outputs: Outputs) -> None:
         self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
 
+    def undecided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         if precision not in self._steady:
             self._steady[precision] = [

@@ -21,7 +21,7 @@ from lading.task import kind_of
 from lading.task.further import Price, claimed, sized
 
 #: Kinds of probes that are left out where the reference is not steady.
-KINDS = ("magnitude", "spike", "rows", "own")
+KINDS = ("magnitude", "spike", "rows", "own", "branch")
 #: Sizes that are spelled out.
 SPELLED = 4
 
@@ -54,17 +54,17 @@ class Beyond:
         if not self._shared:
             self._shared = True
             for probe in kind.further(ports, self.price):
-                self._take(probe)
+                self.take(probe)
         if digest not in self._claims:
             for probe in kind.own(ports, digest, self.price):
-                self._take(probe)
+                self.take(probe)
             self._claims[digest] = (
                 *self._sizes(artifact.record.inputs, digest),
                 *optional(artifact.record),
             )
         return self._claims[digest]
 
-    def _take(self, probe: Probe, *, whole: bool = True) -> bool:
+    def take(self, probe: Probe, *, whole: bool = True) -> bool:
         """Whether the reference runs it."""
         try:
             outputs = self.run(probe)
@@ -89,7 +89,7 @@ class Beyond:
             shapes = [one for one in shapes if same and one[1:] == ours[0].shape[1:]]
         ran, not_ran = [ours[0].shape], list[tuple[int, ...]]()
         for shape in shapes:
-            taken = self._take(sized(ours, shape, digest), whole=False)
+            taken = self.take(sized(ours, shape, digest), whole=False)
             (ran if taken else not_ran).append(shape)
         texts = []
         if not all(port.enumerated for port in wide) or len(ours) > 1:

@@ -400,6 +400,7 @@ class _Judge:
         proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
+        missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
         passed = proved and not missing
         drawn, deep = self.reference.drawn, self.far if self._graph else ()
         fed, far = ([drawn[place] for place in many] for many in (self.firm, deep))

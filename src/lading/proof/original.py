@@ -14,6 +14,7 @@ from lading.interface.original import TorchSide
 from lading.interface.side import Array
 from lading.proof import channels, noise, scores, steadiness
 from lading.proof.beyond import Beyond
+from lading.proof.branches import Branches
 from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
@@ -38,11 +39,14 @@ class Original:
     Args:
         interface: the untouched network.
         drawn: probes.
+        accepted: decisions by value that are meant to be frozen, as ``net.py:12``.
     """
 
     name = "torch"
 
-    def __init__(self, interface: Interface, drawn: Sequence[Probe]) -> None:
+    def __init__(
+        self, interface: Interface, drawn: Sequence[Probe], accepted: Sequence[str] = ()
+    ) -> None:
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
@@ -52,6 +56,8 @@ class Original:
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
         )
+        self._branches: Branches | None = None
+        self._accepted = accepted
         self._steady: dict[str, list[bool]] = {}
         self._twins: list[dict[str, Array]] = []
         self._rounded: list[dict[str, Array]] = []
@@ -59,7 +65,21 @@ class Original:
 
     def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
         """See `lading.proof.beyond`."""
-        return self._beyond.widen(artifact)
+        left = self._beyond.widen(artifact)
+        if self._branches is None:
+            self._branches = Branches(self.interface, self._accepted)
+            for probe in self._branches.search(self._sound()):
+                self._beyond.take(probe)
+        return (*left, *(Unproved("frozen", text) for text in self._branches.frozen()[1]))
+
+    def _sound(self) -> list[Probe]:
+        """Probes at which it is steady: the others show nothing."""
+        steady = self.steady("fp32")
+        return [probe for probe, firm in zip(self.drawn, steady, strict=True) if firm]
+
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value of which one side alone was compared, in words."""
+        return self._branches.frozen()[0] if self._branches else ()
 
     def _add(self, probe: Probe, outputs: Outputs) -> None:
         self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]

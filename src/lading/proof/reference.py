@@ -76,6 +76,10 @@ class Reference(Protocol):
         """Adds the probes that this artifact is fed besides; what it claims and nobody ran."""
         ...
 
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value in the network's code of which one side alone was compared."""
+        ...
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Per probe, whether the reference keeps the gates of `precision` against itself when its
         input is rounded. What is not steady proves nothing: it is shown and not gated."""

@@ -34,11 +34,11 @@ class Unproved:
     """What a comparison left open, and why.
 
     `what` is ``scores``: those behind the labels; ``graph``: without the artifact's rounding;
-    ``channels``: those that vary by less than the arithmetic resolves; or ``claims``: what the file
-    says that it takes and nobody ran.
+    ``channels``: those that vary by less than the arithmetic resolves; ``claims``: what the file
+    says that it takes and nobody ran; or ``frozen``: a decision by value that was said to be meant.
     """
 
-    what: Literal["scores", "graph", "channels", "claims"]
+    what: Literal["scores", "graph", "channels", "claims", "frozen"]
     why: str
 
 

@@ -35,6 +35,7 @@ _UNPROVED = {
     "graph": "the graph alone, without its rounding, could not be judged",
     "channels": "what varies by less than the original's own arithmetic resolves is not proved",
     "claims": "the file takes more than was compared",
+    "frozen": "one side of a branch is not in the file, as was accepted",
 }
 
 

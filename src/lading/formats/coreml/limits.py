@@ -176,7 +176,7 @@ def broken(model: mil.Model) -> str:
     """
     for part in model.leaves:
         for function in part.program.functions.values():
-            found = _outdated(function, model.specification) or _broken(function)
+            found = _outdated(function, part.specification) or _broken(function)
             if found:
                 return found
     return ""

@@ -114,6 +114,9 @@ class Recorded:
         one = (Unproved("claims", "the vectors have one size"),) if sizes else ()
         return (*one, *optional(artifact.record))
 
+    def undecided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Only probes at which the original is were chosen."""
         return [True] * len(self.drawn)
