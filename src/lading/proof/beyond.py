@@ -61,6 +61,7 @@ class Beyond:
             self._claims[digest] = (
                 *self._sizes(artifact.record.inputs, digest),
                 *optional(artifact.record),
+                *_unbounded(ports),
             )
         return self._claims[digest]
 
@@ -103,6 +104,13 @@ def optional(record: ArtifactRecord) -> tuple[Unproved, ...]:
     """What a file says that it does without an input."""
     names = record.details.get("optional")
     text = f"{names} may be left out, and what is given then was not compared"
+    return (Unproved("claims", text),) if names else ()
+
+
+def _unbounded(ports: Sequence[Port]) -> tuple[Unproved, ...]:
+    """Inputs of whole numbers of which nobody says how many there are."""
+    names = [port.name for port in ports if port.dtype.startswith("int") and not port.value_range]
+    text = f"which whole numbers {', '.join(names)} takes is not known; 0 and 1 were compared"
     return (Unproved("claims", text),) if names else ()
 
 

@@ -243,7 +243,9 @@ class _Judge:
         **more: Any,
     ) -> list[Measurement]:
         """The worst channel of an output; what the finest reading does not resolve is kept."""
-        cap = noise.HIGHEST if precision == "fp32" else GATES[precision].psnr
+        cap = noise.HIGHEST if precision == "fp32" else GATES["fp16"].psnr
+        if more.get("reading") == "graph":
+            cap = max(cap, GATES["fp32"].psnr)
         labels = self.reference.task.labels
         found = channels.judged(port, known, wanted, got, precision, cap, labels, **more)
         if found is None:

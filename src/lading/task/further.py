@@ -76,6 +76,9 @@ def further(ports: Sequence[Port], price: Price) -> list[Probe]:
         for number in range(price.spikes):
             made = _mixed(ports, 210 + number, partial(_spike, number))
             drawn.append(Probe(f"spike-{number}", "spike", made[0], made[1]))
+        if price.spikes:
+            made = _mixed(ports, 214, _sparse)
+            drawn.append(Probe("sparse-0", "spike", made[0], made[1]))
     return drawn + _rows(ports, price.blocks)
 
 
@@ -148,6 +151,12 @@ def _spike(number: int, port: Port, generator: np.random.Generator) -> Array:
     if made.size:
         made.reshape(-1)[generator.integers(made.size)] = high
     return made
+
+
+def _sparse(port: Port, generator: np.random.Generator) -> Array:
+    """Noise in one place of twenty, else the lowest value, or 0."""
+    low = port.value_range[0] if port.value_range else 0.0
+    return np.where(generator.random(port.shape) < 0.05, _noise(port, generator), low)
 
 
 def _rows(ports: Sequence[Port], blocks: int) -> list[Probe]:

@@ -42,6 +42,10 @@ Array = npt.NDArray[Any]
 LIMIT = 5_000_000
 #: Enough to tell a wrong axis, a wrong channel order and a wrong normalisation apart.
 MOST = 4
+#: Besides, of the kinds that say what those leave out. Values that fp16 need not bear are no
+#: example for an app that has an fp16 artifact.
+FURTHER = 3
+BEYOND = ("rows", "spike", "magnitude")
 #: The user's own first, then what looks like a picture, then what looks like nothing.
 ORDER = ("data", "shapes", "stripes", "noise")
 #: Room for the index.
@@ -152,18 +156,26 @@ def _choose(
     original: Original, precisions: Sequence[str], graphs: Mapping[str, Side], room: int
 ) -> tuple[list[int], str]:
     """Which probes for so many bytes, and why no more."""
-    able = [place for place in _steady(original, precisions) if original.drawn[place].kind in ORDER]
-    able.sort(key=lambda place: ORDER.index(original.drawn[place].kind))
+    kinds = (*ORDER, *BEYOND)
+    able = [
+        place
+        for place in _steady(original, precisions)
+        if original.drawn[place].kind in kinds
+        and not (original.drawn[place].far and "fp16" in precisions)
+    ]
+    able.sort(key=lambda place: kinds.index(original.drawn[place].kind))
+    plain = [place for place in able if original.drawn[place].kind in ORDER]
+    more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
     dropped = 0
-    for place in able:
+    for place in [*plain[:MOST], *more[:FURTHER]]:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
-        if len(taken) == MOST or size > room:
-            dropped += size > room
+        if size > room:
+            dropped += 1
             continue
         taken.append(place)
         room -= size
-    if not able:
+    if not plain:
         return [], "the original is steady at no probe: its answers would be chance"
     if not taken:
         return [], f"one probe alone is larger than {LIMIT:,} bytes"

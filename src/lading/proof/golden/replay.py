@@ -247,7 +247,8 @@ def _probe(folder: Path, index: Index, vector: Vector) -> Probe:
             raise _odd(
                 folder, vector, f"another {port.name}", f"what its raw form gives: {index.before}"
             )
-    return Probe(vector.name, vector.kind, vector.source, inputs)
+    far = vector.kind == "magnitude"
+    return Probe(vector.name, vector.kind, vector.source, inputs, far=far)
 
 
 def _finished(folder: Path, index: Index, vector: Vector, outputs: Mapping[str, Array]) -> None:
