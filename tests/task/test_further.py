@@ -27,11 +27,8 @@ def test_values_go_from_small_to_large_where_nothing_bounds_them() -> None:
 
 def test_spikes_are_constant_but_for_one_value() -> None:
     for port in (X, BOUNDED):
-        drawn = [
-            probe.inputs[port.name]
-            for probe in further([port], RICH)
-            if probe.name.startswith("spike")
-        ]
+        probes = [probe for probe in further([port], RICH) if probe.name.startswith("spike")]
+        drawn = [probe.inputs[port.name] for probe in probes]
         assert len(drawn) == 2
         for value in drawn:
             assert (value != np.median(value)).sum() == 1
