@@ -119,6 +119,9 @@ class Given:
     def undecided(self) -> Sequence[str]:
         return ()
 
+    def decided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         return self.calm
 

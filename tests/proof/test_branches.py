@@ -91,6 +91,7 @@ def test_a_branch_is_searched_on_both_sides(bounds: tuple[float, ...]) -> None:
     found = judged(Scaled(), bounds)
     assert found.verdict == "fail"
     assert "psnr" in found.reason
+    assert "(if self.frozen or x.max() > 1:)" in found.reason
     right = judged(Scaled(), bounds, wrong=Right())
     assert right.verdict == "pass", right.reason
 

@@ -118,6 +118,9 @@ class Beside:
     def undecided(self) -> Sequence[str]:
         return ()
 
+    def decided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         if precision not in self._steady:
             self._steady[precision] = [

@@ -71,6 +71,14 @@ class Branches:
         """Decisions at which everything so far goes one way."""
         return sorted(decision for decision, ways in self._seen.items() if len(ways) < 2)
 
+    def both(self) -> list[str]:
+        """Decisions at which probes go different ways, in words."""
+        return [
+            f"{one.place} decides by a value ({one.text}), of which a graph holds one side"
+            for one, ways in sorted(self._seen.items())
+            if len(ways) > 1
+        ]
+
     def frozen(self) -> tuple[list[str], list[str]]:
         """What is open, in words; and what was said to be meant."""
         texts = {

@@ -404,6 +404,7 @@ class _Judge:
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
         missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
         passed = proved and not missing
+        missing += self.reference.decided() if missing else ()
         drawn, deep = self.reference.drawn, self.far if self._graph else ()
         fed, far = ([drawn[place] for place in many] for many in (self.firm, deep))
         return Comparison(

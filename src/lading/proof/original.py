@@ -81,6 +81,10 @@ class Original:
         """Decisions by value of which one side alone was compared, in words."""
         return self._branches.frozen()[0] if self._branches else ()
 
+    def decided(self) -> Sequence[str]:
+        """Decisions by value of which both sides were compared, in words."""
+        return self._branches.both() if self._branches else ()
+
     def _add(self, probe: Probe, outputs: Outputs) -> None:
         self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
         if self._bare:

@@ -80,6 +80,10 @@ class Reference(Protocol):
         """Decisions by value in the network's code of which one side alone was compared."""
         ...
 
+    def decided(self) -> Sequence[str]:
+        """Those of which both sides were: why an artifact may differ."""
+        ...
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Per probe, whether the reference keeps the gates of `precision` against itself when its
         input is rounded. What is not steady proves nothing: it is shown and not gated."""

@@ -117,6 +117,9 @@ class Recorded:
     def undecided(self) -> Sequence[str]:
         return ()
 
+    def decided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Only probes at which the original is were chosen."""
         return [True] * len(self.drawn)
