@@ -12,7 +12,7 @@ from torch import nn
 from lading.coreml import mil
 from lading.formats.coreml.limits import broken
 from lading.record import Port, Task
-from tests.mutants.court import Subject, carry
+from tests.mutants.court import Form, Subject, carry
 
 
 class Rows(nn.Module):
@@ -44,6 +44,8 @@ def test_it_gives_the_same_and_is_loadable(
     wanted = network(x).detach().numpy()
     ports = [Port(n, "tensor", "float32", s) for n, s in (("x", shape), ("y", wanted.shape))]
     subject = Subject("padded", network.eval(), Task("module", (ports[0],), (ports[1],)))
-    model = mil.load(carry(subject, "fp32", tmp_path / "padded"))
-    assert broken(model) == ""
-    np.testing.assert_allclose(model.predict({"x": x.numpy()})["y"], wanted, atol=1e-5)
+    forms: tuple[tuple[Form, float], ...] = (("fp32", 1e-5), ("fp16", 1e-2))
+    for form, room in forms:
+        model = mil.load(carry(subject, form, tmp_path / form))
+        assert broken(model) == ""
+        np.testing.assert_allclose(model.predict({"x": x.numpy()})["y"], wanted, atol=room)

@@ -59,7 +59,9 @@ def _split(block: Any, op: Any) -> None:
     value, last = op.x, op.x.rank - 1
 
     def padded(value: Any, amounts: list[int], name: str) -> Any:
-        return mb.pad(x=value, pad=amounts, mode=op.mode.val, name=name, before_op=op)
+        # what it pads with is not read, and has to have the dtype of the rest all the same
+        how = {"mode": op.mode.val, "constant_val": op.constant_val}
+        return mb.pad(x=value, pad=amounts, name=name, before_op=op, **how)
 
     if any(pair != [0, 0] for pair in pairs[-2:]):
         value = padded(value, [*pairs[-2], *pairs[-1]], f"{op.name}_last")
