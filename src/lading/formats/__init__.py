@@ -110,8 +110,13 @@ class Restore(Protocol):
 
     unknown: int
 
-    def constant(self, rounded: Array) -> Array:
-        """The values in full precision and their own shape; themselves where nobody knows."""
+    def constant(self, rounded: Array, name: str) -> Array:
+        """The values in full precision and their own shape; themselves where nobody knows.
+
+        Args:
+            rounded: as the file has them.
+            name: as `Held` has it.
+        """
         ...
 
     def packed(self, unpacked: Array) -> Array | None:
@@ -133,6 +138,11 @@ class Artifact(ABC):
     @abstractmethod
     def constants(self) -> Sequence[Held]:
         """Every constant, in the file's order."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those under which its format would write the same network in fp32."""
+        return Settings("fp32")
 
     @abstractmethod
     def side(self, reading: str = "declared") -> Side:

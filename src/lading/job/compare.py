@@ -15,7 +15,6 @@ from lading.proof import verdict
 from lading.proof.beside import Beside
 from lading.proof.between import Between, looked
 from lading.proof.compare import every_runtime
-from lading.proof.weights.origins import Origins
 
 
 def compare(request: Compare) -> Between:
@@ -47,9 +46,9 @@ def compare(request: Compare) -> Between:
     loaded = load(source(request, first), request.progress)
     made = judged(other, loaded, (), None, request.progress)
     original = TorchSide(made.original.interface, str(first))
-    state = Origins(made.original.interface.module.state_dict())
+    followed = made.original.followed
     seen = looked(
-        made.original, original, other, made.record, made.comparisons, state, request.stop_at
+        made.original, original, other, made.record, made.comparisons, followed, request.stop_at
     )
     walks = tuple(taken.record for taken in made.taken)
     sources = (made.source,)

@@ -6,29 +6,24 @@ The reference of every comparison is the untouched original, which runs once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.progress import Progress
-from lading.conversion.capture import Axes, Captured, capture
-from lading.conversion.repairs import repaired
+from lading.conversion.capture import Captured
+from lading.conversion.graphs import ROUTES, Graphs
 from lading.coreml import mil
 from lading.errors import CaptureError, ConversionError, LadingError
 from lading.formats import Artifact, Format
 from lading.formats.coreml.artifact import MLProgram
-from lading.interface import Interface
 from lading.interface.settings import Settings
 from lading.proof import compare, mixed, verdict
 from lading.proof.original import Original
 from lading.proof.trajectory import Course, Taken
 from lading.record import ArtifactRecord, Comparison, Provenance, RepairRecord, Route
-
-ROUTES: tuple[Route, ...] = ("export", "trace")
-#: A captured graph and what was repaired to take it.
-_Graph = tuple[Captured, tuple[RepairRecord, ...]]
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,13 @@ class Converted:
 
 @dataclass
 class Conversion:
-    """What every target of one conversion shares; graphs are taken once per route and axes."""
+    """What every target of one conversion shares."""
 
-    interface: Interface
+    graphs: Graphs
     settings: Settings
     original: Original
     progress: Progress
     notices: Notices
-    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
     #: traces an artifact's constants; None where there is no checkpoint
     trace: Callable[[Artifact], Provenance] | None = None
     #: of a diffusion network, the original's walk
@@ -96,12 +90,11 @@ class Conversion:
         return self._placed(last, folder, name + kind.suffix)
 
     def _by(self, route: Route, kind: Format, path: Path) -> Converted:
-        axes = kind.axes(self.interface.options)
+        axes = kind.axes(self.graphs.interface.options)
         with gathered(self.notices):
             if (route, axes) not in self.graphs:
                 self.progress("capture", f"by {route}")
-                self.graphs[route, axes] = self._captured(route, axes)
-            graph, repairs = self.graphs[route, axes]
+            graph, repairs = self.graphs.take(route, axes)
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
             made = self._made(graph, kind, self.settings, path, repairs)
             return self._widened(graph, kind, made) if self.settings.auto else made
@@ -156,13 +149,6 @@ class Conversion:
             alone=False,
         )
         return found.verdict == "pass"
-
-    def _captured(self, route: Route, axes: Axes) -> _Graph:
-        """The graph of the repaired module, filed under the untouched one."""
-        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
-        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
-            graph = capture(mended, route, axes)
-        return replace(graph, interface=self.interface), records
 
     def _placed(self, converted: Converted, folder: Path, name: str) -> Converted:
         """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""

@@ -13,6 +13,7 @@ from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.version import __version__
 from lading.checkpoint import ledger
+from lading.conversion.graphs import Graphs
 from lading.formats import format_named
 from lading.interface import Options, Sizes, wrap
 from lading.interface.settings import Settings
@@ -50,7 +51,8 @@ def convert(request: Convert) -> Bill:
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, probed))
+    graphs = Graphs(interface)
+    original = Original(interface, probes.make(interface, probed), graphs)
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -60,9 +62,11 @@ def convert(request: Convert) -> Bill:
         checkpoint=loaded.checkpoint,
         required=ledger.loaded(loaded.ledger),
         baked=provenance.baked(interface),
+        followed=original.followed,
+        again=original.again,
     )
     conversion = Conversion(
-        interface, settings, original, progress, notices, trace=tracer, course=course
+        graphs, settings, original, progress, notices, trace=tracer, course=course
     )
     with storage.aside(out) as aside:
         converted = [conversion.convert(one, name, aside, request.route) for one in wanted]

@@ -107,12 +107,17 @@ def judged(
     interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
     trajectories.require_walkable(interface, steps)
     record, interface = matched(artifact.record, interface)
-    progress("trace", f"the weights of {artifact.path}")
-    source = provenance.trace(
-        artifact, loaded.checkpoint, ledger.loaded(loaded.ledger), provenance.baked(interface)
-    )
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
+    progress("trace", f"the weights of {artifact.path}")
+    source = provenance.trace(
+        artifact,
+        loaded.checkpoint,
+        ledger.loaded(loaded.ledger),
+        provenance.baked(interface),
+        original.followed,
+        original.again,
+    )
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
     notices: list[str] = []
     course = trajectories.course(

@@ -20,6 +20,7 @@ from lading.proof import noise, scores, steadiness
 from lading.proof.probes import Probe, make
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
+from lading.proof.weights.again import Fresh
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
 from lading.record import Port, Task
@@ -132,9 +133,9 @@ class Beside:
         (known,) = self._noted()
         return Scores(known, found, self.steady(precision), self._score_floors())
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """Either in fp32; what one rounds is put back from the other where that has it in full."""
-        if runtime.precision or runtime.own:
+        if exact or runtime.precision or runtime.own:
             return None
         other, rounded = self._widened(artifact, self.artifact)
         mine, own = self._widened(self.artifact, artifact)
@@ -190,12 +191,8 @@ class Beside:
         if artifact.record.precision != "fp16":
             return artifact.side("float32"), 0
         exact = full.record.precision != "fp16"
-        state = {
-            held.name: torch.from_numpy(held.values.copy())
-            for held in (full.constants() if exact else ())
-            if held.values.dtype.kind == "f"
-        }
-        restored = Restored(Origins(state))
+        fresh = Fresh(full.record.path, full.constants() if exact else ())
+        restored = Restored(Origins({}), fresh=lambda: (fresh,))
         side = artifact.widened(restored)
         return side, restored.unknown if exact else 0
 

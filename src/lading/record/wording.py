@@ -215,7 +215,7 @@ def summary(
     reference = PurePath(next((compared.reference for compared in comparisons), ""))
     original = reference.name if reference.suffix else "the original"
     found = [compared for compared in comparisons if compared.verdict == verdict]
-    strange = [source for source in sources if not source.made]
+    strange = [source for source in sources if source.refuted]
     lost = [walk for walk in trajectories if walk.verdict == "fail"]
     if verdict == "not run":
         proved = {compared.artifact for compared in comparisons if compared.verdict == "pass"}

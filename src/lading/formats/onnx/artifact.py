@@ -17,7 +17,7 @@ from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.graph import graphs, tensors
 from lading.formats.onnx.side import OnnxSide
-from lading.interface.settings import Precision
+from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array
 from lading.record import ArtifactRecord, Port
 
@@ -86,16 +86,21 @@ class OnnxFile(Artifact):
     def constants(self) -> list[Held]:
         return list(constants(self.model.graph, self.path.parent))
 
+    @property
+    def settings(self) -> Settings:
+        opset = next((o.version for o in self._proto.opset_import if not o.domain), 0)
+        return Settings("fp32", opset=max(opset, Settings.opset))
+
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
-            return self._wide(lambda rounded: rounded)
+            return self._wide(lambda rounded, name: rounded)
         return OnnxSide(self.model, self.path)
 
     def widened(self, restore: Restore) -> OnnxSide:
         """Where the file computes in float16 too, every type is turned to float32."""
         return self._wide(restore.constant)
 
-    def _wide(self, constant: Callable[[Array], Array]) -> OnnxSide:
+    def _wide(self, constant: Callable[[Array, str], Array]) -> OnnxSide:
         import onnx
 
         model = onnx.ModelProto()
@@ -105,7 +110,7 @@ class OnnxFile(Artifact):
         for tensor in tensors(model.graph):
             if tensor.data_type == _HALF:
                 data = onnx.numpy_helper.to_array(tensor)
-                wide = constant(data) if data.size else data
+                wide = constant(data, tensor.name) if data.size else data
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, "float32", changed=True)
