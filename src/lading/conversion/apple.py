@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -152,8 +152,24 @@ def outputs(interface: Interface) -> tuple[Port, ...]:
     return tuple(replace(port, kind="dictionary") for port in interface.outputs)
 
 
-def read_outputs(ports: Sequence[Port], labels: int) -> tuple[Port, ...]:
-    """`outputs` of a file that was read: `ports` as `Model.outputs` gives them."""
+def read_outputs(
+    ports: Sequence[Port], labels: int, types: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[Port, ...]:
+    """`outputs` of a file that was read.
+
+    Args:
+        ports: as `Model.outputs` gives them.
+        labels: classes of a classifier.
+        types: shapes of the values that are given out, where the file has them; -1 is open. A
+            description that states none leaves it to them, and where there are none it is unknown.
+    """
+    known = types or {}
+    ports = [
+        replace(port, shape=known.get(port.name, ()), shaped=port.name in known)
+        if port.kind == "tensor" and not port.shape
+        else port
+        for port in ports
+    ]
     return tuple(
         replace(
             port, dtype="float32", shape=(1, labels or -1), meaning="probabilities",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from lading.base.version import __version__
 from lading.checkpoint import ledger
 from lading.conversion.graphs import Graphs
 from lading.formats import format_named
-from lading.interface import Options, Sizes, wrap
+from lading.interface import Options, wrap
 from lading.interface.settings import Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
+from lading.job.described import described
 from lading.job.request import Convert
 from lading.job.source import files, source
 from lading.network.source import Loaded, load
@@ -111,13 +113,8 @@ def folder(request: Convert) -> Path:
 def _options(request: Convert) -> Options:
     """What is asked of the inputs and outputs."""
     asked: Any = request  # checked, and so in one form
-    return Options(
-        output=asked.output,
-        bake=asked.bake,
-        image=asked.input_image,
-        scale=asked.scale,
-        bias=asked.bias,
-        sizes=Sizes.parse(asked.shapes) if asked.shapes else Sizes(),
+    return replace(
+        described(request),
         dynamic=asked.dynamic,
         classifier=asked.classifier,
         part=(asked.sampler or "ddpm") if asked.part == "step" else "network",

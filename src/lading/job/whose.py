@@ -11,7 +11,6 @@ from lading.conversion.graphs import Graphs
 from lading.errors import LadingError
 from lading.formats import Artifact, open_artifact
 from lading.interface import Options, wrap
-from lading.interface.matching import matched
 from lading.job.options import StrPath, options
 from lading.job.request import Reading, Whose
 from lading.job.source import source
@@ -54,7 +53,6 @@ def _traced(request: Whose, artifact: Artifact, path: StrPath) -> Provenance:
     try:
         loaded = load(had, request.progress)
         interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
-        _, interface = matched(artifact.record, interface)
     except LadingError:
         if asked:
             raise

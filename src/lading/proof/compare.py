@@ -230,9 +230,9 @@ class _Judge:
         varied = [place for place in self.places if self.reference.drawn[place].varied]
         ports, activation = self.record.outputs, self.reference.task.activation
         theirs = [self.reference.outputs[place] for place in varied]
-        self.findings += degenerate.findings(theirs, ports, activation, "reference")
         ours = [self.got[place] for place in varied]
-        self.findings += degenerate.findings(ours, ports, activation, self.runtime.name)
+        name = self.runtime.name
+        self.findings += degenerate.of_both(theirs, ours, ports, activation, name)
 
     # --------------------------------------------------------------------------- the graph alone
     def graph(self, artifact: Artifact) -> None:

@@ -128,7 +128,7 @@ def shape(sizes: tuple[int, ...]) -> str:
 def port(one: Port) -> str:
     """An input or output in a few words: ``image float32 1×1×256×256``."""
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
-    return f"{one.name} {kind} {shape(one.shape)}"
+    return f"{one.name} {kind} {shape(one.shape) if one.shaped else 'of a shape not stated'}"
 
 
 def where(artifact: str, runtime: str) -> str:

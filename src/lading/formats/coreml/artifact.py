@@ -59,7 +59,9 @@ class MLProgram(Artifact):
             sha256=of_path(self.path),
             precision="fp16" if half else "fp32",
             inputs=self.model.inputs,
-            outputs=apple.read_outputs(self.model.outputs, _classes(operations)),
+            outputs=apple.read_outputs(
+                self.model.outputs, _classes(operations), _types(operations)
+            ),
             route="export",
             details={**details, **self.model.metadata},
             title=self.format.title,
@@ -164,6 +166,16 @@ def _restored(one: Constant, name: str, restore: Restore) -> Constant:
     if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
         return one
     return Constant(one.type, restore.constant(data, name).astype(np.float32).reshape(data.shape))
+
+
+def _types(operations: Sequence[Op]) -> dict[str, tuple[int, ...]]:
+    """The shape of every value whose rank the program states; -1 is an open size."""
+    return {
+        value.name: tuple(-1 if size is None else size for size in value.type.shape)
+        for op in operations
+        for value in op.outputs
+        if value.type.kind == "tensor" and value.type.shape is not None
+    }
 
 
 def _classes(operations: Sequence[Op]) -> int:

@@ -58,7 +58,9 @@ class OnnxSide:
         names = [output.name for output in session.get_outputs()]
         wanted = {value.name: _dtype(value.type) for value in session.get_inputs()}
         fed = {
-            name: value.astype(wanted[name]) if self._changed and wanted.get(name) else value
+            name: value.astype(wanted[name])
+            if wanted.get(name) and (self._changed or value.dtype.kind != "f")
+            else value
             for name, value in inputs.items()
         }
         try:
@@ -73,7 +75,7 @@ class OnnxSide:
                 remedy="feed what the model takes",
             ) from error
         made = dict(zip(names, values, strict=True))
-        return {n: np.ascontiguousarray(v) for n, v in made.items() if isinstance(v, np.ndarray)}
+        return {n: np.asarray(v, order="C") for n, v in made.items() if isinstance(v, np.ndarray)}
 
     def _session(self) -> Any:
         if self._plain is None:
