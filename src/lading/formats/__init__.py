@@ -91,6 +91,8 @@ class Held:
         reader: the operation that reads it, e.g. ``"conv"``; empty where several do or none.
         packed: how it is compressed, e.g. ``"constexpr_lut_to_dense"``; empty where it is plain.
         step: of a linear grid, its spacing, broadcastable to `values`; None without one.
+        table: of a palette, what each group of elements may be: a row for each group along each
+            axis, ``[*groups, values]``; None without one.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Held:
     reader: str = ""
     packed: str = ""
     step: Array | None = None
+    table: Array | None = None
 
 
 class Restore(Protocol):

@@ -107,8 +107,9 @@ def _held(name: str, weights: Weights, reader: str) -> Held | None:
         dtype = "float32" if weights.bits == 32 else "float16"
         return Held(name, np.frombuffer(weights.raw, dtype), dtype, reader)
     if weights.table:
-        values = np.asarray(weights.table, np.float32)[weights.numbers()]
-        return Held(name, values, "float32", reader, f"table of {len(weights.table)}")
+        table = np.asarray(weights.table, np.float32)
+        how = f"table of {len(table)}"
+        return Held(name, table[weights.numbers()], "float32", reader, how, table=table[None])
     scale, numbers = np.asarray(weights.scale, np.float32), weights.numbers()
     if not scale.size or len(numbers) % scale.size:
         return None
