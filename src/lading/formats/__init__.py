@@ -164,6 +164,17 @@ class Artifact(ABC):
             ProgramError: the graph is none in fp32.
         """
 
+    def exact(self) -> Side:
+        """The same graph on the same weights in float64: without what a runtime's sums leave.
+
+        Raises:
+            ProgramError: nothing here can compute it so.
+        """
+        raise ProgramError(
+            str(self.path), found=f"no evaluation of {self.format.name} in float64",
+            expected="a format that has one", remedy="compare it in another runtime",
+        )  # fmt: skip
+
     def shaken(self, size: float) -> Side:
         """The same graph with every weight off by up to `size`, relative; of what torch does not
         compute, so that its arithmetic cannot be disturbed itself."""

@@ -15,10 +15,11 @@ from lading.base.digests import of_path, size_of
 from lading.errors import ProgramError
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.constants import constants
+from lading.formats.onnx.exact import ExactSide
 from lading.formats.onnx.graph import graphs, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.interface.settings import Precision, Settings
-from lading.interface.side import Array
+from lading.interface.side import Array, Side
 from lading.record import ArtifactRecord, Port
 
 #: ONNX's numbers of the floating-point types that a network is computed in.
@@ -114,6 +115,9 @@ class OnnxFile(Artifact):
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, "float32", changed=True)
+
+    def exact(self) -> Side:
+        return ExactSide(self.model, self.path)
 
     def shaken(self, size: float) -> OnnxSide:
         """One row of numbers is left: it may be a shape's."""

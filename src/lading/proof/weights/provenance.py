@@ -475,7 +475,7 @@ def _off_grid(one: Held, flat: Array, tensor: Array) -> int | None:
         return None
     wrong, own = 0, tensor.reshape(one.values.shape)
     for place in np.ndindex(*one.table.shape[:-1]):
-        part = tuple(
+        part: tuple[slice, ...] = tuple(
             slice(n * size // count, (n + 1) * size // count)
             for n, size, count in zip(place, own.shape, one.table.shape[:-1], strict=True)
         )
