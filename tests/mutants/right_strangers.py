@@ -433,7 +433,7 @@ def boxes_and_anchors(draw: Draw) -> Made:
         anchors = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1).reshape(1, -1, 2) * 8
         return (
             y[..., 4:].sigmoid(),
-            torch.cat([y[..., :2] + anchors, y[..., 2:4].exp()], -1),
+            torch.cat([y[..., :2] + anchors, y[..., 2:4].clamp(max=4).exp()], -1),
             anchors,
         )
 

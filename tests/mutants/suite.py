@@ -16,7 +16,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -130,18 +130,19 @@ def _of_stranger(how: str, subject: Subject) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for form in FORMS:
-            found = ""
-            for route in ROUTES:
+            row = Row("right", how, subject.name, form, "no file", "", float("nan"))
+            for route in ROUTES:  # as a conversion does: the second where the first gives none
                 subject.route = route
                 try:
-                    path = carry(subject, form, Path(folder) / form)
+                    path = carry(subject, form, Path(folder) / f"{route}-{form}")
                 except (CaptureError, ConversionError) as error:
-                    found = error.found
+                    if row.verdict == "no file":
+                        row = replace(row, reason=error.found)
                     continue
-                rows.append(_row("right", how, subject.name, form, judge(subject, path)))
-                break
-            else:
-                rows.append(Row("right", how, subject.name, form, "no file", found, float("nan")))
+                row = _row("right", how, subject.name, form, judge(subject, path))
+                if row.verdict == "pass":
+                    break
+            rows.append(row)
     return rows
 
 
