@@ -237,7 +237,12 @@ def _beside(
 
     inputs = tuple(map(merged, ours.inputs, theirs.inputs))
     outputs = tuple(
-        replace(their, shape=mine.shape, meaning=_meaning(mine), class_axis=_axis(mine, task))
+        replace(
+            their,
+            shape=mine.shape if mine.shaped else their.shape,
+            meaning=_meaning(mine),
+            class_axis=_axis(mine, task),
+        )
         for mine, their in zip(ours.outputs, theirs.outputs, strict=True)
     )
     plain = task or Task("module", inputs, outputs)
@@ -253,9 +258,11 @@ def _beside(
 
 
 def _alike(mine: Port, their: Port) -> bool:
-    """Whether the shapes can be the same; less than 1 is a size that a file leaves open."""
-    return len(mine.shape) == len(their.shape) and all(
-        a == b or a < 1 or b < 1 for a, b in zip(mine.shape, their.shape, strict=True)
+    """Whether the shapes can be the same; less than 1 is a size that a file leaves open, and it may
+    leave out all of them."""
+    return not (mine.shaped and their.shaped) or (
+        len(mine.shape) == len(their.shape)
+        and all(a == b or a < 1 or b < 1 for a, b in zip(mine.shape, their.shape, strict=True))
     )
 
 

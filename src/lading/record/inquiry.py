@@ -71,9 +71,9 @@ class Walk:
 class Constant:
     """One constant of the artifact and where it comes from.
 
-    `fate` is how: ``identical`` after the declared cast, ``permuted`` or split, ``folded`` (follows
-    by a formula that was recomputed), ``generated`` (a table or number of the code), ``packed``
-    (compressed; the evidence says how near the unpacked values are), ``unknown``.
+    `fate` is how: ``identical`` after the declared cast, ``permuted`` or split, ``folded`` (of
+    tensors, by the network or the converter), ``generated`` (a table or number of the code),
+    ``packed`` (compressed; the evidence says how near the unpacked values are), ``unknown``.
     """
 
     name: str

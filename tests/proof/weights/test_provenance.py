@@ -18,8 +18,9 @@ from lading.conversion.graphs import Graphs
 from lading.formats import Held, open_artifact
 from lading.interface import Options, wrap
 from lading.proof.weights.again import Again
+from lading.proof.weights.changed import off_grid
 from lading.proof.weights.followed import Followed
-from lading.proof.weights.provenance import MADE, OTHER, STRANGER, UNTRACED, _off_grid, owner
+from lading.proof.weights.provenance import MADE, OTHER, STRANGER, UNTRACED, owner
 from lading.proof.weights.provenance import trace as traced
 from lading.record import CheckpointRecord, Constant, Port, Provenance, Task
 
@@ -373,10 +374,10 @@ def test_a_grid_by_the_arithmetic_of_float16_is_the_tensor_and_a_second_rounding
     unpacked = (np.rint(half / scale).clip(-most, most) * scale).astype(np.float16)
     one = held(unpacked, packed="constexpr_affine_dequantize", step=scale.astype(np.float32))
     flat = unpacked.astype(np.float64).reshape(-1)
-    assert _off_grid(one, flat, wide.reshape(-1)) == 0
+    assert off_grid(one, flat, wide.reshape(-1)) == 0
     coarse = np.rint(wide / (scale * 1.13)) * scale * 1.13
-    assert (_off_grid(one, flat, coarse.reshape(-1)) or 0) > 1000
-    assert _off_grid(held(unpacked, packed="unknown"), flat, wide.reshape(-1)) is None
+    assert (off_grid(one, flat, coarse.reshape(-1)) or 0) > 1000
+    assert off_grid(held(unpacked, packed="unknown"), flat, wide.reshape(-1)) is None
 
 
 def test_a_palette_for_each_group_of_channels() -> None:
@@ -387,6 +388,6 @@ def test_a_palette_for_each_group_of_channels() -> None:
     place = np.abs(wide[..., None] - levels[:, None]).argmin(-1)
     unpacked = np.take_along_axis(levels, place, 1)
     one = held(unpacked, packed="constexpr_lut_to_dense", table=tables)
-    assert _off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) == 0
+    assert off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) == 0
     unpacked[:, 7] = levels[:, 7]
-    assert (_off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) or 0) > 4
+    assert (off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) or 0) > 4
