@@ -239,15 +239,15 @@ class _Tracer:
         values = one.values
         if values.dtype.kind != "f":
             return self._look(one, "unknown", (), "no tensor of its size is left to be it")
-        moved = self.origins.same_values(values)
-        patched = self._beside(one, self._nearest(values, left), least=0.5)
-        if patched is not None and not moved:
-            return patched
         if not one.packed:
             for fresh in self._fresh():
                 derived = fresh.find(values, one.name)
                 if derived is not None:
                     return self._look(one, "folded", (), derived.how)
+        moved = self.origins.same_values(values)
+        patched = self._beside(one, self._nearest(values, left), least=0.5)
+        if patched is not None and not moved:
+            return patched
         for name in moved:
             evidence = f"the values of {name} in another order"
             return self._look(one, "unknown", (name,), evidence, altered=True)
