@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lading.proof.metrics import without_masks
 from lading.record import Finding, Port
 from lading.task.finish import activated
 
@@ -81,7 +80,7 @@ def of_both(
     for their, our in zip(theirs, ours, strict=True):
         for name in {*their, *our} & {port.name for port in ports}:
             if name in their and name in our and their[name].shape == our[name].shape:
-                their[name], our[name] = without_masks(their[name], our[name])
+                their[name], our[name] = _unmasked(their[name], our[name])
     own = findings(theirs, ports, activation, "reference")
     fixed = {one.where.removeprefix("reference: ") for one in own if one.name in FIXED}
     alive = any(port.name not in fixed for port in ports)
@@ -96,6 +95,20 @@ def of_both(
             if one.name not in FIXED or one.where.removeprefix(f"{where}: ") not in fixed
         ),
     )
+
+
+def _unmasked(reference: Array, value: Array) -> tuple[Array, Array]:
+    """Both with zero where both have the same infinity.
+
+    >>> _unmasked(np.array([-np.inf, 1.0]), np.array([-np.inf, np.inf]))
+    (array([0., 1.]), array([ 0., inf]))
+    """
+    if reference.dtype.kind != "f" or value.dtype.kind != "f":
+        return reference, value
+    same = np.isinf(reference) & (reference == value)
+    if not same.any():
+        return reference, value
+    return np.where(same, 0, reference), np.where(same, 0, value)
 
 
 def _blind(arrays: Sequence[Array]) -> bool:

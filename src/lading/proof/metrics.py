@@ -95,21 +95,12 @@ def dice(reference: Array, value: Array, label: int) -> float | None:
 
 def _wide(reference: Array, value: Array) -> tuple[Array, Array]:
     _same_shape(reference, value)
-    return without_masks(reference.astype(np.float64), value.astype(np.float64))
-
-
-def without_masks(reference: Array, value: Array) -> tuple[Array, Array]:
-    """Both with zero where both have the same infinity.
-
-    >>> without_masks(np.array([-np.inf, 1.0]), np.array([-np.inf, np.inf]))
-    (array([0., 1.]), array([ 0., inf]))
-    """
-    if reference.dtype.kind != "f" or value.dtype.kind != "f":
-        return reference, value
-    same = np.isinf(reference) & (reference == value)
-    if not same.any():
-        return reference, value
-    return np.where(same, 0, reference), np.where(same, 0, value)
+    r, v = reference.astype(np.float64), value.astype(np.float64)
+    masked = np.isinf(r) & (r == v)
+    if not masked.any():
+        return r, v
+    # the elements that are left; of a mask alone, one that is equal
+    return (r[~masked], v[~masked]) if not masked.all() else (np.zeros(1), np.zeros(1))
 
 
 def _same_shape(reference: Array, value: Array) -> None:
