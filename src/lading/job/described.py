@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,12 +38,17 @@ def described(asked: Described, noted: Options | None = None) -> Options:
 
 
 def beside(
-    asked: Beside, artifact: Artifact, had: Source, progress: Progress
+    asked: Beside,
+    artifact: Artifact,
+    had: Source,
+    progress: Progress,
+    check: Callable[[Loaded], None],
 ) -> tuple[Loaded, ArtifactRecord, Interface]:
     """The checkpoint's network behind the artifact's ports, and the artifact's record with the
     network's meanings.
 
-    What of the network's sizes is only assumed is read off the artifact's inputs.
+    What of the network's sizes is only assumed is read off the artifact's inputs. `check` is called
+    with the network before its ports are held against the artifact's.
 
     Raises:
         LadingError: the checkpoint cannot be read, or the ports do not fit.
@@ -51,6 +56,7 @@ def beside(
     names: Any = asked.map
     options = described(asked, artifact.noted()[1])
     loaded = load(had, progress)
+    check(loaded)
     shown = _shown(loaded, artifact)
     if shown:
         given = {name: told for name, (told, _) in shown.items()}

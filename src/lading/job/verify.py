@@ -109,8 +109,7 @@ def judged(
         LadingError: the checkpoint cannot be read, or the ports do not fit.
     """
     progress = asked.progress
-    loaded, record, interface = beside(asked, artifact, had, progress)
-    check(loaded)
+    loaded, record, interface = beside(asked, artifact, had, progress, check)
     trajectories.require_walkable(interface, steps)
     progress("reference", "the untouched original")
     original = Original(interface, probes.make(interface, data))
