@@ -25,7 +25,7 @@ class Nested(nn.Module):
     ) -> dict[str, object]:
         y = self.linear(pair[0] + pair[1]) * n
         y = torch.where(keep, y, torch.zeros_like(y))
-        return {"y": y, "keep": [y > 0, None], "best": y.argmax(), "word": "nothing"}
+        return {"y": y, "keep": [~keep, None], "best": keep.long().argmax(), "word": "nothing"}
 
 
 class OnnxOnly(nn.Module):
@@ -40,6 +40,7 @@ class OnnxOnly(nn.Module):
 
 
 def test_a_module_at_hand_is_carried_and_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
     module = Nested().train()
     inputs = {
         "pair": (torch.rand(1, 3), np.ones((1, 3), np.float32)),
