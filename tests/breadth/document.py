@@ -51,7 +51,7 @@ def _row(row: dict[str, Any]) -> str:
     formats = row.get("formats", {})
     routes = dict.fromkeys(one["route"] for one in formats.values())
     cells = [
-        row["name"], row["form"], ", ".join(routes), *(_cell(row, name) for name in ("coreml", "onnx")),
+        row["name"], row["form"], ", ".join(routes), _cell(row, "coreml"), _cell(row, "onnx"),
         str(row.get("seconds", "")), str(row.get("words", "")), why(row),
     ]  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"

@@ -1,4 +1,4 @@
-"""A sample of the table: networks that need no library, one file form each, and the table itself."""
+"""A sample of the table: networks that need no library, each in another form; and the table."""
 
 from __future__ import annotations
 

@@ -92,8 +92,14 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("route", ["export", "decomposed"])
-@pytest.mark.parametrize("name", CASES)
+#: What torch itself takes apart in another way.
+APART = ("prelu", "max pool", "bag", "scatter")
+
+
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [*((name, "export") for name in CASES), *((name, "decomposed") for name in APART)],
+)
 def test_it_gives_in_core_ml_what_torch_gives(name: str, route: Route, tmp_path: Path) -> None:
     what, inputs, state = CASES[name]
     module = Does(what, **state).eval()
