@@ -88,7 +88,7 @@ def why(row: dict[str, Any]) -> str:
     if formats is None:
         lines = [line.strip() for line in row.get("said", "").splitlines()]
         found = [line for line in lines if line.startswith(("lading:", "found"))][:2]
-        return f"{kind}: {' '.join(found)}"[:200]
+        return f"{kind}: {' '.join(found or lines[-1:])}"[:200]
     said = [f"{name}: {one['why']}" for name, one in formats.items() if not one["signed"]]
     said += [f"{one['title']}: {one['reasons'][0]}" for one in row.get("refused", ())]
     return f"{kind}: {'; '.join(said)}"[:200]

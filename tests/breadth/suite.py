@@ -27,7 +27,7 @@ from tests.breadth import document, make
 from tests.breadth.cases import Case, cases
 
 WORK = Path("build/breadth")
-LIMIT = 300.0
+LIMIT = 900.0
 
 
 def command(case: Case, path: Path, out: Path) -> list[str]:

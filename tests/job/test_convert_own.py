@@ -25,7 +25,7 @@ class Nested(nn.Module):
     ) -> dict[str, object]:
         y = self.linear(pair[0] + pair[1]) * n
         y = torch.where(keep, y, torch.zeros_like(y))
-        return {"y": y, "keep": [~keep, None], "best": keep.long().argmax(), "word": "nothing"}
+        return {"y": y, "keep": [~keep, None], "count": keep.long().sum(), "word": "nothing"}
 
 
 class OnnxOnly(nn.Module):
@@ -51,7 +51,7 @@ def test_a_module_at_hand_is_carried_and_left_alone(tmp_path: Path) -> None:
     assert module.training
     ports = [(port.name, port.dtype, port.shape) for port in bill.task.outputs]
     assert ports == [
-        ("y", "float32", (1, 2)), ("keep_0", "int32", (1, 2)), ("best", "int32", (1,)),
+        ("y", "float32", (1, 2)), ("keep_0", "int32", (1, 2)), ("count", "int32", (1,)),
     ]  # fmt: skip
     assert [port.name for port in bill.task.inputs] == ["pair_0", "pair_1", "keep", "n"]
     assert bill.task.notes["left out"] == "of what it gives: word (a str)"
