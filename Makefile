@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check conformance conformance-backward conformance-torch bench mutants breadth architecture phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants breadth architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -37,14 +37,22 @@ browser:         ## Chromium for the tests of the pages, where there is none and
 test: $(READY) browser ## all tests, the full-size network's included
 	$(BIN)/python -m pytest -n 2
 
+swift-test: $(READY) ## the Swift packages of the demonstrations: lint, build, their tests; part of `test` too
+	@command -v swift >/dev/null || echo "not run: no Swift"
+	$(BIN)/python -m pytest -n 2 -rs tests/app tests/job/test_swift.py
+
 full-size: $(READY) ## the diffusion UNet of 41 million parameters at 256x256, both formats: minutes
 	$(BIN)/python -m pytest -m large tests/test_full_size_diffusion.py
 
-check: $(READY)  ## lint, format, types, and the way of the imports
+check: $(READY)  ## lint, format, types, the way of the imports, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(MAKE) --no-print-directory docs
+
+docs: $(READY)   ## the documentation as a site, build/site; a dead link fails
+	COLUMNS=80 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 conformance: $(READY) ## coremltools' own operation suite, answered by lading.coreml: docs/conformance.md
 	$(BIN)/python -m tests.conformance --document docs/conformance.md

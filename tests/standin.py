@@ -15,7 +15,7 @@ from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Port
+from lading.record import ArtifactRecord, Port, Unproved
 
 #: Changes outputs in place, or gives others.
 Change = Callable[[dict[str, Any]], Any]
@@ -112,6 +112,12 @@ class Given:
         self.outputs: Sequence[Outputs] = [runs.run(probe.inputs) for probe in drawn]
         self.calm = [True] * len(drawn)
         self.alone: Graph | None = None
+
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        return ()
+
+    def undecided(self) -> Sequence[str]:
+        return ()
 
     def steady(self, precision: str) -> Sequence[bool]:
         return self.calm

@@ -13,7 +13,11 @@ import pytest
 from lading import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*/README.md")])
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "recipes/*/README.md", "examples/**/*.md")
+    for path in ROOT.glob(pattern)
+)
 
 NAMING = sorted([*PAGES, *ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py")])
 
@@ -52,9 +56,10 @@ def test_python_compiles(page: Path) -> None:
 
 @pytest.mark.parametrize("path", NAMING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_of_code_are_names(path: Path) -> None:
-    """Modules and what is in them; `json` ends a file, the other two are keys of an artifact."""
+    """Modules and what is in them; `json` ends a file, `families` is a group of entry points, the
+    other two are keys of an artifact."""
     for name in re.findall(r"`(lading(?:\.\w+)+)(?:\(\))?`", path.read_text()):
-        if name.removeprefix("lading.") not in ("json", "labels", "vocabulary"):
+        if name.removeprefix("lading.") not in ("json", "families", "labels", "vocabulary"):
             assert _is_there(name), name
 
 
@@ -76,7 +81,7 @@ def test_make_targets_that_are_named_exist() -> None:
 
 
 def test_the_readme_lists_every_command() -> None:
-    told = set(re.findall(r"^\| `lading ([a-z]+)", (ROOT / "README.md").read_text(), re.M))
+    told = set(re.findall(r"^\| `lading ([a-z-]+)", (ROOT / "README.md").read_text(), re.M))
     assert told == set(commands())
 
 
@@ -94,7 +99,7 @@ def test_every_folder_of_the_source_says_what_it_is_for() -> None:
 
 
 #: What is installed from a place that the reader names: a folder, a wheel, a repository.
-PLACE = re.compile(r"\.|\./|\S*\.whl|\S*/|git\+|https?:|'?\.\[")
+PLACE = re.compile(r"\$LADING|\.|\./|\S*\.whl|\S*/|git\+|https?:|'?\.\[")
 INSTALLS = re.compile(r"(?:pip|pipx|uv tool|uv pip) install((?: (?:-\S+|--\S+ \S+))*) (\S+)")
 
 

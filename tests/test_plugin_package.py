@@ -61,11 +61,9 @@ def test_it_is_used_from_the_command_line(environment: Path) -> None:
     assert "two_layers" in json.dumps(bill)
     (artifact,) = bill["artifacts"]
     assert artifact["format"] == "exported"
-    ends = "verify", str(Path("out") / artifact["path"]), "--against", "two_layers.pt"
-    assert lading(environment, *ends).returncode == 0
-    wrong = {name: tensor * 1.1 for name, tensor in tensors.items()}
-    torch.save(wrong, environment / "other.pt")
-    assert lading(environment, *ends[:3], "other.pt").returncode == 1
+    torch.save({name: tensor * 1.1 for name, tensor in tensors.items()}, environment / "other.pt")
+    ends = "verify", str(Path("out") / artifact["path"]), "--against", "other.pt"
+    assert lading(environment, *ends).returncode == 1
 
 
 def test_a_package_that_is_broken_is_named(environment: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
+from pkgutil import resolve_name
 from zipfile import ZipFile
 
 import pytest
+
+from lading.base.version import __version__
 
 ROOT = Path(__file__).parent.parent
 MOST = 4_000_000  # bytes
@@ -42,6 +46,19 @@ def test_what_is_no_code_is_in_it_too(wheel: Path) -> None:
     assert "lading/data/camus_segmentation.pth" in inside
     assert sum(name.startswith("lading/data/camus_segmentation/") for name in inside) == 8
     assert "lading/page/templates/report.html" in inside
+
+
+def test_what_it_announces_is_there(wheel: Path) -> None:
+    (name,) = [one for one in ZipFile(wheel).namelist() if one.endswith("entry_points.txt")]
+    announced = ConfigParser()
+    announced.read_string(ZipFile(wheel).read(name).decode())
+    assert set(announced) >= {"console_scripts", "pytest11"}
+    for group in announced.sections():
+        for value in announced[group].values():
+            assert resolve_name(value) is not None
+    told = ZipFile(wheel).read(name.replace("entry_points.txt", "METADATA")).decode()
+    assert f"Version: {__version__}" in told
+    assert "Requires-Dist: coremltools<9.1,>=9.0" in told
 
 
 def test_checkpoints_of_other_recipes_are_not(wheel: Path) -> None:

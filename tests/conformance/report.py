@@ -65,7 +65,8 @@ def summarise(cases: Iterable[Mapping[str, Any]]) -> Summary:
             summary.excluded.setdefault(excuse, Counter())[test] += 1
         elif not reached:
             skipped = f"the suite skips it: {case['why']}" if case["outcome"] == "skipped" else ""
-            summary.unreached[excuse or skipped or _NO_MODEL] += 1
+            why = excuse or skipped or _NO_MODEL
+            summary.unreached[why.replace("[", "\\[")] += 1  # or Markdown takes it for a link
     return summary
 
 

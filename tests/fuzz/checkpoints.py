@@ -19,10 +19,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from lading.checkpoint import nonfinite, read, read_config
-from lading.errors import LadingError
-from lading.job.inspect import Inspection, inspect
-from lading.job.request import Inspect
+from lading.checkpoint import ledger, nonfinite, read, read_config
+from lading.network import families
 from lading.record import to_json
 from tests.conftest import DATASET, plans_for
 from tests.fuzz.kind import Case
@@ -187,18 +185,18 @@ def configurations() -> list[bytes]:
 
 
 def inspected(path: Path) -> None:
-    """``lading inspect PATH --json``, after reading every byte of every tensor."""
+    """What ``lading inspect PATH --json`` does, and every byte of every tensor besides."""
     checkpoint = read(path)
     nonfinite(checkpoint)
     for tensor in checkpoint.tensors.values():
         assert tensor.clone().numel() == tensor.numel()
     json.dumps(to_json(checkpoint.record))
-    try:
-        shown = inspect(Inspect(str(path)))
-    except LadingError:
-        return
-    assert isinstance(shown, Inspection)
-    json.dumps(shown.as_dict())
+    str(checkpoint.metadata)
+    family, recognition = families.recognise(checkpoint, {})
+    json.dumps(to_json(recognition))
+    families.require_settled(recognition)
+    rebuilt = family.build(recognition)
+    ledger.close(rebuilt.module, checkpoint, rebuilt.unused, rebuilt.spellings)
 
 
 def configured(path: Path) -> None:

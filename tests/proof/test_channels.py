@@ -109,15 +109,22 @@ def test_an_offset_hides_nothing_that_stands_on_it(factor: float) -> None:
 
 
 def test_what_stands_out_of_noise_over_many_values_alone_is_looked_for_along_the_channel() -> None:
-    network = Scaled((3e-4,), 100.0)  # a twin moves more
-    right, turned = (
-        judged(network, put(..., value=lambda y, f=factor: 100.0 + f * (y - 100.0)))
-        for factor in (1.0, -1.0)
+    generator = np.random.default_rng(0)
+    apart = [3e-4 * generator.standard_normal((1, 1, 64)) for _ in range(6)]
+    moved = [4e-4 * generator.standard_normal((1, 1, 64)) for _ in range(6)]
+    wanted = [100.0 + one for one in apart]
+    twin = [one + other for one, other in zip(wanted, moved, strict=True)]
+    known = channels.measured(Y, wanted, wanted, twin)[:1]
+    found = [
+        channels.judged(Y, known, wanted, [100.0 + f * one for one in apart], "fp32", 90.0)
+        for f in (1.0, 0.7, 0.0, -1.0)
+    ]
+    assert [one.number.passed for one in found if one] == [True, True, False, False]
+    assert all(
+        one.number.why == channels.ALONG_REASON and not one.unresolved for one in found if one
     )
-    assert (right.verdict, right.unproved) == ("pass", ())
-    assert turned.verdict == "fail"
-    (along,) = [one for one in turned.measurements if one.why == channels.ALONG_REASON]
-    assert along.value == pytest.approx(-20 * np.log10(2.0), abs=0.1)
+    assert found[-1]
+    assert found[-1].number.value == pytest.approx(-20 * np.log10(2.0), abs=0.2)
 
 
 def test_what_the_arithmetic_does_not_resolve_is_said_to_be_not_proved() -> None:

@@ -63,16 +63,14 @@ class _Look:
         """The programs that lie in a row from `begin` on."""
         mentions = self.source.mentions
         program = Program(data, where=where, position=begin, account=self.source.account)
-        # What does not say that it is a pickle may be any text: a name in it has to be called, or
-        # to stand in a program that ends.
-        told = begin > 0 or data[:1] == b"\x80"
-        found = mentions if told else Mentions()
+        # What does not say that it is a pickle may be any text: a name in it has to be one that
+        # could be imported, and to be called, or to stand in a program that ends.
+        pickled = begin > 0 or data[:1] == b"\x80"
+        found, ended = mentions if pickled else Mentions(), False
         while program.position < program.end and sweep(program, found):
-            if not told:
-                mentions.adopt(found)
-                told, found = True, mentions
-        if not told and (found.acting or any(one.called for one in found.strangers.values())):
-            mentions.adopt(found)
+            ended = True
+        if not pickled:
+            mentions.adopt(found, ended)
 
     def archive(
         self, where: str, data: bytes | mmap, depth: int, kind: str, listed: Callable[[Any], Any]
@@ -120,17 +118,23 @@ def _of_zip(file: Any) -> Iterator[tuple[str, bytes, Callable[[], bytes]]]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             try:
-                with archive.open(info) as member:
+                with _opened(archive, info) as member:
                     head = member.read(512)
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError,
                     OSError, ValueError):  # fmt: skip
                 continue
 
             def whole(info: zipfile.ZipInfo = info) -> bytes:
-                with archive.open(info) as member:
+                with _opened(archive, info) as member:
                     return _until_broken(member)
 
             yield info.filename, head, whole
+
+
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    member: Any = archive.open(info)
+    member._expected_crc = None  # a wrong checksum hides nothing
+    return member
 
 
 def _of_tar(file: Any) -> Iterator[tuple[str, bytes, Callable[[], bytes]]]:
@@ -144,7 +148,7 @@ def _of_tar(file: Any) -> Iterator[tuple[str, bytes, Callable[[], bytes]]]:
 
 
 def _until_broken(member: Any) -> bytes:
-    """What a member holds, as far as it unpacks: a wrong checksum at its end hides nothing."""
+    """What a member holds, as far as it unpacks."""
     pieces: list[bytes] = []
     held = 0
     while held < MAX_MEMBER:

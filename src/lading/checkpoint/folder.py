@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lading.checkpoint import nesting
 from lading.errors import CheckpointError, RequestError
 
 #: Which checkpoint of a fold is taken, the first that is there; nnU-Net predicts with `final`.
@@ -110,11 +111,18 @@ def _json(file: Path) -> Any:
     try:
         if file.stat().st_size > _MAX_SIDE:
             raise ValueError(f"{file.stat().st_size:,} bytes")
-        return json.loads(file.read_bytes())
+        value = json.loads(file.read_bytes())
+        if wrong := nesting.fault(value):
+            raise ValueError(wrong)
+        return value
     except (OSError, ValueError, RecursionError) as problem:
         raise CheckpointError(
             str(file),
-            found=f"no readable JSON: {str(problem)[:200]}",
+            found=f"no readable JSON: {_told(problem)}",
             expected="the JSON that nnU-Net wrote",
             remedy="copy it again from the model folder, or move it away",
         ) from None
+
+
+def _told(problem: Exception) -> str:
+    return "nested too deep" if isinstance(problem, RecursionError) else str(problem)[:200]

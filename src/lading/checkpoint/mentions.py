@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,8 +11,10 @@ from lading.checkpoint.names import LONGEST, Kind, kind_of
 from lading.checkpoint.shown import cut
 from lading.errors import LadingError, UnsafeFileError
 from lading.record import Mention
-from lading.record.wording import MENTIONED, mention
+from lading.record.wording import LONGEST_NAME, MENTIONED, mention
 
+#: A name that somebody's module could bear.
+_IMPORTABLE = re.compile(r"[\w\-]+(\.[\w\-<>]+)+")
 #: Different names that are kept.
 KEPT = 1_000
 #: Of a file that acts, whatever else is wrong with it.
@@ -69,12 +72,15 @@ class Mentions:
         elif called or not held.called:
             shelf[name] = replace(held, times=held.times + 1)
 
-    def adopt(self, other: Mentions) -> None:
-        """Takes over what `other` holds."""
-        for mine, theirs in ((self.acting, other.acting), (self.strangers, other.strangers)):
+    def adopt(self, text: Mentions, ended: bool) -> None:
+        """Takes over from what may be a text the names that look like names.
+
+        Of a program that did not end only those that it calls, or that act.
+        """
+        for mine, theirs in ((self.acting, text.acting), (self.strangers, text.strangers)):
             for name, held in theirs.items():
-                mine.setdefault(name, held)
-        self.more += other.more
+                if _IMPORTABLE.fullmatch(name) and (ended or held.called or mine is self.acting):
+                    mine.setdefault(name, held)
 
     @property
     def named(self) -> tuple[Mention, ...]:
@@ -86,7 +92,9 @@ class Mentions:
         first = next(iter(self.acting.values()))
         names = list(self.acting.values())
         found = "; ".join(
-            f"{cut(one.name)}, which could act when it is called" if one is first else mention(one)
+            f"{cut(one.name, LONGEST_NAME)}, which could act when it is called"
+            if one is first
+            else mention(one)
             for one in names[:MENTIONED]
         )
         if len(names) + self.more > MENTIONED:

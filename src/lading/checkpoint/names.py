@@ -55,6 +55,7 @@ INERT = frozenset(
             for name in ["restore_type_tag"]
             + [f"build_{kind}list" for kind in ("int", "tensor", "double", "bool")]
         ),
+        "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
         "numpy.ma.core._mareconstruct",
         "numpy.ndarray",
         *(f"numpy.{kind}{bits}" for kind in ("float", "int", "uint") for bits in (8, 16, 32, 64)),

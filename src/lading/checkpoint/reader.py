@@ -5,11 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lading.checkpoint import folder, hub, safetensors_file, sniff, tidy, torch_legacy, torch_zip
+from lading.checkpoint import (
+    folder,
+    hub,
+    nesting,
+    safetensors_file,
+    sniff,
+    tidy,
+    torch_legacy,
+    torch_zip,
+)
 from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.everything import look_over
+from lading.checkpoint.inert import Placeholder
 from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
+from lading.checkpoint.shown import shown
 from lading.errors import LadingError, RequestError
 from lading.record import CheckpointRecord, Mention
 
@@ -80,6 +91,7 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
             raise source.mentions.refusal()
         sha256, size, named = source.sha256, source.size, source.mentions.named
     del root
+    metadata = _walkable(metadata, size, unwrapped)
     aliases, conflicts = find_aliases(tensors)
     if not parts:
         sides = folder.sides(path)
@@ -112,3 +124,14 @@ def _part(source: Mapped) -> tuple[str, Any, list[str]]:
     if source.mentions.acting:
         raise source.mentions.refusal()
     return found
+
+
+def _walkable(metadata: dict[str, Any], size: int, steps: list[str]) -> dict[str, Any]:
+    """`metadata` with a placeholder for every entry that nobody could print or walk to its end."""
+    made = dict(metadata)
+    for name, value in metadata.items():
+        wrong = nesting.fault(value, nesting.FREE_VALUES + size)
+        if wrong:
+            made[name] = Placeholder("lading", f"an entry with {wrong}")
+            steps.append(f"set aside the entry {shown(name)}: {wrong}")
+    return made

@@ -43,17 +43,19 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         stored.update(one.stored)
     own = all(one.type.startswith(runs) for one in leaves)
     programs = [one.functions for one in leaves if one.functions]
-    numbers = _counted(stored)
+    numbers, apart = _counted(stored), bool(programs) or path.is_dir()
     details = {
         "type": "" if model.type == "mlProgram" else model.type,
         "parts": ", ".join(f"{name} ({part.type})" for name, part in model.parts),
         "deployment": "" if programs else system_of(model.version),
         "opset": ", ".join(sorted({opset for one in programs for opset in one.values()})),
+        "specification": str(model.version) if programs else "",
+        "optional": ", ".join(model.optional),
         "functions": ", ".join(name for one in programs for name in one),
         "operations": ", ".join(f"{name} {n}" for name, n in kinds.most_common() if n),
         "classes": str(model.classes) if model.classes else "",
-        "weights": _files(path) if programs else numbers,
-        "numbers": numbers if programs else "",
+        "weights": _files(path) if apart else numbers,
+        "numbers": numbers if apart else "",
         "missing": _missing(path, {name for one in leaves for name in one.files}),
         "code of the app": ", ".join(name for one in leaves for name in one.custom),
         "updatable": "on a device" if any(one.updatable for one in models) else "",
@@ -65,7 +67,7 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         sha256=of_path(path),
         precision=_precision(leaves, runs) if own else "",
         inputs=model.inputs,
-        outputs=apple.read_outputs(model.outputs, max(one.classes for one in models)),
+        outputs=apple.read_outputs(model.outputs, max(one.classes for one in models), model.shapes),
         route="export",
         details={**{name: text for name, text in details.items() if text}, **model.metadata},
         title=title if own else f"Core ML ({model.type})",

@@ -18,7 +18,13 @@ from lading.base import shelf
 from lading.conversion.capture import Axes, Captured
 from lading.coreml import system
 from lading.coreml.mil import Statistics
-from lading.errors import LadingError, ProgramError, RequestError, RuntimeUnavailableError
+from lading.errors import (
+    LadingError,
+    ProgramError,
+    RequestError,
+    RuntimeUnavailableError,
+    in_short,
+)
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
@@ -91,6 +97,8 @@ class Held:
         reader: the operation that reads it, e.g. ``"conv"``; empty where several do or none.
         packed: how it is compressed, e.g. ``"constexpr_lut_to_dense"``; empty where it is plain.
         step: of a linear grid, its spacing, broadcastable to `values`; None without one.
+        table: of a palette, what each group of elements may be: a row for each group along each
+            axis, ``[*groups, values]``; None without one.
     """
 
     name: str
@@ -99,6 +107,7 @@ class Held:
     reader: str = ""
     packed: str = ""
     step: Array | None = None
+    table: Array | None = None
 
 
 class Restore(Protocol):
@@ -160,6 +169,17 @@ class Artifact(ABC):
         Raises:
             ProgramError: the graph is none in fp32.
         """
+
+    def exact(self) -> Side:
+        """The same graph on the same weights in float64: without what a runtime's sums leave.
+
+        Raises:
+            ProgramError: nothing here can compute it so.
+        """
+        raise ProgramError(
+            str(self.path), found=f"no evaluation of {self.format.name} in float64",
+            expected="a format that has one", remedy="compare it in another runtime",
+        )  # fmt: skip
 
     def shaken(self, size: float) -> Side:
         """The same graph with every weight off by up to `size`, relative; of what torch does not
@@ -267,10 +287,10 @@ class Artifact(ABC):
                 from_json(Task, json.loads(task)) if task else None,
                 from_json(Options, json.loads(options)) if options else None,
             )
-        except (TypeError, KeyError, ValueError) as error:
+        except Exception as error:  # of many kinds: anything may stand there
             raise ProgramError(
                 self.record.path,
-                found=f"notes of lading's that cannot be read: {error}"[:200],
+                found=f"notes of lading's that cannot be read: {in_short(error)}"[:200],
                 expected="what lading wrote into the artifact when it made it",
                 remedy="convert again, or feed it from Python: "
                 "lading.coreml.load(path).predict({...})",

@@ -116,7 +116,7 @@ def vocabulary(task: Task) -> str:
     """The characters by id from 1, where the task tells them; else empty."""
     try:
         told = json.loads(task.notes.get("vocabulary", '""'))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return told if isinstance(told, str) else ""
 

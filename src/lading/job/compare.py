@@ -8,9 +8,8 @@ from lading.errors import RequestError
 from lading.formats import is_artifact, open_artifact
 from lading.interface.original import TorchSide
 from lading.job.request import Compare, is_module
-from lading.job.source import source, title
+from lading.job.source import files, source, title
 from lading.job.verify import judged
-from lading.network.source import load
 from lading.proof import verdict
 from lading.proof.beside import Beside
 from lading.proof.between import Between, looked
@@ -35,7 +34,7 @@ def compare(request: Compare) -> Between:
     request.progress("read", str(second))
     other = open_artifact(second)
     if _is_artifact(first):
-        request.require_unread("two artifacts")
+        request.require_unread("two artifacts", "data")
         request.progress("compare", f"{first} and {second}")
         beside = Beside(open_artifact(first), other)
         comparisons = tuple(every_runtime(beside, other, beside.record, request.progress))
@@ -43,8 +42,7 @@ def compare(request: Compare) -> Between:
             beside, beside.side, other, beside.record, comparisons, stop_at=request.stop_at
         )
         return Between(verdict.overall(comparisons), comparisons, *seen)
-    loaded = load(source(request, first), request.progress)
-    made = judged(other, loaded, (), None, request.progress)
+    made = judged(request, other, source(request, first), files(request.data), None)
     original = TorchSide(made.original.interface, title(first))
     followed = made.original.followed
     seen = looked(

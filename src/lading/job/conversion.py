@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from lading.base import storage
@@ -16,13 +17,15 @@ from lading.base.progress import Progress
 from lading.conversion.capture import Axes, Captured
 from lading.conversion.graphs import ROUTES, Graphs
 from lading.coreml import mil
-from lading.errors import CaptureError, ConversionError, ProgramError
+from lading.errors import CaptureError, ConversionError, LadingError, ProgramError
 from lading.formats import Artifact, Format
 from lading.formats.coreml.artifact import MLProgram
 from lading.interface.settings import Settings
+from lading.interface.side import Array
 from lading.proof import compare, mixed, verdict
 from lading.proof.original import Original
 from lading.proof.trajectory import Course, Taken
+from lading.proof.weights.again import Fresh
 from lading.record import ArtifactRecord, Comparison, Provenance, Refusal, RepairRecord, Route
 
 
@@ -111,7 +114,10 @@ class Conversion:
             except (ConversionError, ProgramError) as refused:
                 storage.remove(path)
                 return refused.found
-            return self._widened(graph, kind, made) if self.settings.auto else made
+            if self.settings.auto:
+                return self._widened(graph, kind, made)
+            self._advised(graph, kind, made)
+            return made
 
     def _made(
         self,
@@ -138,7 +144,9 @@ class Conversion:
             and verdict.overall(made.comparisons) == "fail"
         ):
             self.progress("search", "what must stay in fp32")
-            found = mixed.search(made.opened.model, partial(self._meets, made, made.opened))
+            fresh = [*islice(self.original.again.own(made.opened), 1)]
+            meets = partial(self._meets, made, made.opened)
+            found = mixed.search(made.opened.model, meets, partial(_in_full, fresh))
             trials += found.trials
             if not found.kept or set(found.kept) <= set(kept):
                 break
@@ -147,10 +155,41 @@ class Conversion:
             storage.remove(path)
             settings = replace(self.settings, wide=kept)
             made = self._made(graph, kind, settings, path, made.repairs)
+        if _rounded_too_far(made):
+            whole = self._in_fp32(graph, kind, made)
+            if whole is not None:
+                trials.append("the whole in fp32: pass")
+                made = whole
         if not trials:
             return made
         details = {**made.artifact.details, "search": "; ".join(trials)}
         return replace(made, artifact=replace(made.artifact, details=details))
+
+    def _in_fp32(self, graph: Captured, kind: Format, made: Converted) -> Converted | None:
+        """The same in fp32 where that passes; None, and no file, where it does not."""
+        self.progress("search", "whether fp32 passes")
+        path = made.opened.path
+        settings = replace(self.settings, precision="fp32", wide=())
+        wide = path.with_name(f"wide-{path.name}")
+        try:
+            found = self._made(graph, kind, settings, wide, made.repairs)
+        except LadingError:  # what can be said in fp16 may not be in fp32
+            return None
+        if verdict.overall(found.comparisons) != "pass":
+            storage.remove(found.opened.path)
+            return None
+        return found
+
+    def _advised(self, graph: Captured, kind: Format, made: Converted) -> None:
+        """Names the precision that passes, of a file that fp16 spoils."""
+        if _rounded_too_far(made):
+            whole = self._in_fp32(graph, kind, made)
+            if whole is not None:
+                storage.remove(whole.opened.path)
+                self.notices.add(
+                    f"{kind.title}: fp16 misses its gate and fp32 passes: --precision fp32, or "
+                    "--precision auto for fp32 only where it is needed"
+                )
 
     def _meets(self, made: Converted, opened: MLProgram, model: mil.Model) -> bool:
         """Whether a program in the place of the file's own meets its gates."""
@@ -193,6 +232,16 @@ def _better(earlier: Converted | None, later: Converted) -> Converted:
         return later
     ran = [any(c.measurements for c in one.comparisons) for one in (earlier, later)]
     return earlier if ran[0] and not ran[1] else later
+
+
+def _rounded_too_far(made: Converted) -> bool:
+    return made.artifact.precision == "fp16" and verdict.overall(made.comparisons) == "fail"
+
+
+def _in_full(fresh: Sequence[Fresh], rounded: Array, name: str) -> Array | None:
+    """A constant as a file in fp32 has it."""
+    found = (one.find(rounded, name) for one in fresh)
+    return next((one.values for one in found if one is not None), None)
 
 
 def _why(converted: Converted) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from lading.conversion.diagnosis import diagnose
 from lading.conversion.graphs import Graphs
 from lading.errors import ConversionError
 from lading.formats import format_named
-from lading.interface import Interface, Options, Sizes, wrap
+from lading.interface import Interface, Options, wrap
 from lading.interface.settings import Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
+from lading.job.described import described
 from lading.job.request import Convert, is_module
 from lading.job.source import files, source
 from lading.network.source import Loaded, load
@@ -64,7 +66,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     )
     progress("reference", "the untouched original")
     graphs = Graphs(interface)
-    original = Original(interface, probes.make(interface, probed), graphs)
+    original = Original(interface, probes.make(interface, probed), _frozen(request), graphs=graphs)
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -136,6 +138,11 @@ def _none(refused: Sequence[Refusal], loaded: Loaded, interface: Interface) -> C
     )
 
 
+def _frozen(request: Convert) -> Sequence[str]:
+    asked: Any = request  # checked, and so in one form
+    return tuple(asked.accept_frozen)
+
+
 def folder(request: Convert) -> Path:
     """Where the result lies."""
     path = request.path
@@ -146,13 +153,8 @@ def folder(request: Convert) -> Path:
 def _options(request: Convert) -> Options:
     """What is asked of the inputs and outputs."""
     asked: Any = request  # checked, and so in one form
-    return Options(
-        output=asked.output,
-        bake=asked.bake,
-        image=asked.input_image,
-        scale=asked.scale,
-        bias=asked.bias,
-        sizes=Sizes.parse(asked.shapes) if asked.shapes else Sizes(),
+    return replace(
+        described(request),
         dynamic=asked.dynamic,
         classifier=asked.classifier,
         part=(asked.sampler or "ddpm") if asked.part == "step" else "network",

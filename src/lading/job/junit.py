@@ -123,8 +123,9 @@ def _xml(suite: Suite) -> bytes:
         elif case.text:
             ElementTree.SubElement(entry, "system-out").text = _clean(case.text)
     ElementTree.indent(top)
-    text: bytes = ElementTree.tostring(top, encoding="utf-8", xml_declaration=True)
-    return text + b"\n"
+    return (
+        f"<?xml version='1.0' encoding='utf-8'?>\n{ElementTree.tostring(top, 'unicode')}\n".encode()
+    )
 
 
 def _clean(text: str) -> str:

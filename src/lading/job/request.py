@@ -91,6 +91,7 @@ def _typed(value: Any) -> str:
 
 
 SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
+PORT_NAMES = replace(PAIRS, expected="ARTIFACT_NAME=NAME, the port's name in either")
 CODE = Kind(
     _code, "FILE.py:FACTORY; in Python also a module, or what returns one",
     lambda value: value if isinstance(value, str) else None, "FILE.py:FACTORY",
@@ -152,7 +153,8 @@ class Reading(Request):
         Raises:
             RequestError: something is said.
         """
-        said = " ".join(flag(name) for name in self.said() if name in {*options(Reading), *more})
+        known = {*options(Beside), *more}
+        said = " ".join(flag(name) for name in self.said() if name in known)
         if said:
             raise RequestError(
                 said, found=found, expected="a checkpoint, of which that could tell",
@@ -163,6 +165,11 @@ class Reading(Request):
 FILES = "the files"
 DIFFUSION = "of a diffusion network"
 PORTS = "what the artifact takes and gives"
+FROZEN: Any = {
+    "kind": many(TEXT),
+    "metavar": "FILE.py:LINE",
+    "help": "a branch on values that is meant to go one way in the file",
+}
 TRAJECTORY: Any = {
     "kind": replace(whole(0), expected="a number of moves such as 25, or 0 for no trajectory"),
     "help": "prove it over N moves; default 25, 0: none",
@@ -175,7 +182,40 @@ FORMATS = shelf.names("lading.formats", "lading.formats")
 
 
 @dataclass(frozen=True)
-class Convert(Reading):
+class Described(Reading):
+    """A checkpoint's network, and what an artifact of it takes and gives."""
+
+    _: KW_ONLY
+    output: Literal["logits", "probabilities", "labels"] = option(
+        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
+    )
+    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
+    input_image: Literal["grayscale", "rgb"] | None = option(
+        None, one_of("grayscale", "rgb"), group=PORTS
+    )
+    scale: float = option(
+        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
+    )
+    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
+    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
+    accept_frozen: Sequence[str] = option((), **FROZEN)
+
+
+@dataclass(frozen=True)
+class Beside(Described):
+    """An artifact, whoever made it, beside a checkpoint.
+
+    What is said of its ports stands in place of what lading noted in it when it made it.
+    """
+
+    _: KW_ONLY
+    map: Mapping[str, str] | Sequence[str] = option(
+        (), PORT_NAMES, "the network's name of a port", metavar="ARTIFACT_NAME=NAME", group=PORTS
+    )
+
+
+@dataclass(frozen=True)
+class Convert(Described):
     """Converts a checkpoint to the formats in `to` and compares each with the original.
 
     The folder `out` holds the artifacts, the bill, its page and the golden vectors afterwards; what
@@ -200,21 +240,9 @@ class Convert(Reading):
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
     )
-    output: Literal["logits", "probabilities", "labels"] = option(
-        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
-    )
     classifier: bool = option(
         False, FLAG, "the class by name, and probabilities by class", group=PORTS
     )
-    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
-    input_image: Literal["grayscale", "rgb"] | None = option(
-        None, one_of("grayscale", "rgb"), group=PORTS
-    )
-    scale: float = option(
-        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
-    )
-    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
-    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
     dynamic: Sequence[str] = option(
         (), joined(one_of("batch", "size"), "AXES"), "ONNX: batch,size", group=PORTS
     )
@@ -271,7 +299,7 @@ JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FI
 
 
 @dataclass(frozen=True)
-class Verify(Reading):
+class Verify(Beside):
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
 
     With `golden` in place of `against`, with golden vectors alone. Written to `out` are the bill
@@ -318,7 +346,7 @@ class Verify(Reading):
 
 
 @dataclass(frozen=True)
-class Compare(Reading):
+class Compare(Beside):
     """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference.
 
     Raises:
@@ -328,6 +356,9 @@ class Compare(Reading):
     first: Any = field(metadata=argument(FROM, "A", "checkpoint or artifact"))
     second: Any = field(metadata=argument(FROM, "B", "checkpoint or artifact"))
     _: KW_ONLY
+    data: StrPath | Sequence[StrPath] = option(
+        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+    )
     stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
 
 

@@ -11,7 +11,6 @@ from lading.conversion.graphs import Graphs
 from lading.errors import LadingError
 from lading.formats import Artifact, open_artifact
 from lading.interface import Options, wrap
-from lading.interface.matching import matched
 from lading.job import junit
 from lading.job.options import options
 from lading.job.request import Reading, Whose, is_module
@@ -60,7 +59,6 @@ def _traced(request: Whose, artifact: Artifact, path: Any) -> Provenance:
     try:
         loaded = load(had, request.progress)
         interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
-        _, interface = matched(artifact.record, interface)
     except LadingError:
         if asked:
             raise

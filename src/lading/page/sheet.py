@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import reprlib
 import webbrowser
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lading.base.drawing.chart import STYLE
-from lading.errors import InputError
+from lading.errors import InputError, in_short
 from lading.page import tree
 from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
@@ -41,17 +42,22 @@ def read(path: Path) -> Bill:
     except OSError as error:
         raise _unread(place, error.strerror or str(error), "check the path") from error
     except (ValueError, RecursionError) as error:
-        raise _unread(place, f"no JSON: {error}"[:160], "give the lading.json") from error
+        raise _unread(place, f"no JSON: {in_short(error)[:160]}", "give the lading.json") from error
     number = data.get("schema") if isinstance(data, dict) else None
     if number != SCHEMA:
-        found = f"schema {number!r}" if number is not None else "JSON without a schema number"
+        found = (
+            f"schema {reprlib.repr(number)}"
+            if number is not None
+            else "JSON without a schema number"
+        )
         if isinstance(number, int) and number < SCHEMA:
             raise _unread(place, f"{found}, of an older lading", "write it again: lading convert")
         raise _unread(place, found, "give a lading.json of this version of lading")
     try:
         return from_json(Bill, data)
-    except (TypeError, KeyError, ValueError) as error:
-        raise _unread(place, f"no bill: {error}"[:160], "write it again: lading convert") from error
+    except Exception as error:  # of many kinds: anything may stand there
+        found = f"no bill: {in_short(error)[:160]}"
+        raise _unread(place, found, "write it again: lading convert") from error
 
 
 def _unread(path: Path, found: str, remedy: str) -> InputError:

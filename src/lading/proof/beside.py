@@ -6,6 +6,7 @@ of two that it does not, on the reference with its weights disturbed in place of
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from lading.formats import Artifact, Runtime
 from lading.interface import Interface, Options
 from lading.interface.side import Array, Made, Side
 from lading.proof import channels, noise, scores, steadiness
+from lading.proof.beyond import Beyond
 from lading.proof.channels import Channels
 from lading.proof.probes import Probe, make
 from lading.proof.reference import Graph, Outputs, Scores
@@ -24,7 +26,8 @@ from lading.proof.verdict import GATES
 from lading.proof.weights.again import Fresh
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
+from lading.task.further import Price
 
 
 class Renamed:
@@ -98,8 +101,23 @@ class Beside:
             for probe in make(self.interface)
             if all(probe.inputs[port.name].shape == port.shape for port in ports)
         ]
+        start = time.monotonic()
         self.outputs: Sequence[Outputs] = [self._own(self.side, probe) for probe in self.drawn]
+        price = Price.of((time.monotonic() - start) / max(1, len(self.drawn)))
+        self._beyond = Beyond(
+            self.interface, price, lambda probe: self._own(self.side, probe), self._add
+        )
         self._steady: dict[str, list[bool]] = {}
+
+    def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
+        """See `lading.proof.beyond`; before anything else is asked."""
+        return self._beyond.widen(artifact)
+
+    def _add(self, probe: Probe, outputs: Outputs) -> None:
+        self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
+
+    def undecided(self) -> Sequence[str]:
+        return ()
 
     def steady(self, precision: str) -> Sequence[bool]:
         if precision not in self._steady:

@@ -174,9 +174,9 @@ class _Scales:
     def __init__(self, rows: Sequence[Array], centre: Array, spread: Array) -> None:
         size = np.array([_rms(row) for row in rows])
         varied = np.array([np.maximum(spread, _rms(row - centre[:, None])) for row in rows])
-        least = NOTHING * float(size.max(initial=0.0))
+        least = NOTHING * size.max(axis=1, initial=0.0, keepdims=True)
         self.still = varied.max(axis=0) <= 0.0
-        self.nothing = size.max(axis=0) <= least
+        self.nothing = np.all(size <= least, axis=0)
         self.size = np.maximum(size, least)
         self.varied = np.maximum(np.where(self.still, size, varied), least)
 

@@ -16,7 +16,7 @@ from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
 from lading.proof import channels, degenerate, measured, metrics, noise, scores
-from lading.proof.probes import fits
+from lading.proof.beyond import KINDS, meant
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
@@ -29,6 +29,9 @@ FLOOR_REASON = "what the original keeps when every result is disturbed as by sum
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
 UNSTEADY_REASON = "the original itself misses its gate here when its input is rounded"
+RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
+#: A runtime that comes no nearer (dB) computes something else, whatever the file is.
+GARBLED = 10.0
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
@@ -59,7 +62,8 @@ def in_runtime(
     absent = runtime.unavailable()
     if absent:
         return _ended(reference, record, runtime, "not run", absent)
-    return compare(reference, artifact, record, runtime, artifact.open(runtime))
+    left = reference.widen(artifact)
+    return compare(reference, artifact, record, runtime, artifact.open(runtime), left=left)
 
 
 def compare(
@@ -70,6 +74,7 @@ def compare(
     side: Side,
     *,
     alone: bool = True,
+    left: Sequence[Unproved] = (),
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -80,19 +85,22 @@ def compare(
         runtime: what runs it.
         side: the artifact there; or in another's place, changed.
         alone: judge an fp16 artifact's graph alone too.
+        left: what the artifact claims and nobody ran.
     """
     told = noted_labels(record.details)
     if told and reference.task.labels and told != reference.task.labels:
         both = f"{', '.join(told)}; the original's are {', '.join(reference.task.labels)}"
         reason = f"the artifact's class names are {both}"
         return _ended(reference, record, runtime, "fail", reason)
-    places = [i for i, probe in enumerate(reference.drawn) if fits(probe, record.inputs)]
+    places = [i for i, probe in enumerate(reference.drawn) if meant(probe, record)]
     if not places:
         return _ended(reference, record, runtime, "not run", "no probe fits the artifact's inputs")
     judge = _Judge(reference, record, runtime, places)
+    judge.unproved += left
     try:
         judge.run(side)
         if alone:
+            judge.exactly(artifact)
             judge.graph(artifact)
     except _StoppedError as stopped:
         return _ended(reference, record, runtime, "fail", stopped.reason, stopped.probes)
@@ -132,7 +140,15 @@ class _Judge:
 
     def __post_init__(self) -> None:
         self.precision = self.runtime.precision or self.record.precision
-        steady = self.reference.steady(self.precision)
+        steady, sound = (self.reference.steady(p) for p in (self.precision, "fp32"))
+        drawn, half = self.reference.drawn, self.precision == "fp16"
+        #: where the graph alone is judged besides
+        self.far = [p for p in self.places if half and drawn[p].far and sound[p]]
+        self.places = [
+            place
+            for place in self.places
+            if not (half and drawn[place].far) and (steady[place] or drawn[place].kind not in KINDS)
+        ]
         self.firm = [place for place in self.places if steady[place]]
         floors = None if self.runtime.own else self.reference.floors()
         self.floors: Sequence[Mapping[str, float]] = floors or ()
@@ -186,12 +202,12 @@ class _Judge:
     def _names(self, places: Sequence[int]) -> list[str]:
         return [self.reference.drawn[place].name for place in places]
 
-    def _limits(self, name: str, precision: str) -> tuple[list[float], str]:
-        """PSNR gates of an output at the steady probes, and why those."""
+    def _limits(self, name: str, precision: str, places: Sequence[int]) -> tuple[list[float], str]:
+        """PSNR gates of an output at steady probes, and why those."""
         gates = GATES[precision]
         if precision == "fp32" and self.floors:
-            return [self.floors[place][name] for place in self.firm], FLOOR_REASON
-        return [gates.psnr] * len(self.firm), gates.psnr_reason
+            return [self.floors[place][name] for place in places], FLOOR_REASON
+        return [gates.psnr] * len(places), gates.psnr_reason
 
     def _measured(self, port: Port) -> list[Measurement]:
         """What is measured of one output over all steady probes."""
@@ -200,7 +216,7 @@ class _Judge:
         numbers: list[Measurement] = []
         real = wanted[0].dtype.kind == "f"
         if port.meaning != "labels" and real:
-            limits, reason = self._limits(port.name, self.precision)
+            limits, reason = self._limits(port.name, self.precision, self.firm)
             known = self.reference.channels(port, self.firm)
             numbers += [
                 measured.ratio(port.name, wanted, got, probes, limits, reason),
@@ -253,9 +269,37 @@ class _Judge:
         varied = [place for place in self.places if self.reference.drawn[place].varied]
         ports, activation = self.record.outputs, self.reference.task.activation
         theirs = [self.reference.outputs[place] for place in varied]
-        self.findings += degenerate.findings(theirs, ports, activation, "reference")
         ours = [self.got[place] for place in varied]
-        self.findings += degenerate.findings(ours, ports, activation, self.runtime.name)
+        name = self.runtime.name
+        self.findings += degenerate.of_both(theirs, ours, ports, activation, name)
+
+    # ----------------------------------------------------------------------- the file, not the sums
+    def exactly(self, artifact: Artifact) -> None:
+        """Where a runtime misses, whether the file does: the same in float64. Where that meets
+        every gate, the file is equal, and what the runtime makes of it is shown."""
+        missed = [n for n in self.numbers if n.gate is not None and not n.passed]
+        if not missed or self.findings or self.precision != "fp32" or self.runtime.own:
+            return
+        if any(n.kind != "psnr" or not n.value >= GARBLED for n in missed):
+            return
+        got, self.got = self.got, {}
+        try:
+            exact = artifact.exact()
+            for place in self.firm:
+                values = exact.run(self.reference.drawn[place].inputs)
+                self.got[place] = {n: v.astype(got[place][n].dtype) for n, v in values.items()}
+            found = [n for port in self.record.outputs for n in self._measured(port)]
+        except LadingError:
+            return
+        finally:
+            self.got = got
+        gated = [replace(n, reading="float64") for n in found if n.gate is not None]
+        if gated and all(number.passed for number in gated):
+            self.numbers = [
+                replace(n, gate=None, why=RUNTIME_REASON) if n in missed else n
+                for n in self.numbers
+            ]
+            self.numbers += gated
 
     # --------------------------------------------------------------------------- the graph alone
     def graph(self, artifact: Artifact) -> None:
@@ -284,11 +328,12 @@ class _Judge:
         if graph is None or not self.firm:
             return None
         self._graph = graph
-        got = {place: self._of_one(graph.side, place) for place in self.firm}
+        places = [*self.firm, *self.far]
+        got = {place: self._of_one(graph.side, place) for place in places}
         numbers: list[Measurement] = []
         for port in self.record.outputs:
-            wanted = [graph.expected[place][port.name] for place in self.firm]
-            values = [got[place][port.name] for place in self.firm]
+            wanted = [graph.expected[place][port.name] for place in places]
+            values = [got[place][port.name] for place in places]
             numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
         return numbers
 
@@ -304,11 +349,12 @@ class _Judge:
                     port.name, "label_agreement", value, gates.agreement, why, reading="graph"
                 )
             ]
-        limits, why = [gates.psnr] * len(self.firm), ROUNDED_REASON
+        places = [*self.firm, *self.far]
+        limits, why = [gates.psnr] * len(places), ROUNDED_REASON
         if exact and self.floors:
-            limits, why = self._limits(port.name, "fp32")[0], GRAPH_REASON
-        names = self._names(self.firm)
-        known = self.reference.channels(port, self.firm)
+            limits, why = self._limits(port.name, "fp32", places)[0], GRAPH_REASON
+        names = self._names(places)
+        known = self.reference.channels(port, places)
         return [
             measured.ratio(port.name, wanted, got, names, limits, why, reading="graph"),
             *self._channels(port, known, wanted, got, "fp32" if exact else "fp16", reading="graph"),
@@ -393,12 +439,15 @@ class _Judge:
                 text = f"{', '.join(these[:SPELLED])}{more} of {name}"
                 self.unproved.append(Unproved("channels", text))
         # of each output itself: scores or a graph that agree say nothing of what is made of them
-        own = [n for n in self.numbers if n.reading == "declared" and n.of == "output"]
+        own = [n for n in self.numbers if n.reading in ("declared", "float64") and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
         proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
+        missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
         passed = proved and not missing
+        drawn, deep = self.reference.drawn, self.far if self._graph else ()
+        fed, far = ([drawn[place] for place in many] for many in (self.firm, deep))
         return Comparison(
             artifact=self.record.path,
             runtime=self.runtime.name,
@@ -409,4 +458,5 @@ class _Judge:
             verdict="pass" if passed else "fail",
             reason="" if passed else "; ".join(missing) or NOTHING_GATED,
             unproved=tuple(self.unproved),
+            covered=tuple(measured.covered(self.record.inputs, fed, far)),
         )

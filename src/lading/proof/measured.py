@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from lading.interface.side import Array
 from lading.proof import metrics
+from lading.proof.probes import Probe
 from lading.proof.reference import Outputs
-from lading.record import Measurement, Port, Task
+from lading.record import Covered, Measurement, Port, Task
 from lading.task.finish import likeliest, present
 
 #: A class with fewer positions than this on all probes together is shown and not gated; below this
@@ -34,6 +35,26 @@ def mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
             return f"output {port.name!r} is {got[port.name].dtype}, not {port.dtype}"
     extra = set(got) - {port.name for port in ports}
     return f"unexpected outputs: {', '.join(sorted(extra))}" if extra else ""
+
+
+def covered(
+    ports: Sequence[Port], probes: Sequence[Probe], far: Sequence[Probe]
+) -> Iterator[Covered]:
+    """What of the inputs was compared; at `far` probes the graph alone."""
+    for port in ports:
+        for graph, many in ((False, probes), (True, far)):
+            fed = [probe.inputs[port.name] for probe in many]
+            if not fed:
+                continue
+            low, high = min(float(one.min()) for one in fed), max(float(one.max()) for one in fed)
+            whole = fed[0].dtype.kind in "iu"
+            if not whole:
+                yield Covered(port.name, low, high, reading="graph" if graph else "declared")
+            elif not graph:
+                seen = len(np.unique(np.concatenate([one.reshape(-1) for one in fed])))
+                bounds = port.value_range
+                every = int(bounds[1] - bounds[0]) + 1 if bounds else 0
+                yield Covered(port.name, low, high, seen, every)
 
 
 def overlaps(port: Port, wanted: Array, got: Array, task: Task) -> list[Measurement]:

@@ -1,6 +1,7 @@
 """Numbers that say how far two arrays are apart. Pure functions; all arithmetic in float64.
 
-NaN on either side makes every metric NaN, and NaN passes no gate. Each has the name of its kind in
+NaN on either side makes every metric NaN, and NaN passes no gate. An infinite value that both have
+in one place, as a mask has, is equal and counts for nothing else. Each has the name of its kind in
 `lading.record.measurement`, where unit and direction stand.
 """
 
@@ -94,7 +95,21 @@ def dice(reference: Array, value: Array, label: int) -> float | None:
 
 def _wide(reference: Array, value: Array) -> tuple[Array, Array]:
     _same_shape(reference, value)
-    return reference.astype(np.float64), value.astype(np.float64)
+    return without_masks(reference.astype(np.float64), value.astype(np.float64))
+
+
+def without_masks(reference: Array, value: Array) -> tuple[Array, Array]:
+    """Both with zero where both have the same infinity.
+
+    >>> without_masks(np.array([-np.inf, 1.0]), np.array([-np.inf, np.inf]))
+    (array([0., 1.]), array([ 0., inf]))
+    """
+    if reference.dtype.kind != "f" or value.dtype.kind != "f":
+        return reference, value
+    same = np.isinf(reference) & (reference == value)
+    if not same.any():
+        return reference, value
+    return np.where(same, 0, reference), np.where(same, 0, value)
 
 
 def _same_shape(reference: Array, value: Array) -> None:

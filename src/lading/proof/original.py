@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,6 +14,8 @@ from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Array
 from lading.proof import channels, noise, scores, steadiness
+from lading.proof.beyond import Beyond
+from lading.proof.branches import Branches
 from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
@@ -21,8 +24,9 @@ from lading.proof.weights.again import Again
 from lading.proof.weights.followed import Followed
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
 from lading.task.finish import threshold
+from lading.task.further import Price
 
 #: Two classes tie where their margin is within this many root mean squares of what fp16 does to the
 #: original: twice of it moves either of them.
@@ -38,6 +42,7 @@ class Original:
     Args:
         interface: the untouched network.
         drawn: probes.
+        accepted: decisions by value that are meant to be frozen, as ``net.py:12``.
         graphs: of the network, where some may be taken already.
 
     Attributes:
@@ -48,27 +53,60 @@ class Original:
     name = "torch"
 
     def __init__(
-        self, interface: Interface, drawn: Sequence[Probe], graphs: Graphs | None = None
+        self,
+        interface: Interface,
+        drawn: Sequence[Probe],
+        accepted: Sequence[str] = (),
+        *,
+        graphs: Graphs | None = None,
     ) -> None:
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
-        self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
+        start = time.monotonic()
+        self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
+        price = Price.of((time.monotonic() - start) / max(1, len(drawn)))
+        self._beyond = Beyond(
+            interface, price, lambda probe: self.side.run(probe.inputs), self._add
+        )
+        self._branches: Branches | None = None
+        self._accepted = accepted
         self._steady: dict[str, list[bool]] = {}
         self._twins: list[dict[str, Array]] = []
         self._rounded: list[dict[str, Array]] = []
         self._bare: Original | None = None
 
+    def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
+        """See `lading.proof.beyond`."""
+        left = self._beyond.widen(artifact)
+        if self._branches is None:
+            self._branches = Branches(self.interface, self._accepted)
+            for probe in self._branches.search(self._sound()):
+                self._beyond.take(probe)
+        return (*left, *(Unproved("frozen", text) for text in self._branches.frozen()[1]))
+
+    def _sound(self) -> list[Probe]:
+        """Probes at which it is steady: the others show nothing."""
+        steady = self.steady("fp32")
+        return [probe for probe, firm in zip(self.drawn, steady, strict=True) if firm]
+
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value of which one side alone was compared, in words."""
+        return self._branches.frozen()[0] if self._branches else ()
+
+    def _add(self, probe: Probe, outputs: Outputs) -> None:
+        self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
+        if self._bare:
+            self._bare._add(probe, self._bare.side.run(probe.inputs))
+
     def steady(self, precision: str) -> list[bool]:
         """See `lading.proof.steadiness`. Computed once per precision."""
-        if precision not in self._steady:
-            ports = self.interface.outputs
-            self._steady[precision] = [
-                steadiness.steady(self.side, probe, outputs, ports, precision)
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._steady[precision]
+        known, ports = self._steady.setdefault(precision, []), self.interface.outputs
+        for place in range(len(known), len(self.drawn)):
+            probe, outputs = self.drawn[place], self.outputs[place]
+            known.append(steadiness.steady(self.side, probe, outputs, ports, precision))
+        return known
 
     def floors(self) -> list[dict[str, float]]:
         """See `lading.proof.noise`."""
@@ -76,8 +114,8 @@ class Original:
 
     def twins(self) -> list[dict[str, Array]]:
         """Per probe, the outputs with every result disturbed as by sums in another order."""
-        if not self._twins:
-            self._twins = [noise.disturbed(self.interface, probe) for probe in self.drawn]
+        for probe in self.drawn[len(self._twins) :]:
+            self._twins.append(noise.disturbed(self.interface, probe))
         return self._twins
 
     def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
@@ -99,10 +137,8 @@ class Original:
 
     def rounded(self) -> list[dict[str, Array]]:
         """Per probe, the outputs with every result disturbed as fp16 rounds; see `noise`."""
-        if not self._rounded:
-            self._rounded = [
-                noise.disturbed(self.interface, probe, noise.HALF) for probe in self.drawn
-            ]
+        for probe in self.drawn[len(self._rounded) :]:
+            self._rounded.append(noise.disturbed(self.interface, probe, noise.HALF))
         return self._rounded
 
     def scores(self, precision: str) -> Scores | str:

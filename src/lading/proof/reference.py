@@ -15,7 +15,7 @@ from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
 from lading.proof.channels import Channels
 from lading.proof.probes import Probe
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
 
 Outputs = Mapping[str, Array]
 
@@ -71,6 +71,14 @@ class Reference(Protocol):
     task: Task
     drawn: Sequence[Probe]
     outputs: Sequence[Outputs]
+
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        """Adds the probes that this artifact is fed besides; what it claims and nobody ran."""
+        ...
+
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value in the network's code of which one side alone was compared."""
+        ...
 
     def steady(self, precision: str) -> Sequence[bool]:
         """Per probe, whether the reference keeps the gates of `precision` against itself when its

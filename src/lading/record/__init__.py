@@ -29,6 +29,7 @@ from lading.record.bill import SCHEMA, Bill
 from lading.record.comparison import (
     Changed,
     Comparison,
+    Covered,
     DatasetRecord,
     Finding,
     ProbeRecord,
@@ -76,6 +77,7 @@ __all__ = [
     "Comparison",
     "Conflict",
     "Constant",
+    "Covered",
     "DatasetRecord",
     "Evidence",
     "Fate",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ def _read(kind: Any, data: Any) -> Any:
         return tuple(_read(args[0], item) for item in _of(list, data, "a list"))
     if origin is Literal:
         if data not in args:
-            raise ValueError(f"{data!r} is none of {args}")
+            raise ValueError(f"{reprlib.repr(data)} is none of {args}")
         return data
     if origin in (typing.Union, types.UnionType):
         inner = [arg for arg in args if arg is not type(None)]
@@ -78,5 +79,5 @@ def _read(kind: Any, data: Any) -> Any:
 
 def _of(kind: type, data: Any, name: str) -> Any:
     if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        raise TypeError(f"{data!r} is not {name}")
+        raise TypeError(f"{reprlib.repr(data)} is not {name}")
     return data

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from lading.errors import InputError
+from lading.errors import InputError, in_short
 from lading.task.processing import ZSCORE_FLOOR
 
 Array = npt.NDArray[Any]
@@ -113,13 +115,15 @@ def read_array(path: Path) -> Array:
         InputError: no such file, or no array of numbers.
     """
     try:
-        values: Any = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            _require_whole(file)
+            values: Any = np.load(file, allow_pickle=False)
     except FileNotFoundError as error:
         raise missing(path) from error
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # of many kinds, for a header that is not sound
         raise InputError(
             str(path),
-            found=str(error).splitlines()[0][:120],
+            found=in_short(error)[:160],
             expected="an array written by numpy.save, without objects",
             remedy="save it again with numpy.save",
         ) from error
@@ -139,6 +143,24 @@ def read_array(path: Path) -> Array:
         )
     array: Array = values
     return array
+
+
+def _require_whole(file: BinaryIO) -> None:
+    """Passes only an array whose file is as long as its header says, before memory is asked for.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if file.read(6) == b"\x93NUMPY":
+        file.seek(0)
+        layout: Any = np.lib.format
+        old = layout.read_magic(file) == (1, 0)
+        header = layout.read_array_header_1_0 if old else layout.read_array_header_2_0
+        shape, _, dtype = header(file)
+        size, there = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size
+        if not dtype.hasobject and not 0 <= size <= there - file.tell():
+            raise ValueError(f"{size:,} bytes for its shape, in a file of {there:,}")
+    file.seek(0)
 
 
 def _planes(path: Path) -> Array:
@@ -166,10 +188,10 @@ def _read_image(path: Path, channels: int) -> Array:
             pixels = np.asarray(plain, dtype=np.float32)
     except FileNotFoundError as error:
         raise missing(path) from error
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except Exception as error:  # of many kinds, for a file that is not sound
         raise InputError(
             str(path),
-            found=str(error).splitlines()[0][:120],
+            found=in_short(error)[:160],
             expected=f"a picture ({', '.join(SUFFIXES)})",
             remedy="check the file, or convert it to PNG",
         ) from error

@@ -112,7 +112,7 @@ def _text(fact: str) -> str:
     """A text, or a list of characters, that was written as JSON; nothing of anything else."""
     try:
         value = json.loads(fact)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if isinstance(value, list) and all(isinstance(one, str) and len(one) == 1 for one in value):
         value = "".join(value)

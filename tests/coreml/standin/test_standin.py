@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import shutil
 import sys
@@ -159,6 +160,9 @@ def test_a_neural_network_runs_too(on: None) -> None:
     )  # fmt: skip
     assert model.predict({"x": np.float32([[-1, 2]])})["y"].tolist() == [[0, 2]]
     assert model.predict({"x": np.float32([[-1, 2]])}, model.make_state())["y"].tolist() == [[0, 2]]
+    # coremltools has taken the file away that it was opened from.
+    opened = ct.models.CompiledMLModel(model.get_compiled_model_path())
+    assert opened.predict({"x": np.float32([[-1, 2]])})["y"].tolist() == [[0, 2]]
 
 
 # ---------------------------------------------------------------------------------------- errors
@@ -260,6 +264,28 @@ def test_a_path_of_weights_never_leaves_its_folder(tmp_path: Path) -> None:
         with pytest.raises(ProgramError):
             compiled.from_memory(b"", {name: b""}, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_coremltools_own_comparator_finds_what_differs(on: None) -> None:
+    """Off a Mac it finds nothing and says nothing; see coremltools' `debugging_utils`."""
+    from coremltools.models.ml_program.experimental.debugging_utils import MLModelComparator
+
+    def sums(last: float) -> Any:
+        @mb.program(input_specs=[mb.TensorSpec(shape=(2,))])
+        def program(x: Any) -> Any:
+            for number, value in enumerate((1.0, 2.0, last)):
+                x = mb.add(x=x, y=np.float32(value), name=f"sum_{number}")
+            return x
+
+        return ct.convert(program, compute_precision=ct.precision.FLOAT32)
+
+    async def differing() -> list[str]:
+        comparator = MLModelComparator(sums(3.0), sums(4.0))
+        inputs = {"x": np.float32([1, 2])}
+        failing = await comparator.find_failing_ops(inputs, lambda op, a, b: np.allclose(a, b))
+        return [op.outputs[0].name for op in failing]
+
+    assert asyncio.run(differing()) == ["sum_2"]
 
 
 # ------------------------------------------------------------------------- what there is not here

@@ -36,10 +36,15 @@ def op(kind: str, made: Value, **inputs: Any) -> Op:
     return Op(kind, kind, {name: (one,) for name, one in inputs.items()}, (made,))
 
 
-def said(operations: Sequence[Op], inputs: Sequence[Value], outputs: Sequence[str] = ("y",)) -> str:
+def said(
+    operations: Sequence[Op],
+    inputs: Sequence[Value],
+    outputs: Sequence[str] = ("y",),
+    version: int = 8,
+) -> str:
     block = Block(tuple(inputs), tuple(outputs), tuple(operations))
     program = Program({"main": Function("main", tuple(inputs), "CoreML7", block)})
-    model: Any = SimpleNamespace(leaves=[SimpleNamespace(program=program)])
+    model: Any = SimpleNamespace(leaves=[SimpleNamespace(program=program, specification=version)])
     return broken(model)
 
 
@@ -78,6 +83,12 @@ def test_every_limit_has_a_program_that_breaks_it(right: str, wrong: str, how: s
     assert wrong.startswith("Core ML does not load it: ")
     assert how in wrong
     assert "https://" in wrong
+
+
+def test_a_version_that_does_not_hold_the_operations_is_refused() -> None:
+    relu = [op("relu", value("y", (1,)), x="x")]
+    assert [bool(said(relu, [VOLUME], version=n)) for n in (7, 8, 9)] == [True, False, False]
+    assert "CoreML7, which needs 8" in said(relu, [VOLUME], version=7)
 
 
 def test_every_limit_has_its_report() -> None:

@@ -39,7 +39,7 @@ def test_it_runs(artifact: Path) -> None:
         ({"image": noise((1, 1, 8, 16))}, "image float32 [1, 1, 8, 16]: "),
         ({"image": noise((1, 1, 16, 16)).astype(np.float64)}, "image float64 [1, 1, 16, 16]: "),
         ({"picture": noise((1, 1, 16, 16))}, "picture float32 [1, 1, 16, 16]: "),
-        ({}, ": "),
+        ({}, "nothing: "),
     ],
 )
 def test_wrong_inputs(artifact: Path, inputs: Any, given: str) -> None:

@@ -15,11 +15,11 @@ from torch import nn
 
 from lading.checkpoint import Checkpoint
 from lading.conversion.graphs import Graphs
-from lading.formats import open_artifact
+from lading.formats import Held, open_artifact
 from lading.interface import Options, wrap
 from lading.proof.weights.again import Again
 from lading.proof.weights.followed import Followed
-from lading.proof.weights.provenance import MADE, OTHER, STRANGER, UNTRACED, owner
+from lading.proof.weights.provenance import MADE, OTHER, STRANGER, UNTRACED, _off_grid, owner
 from lading.proof.weights.provenance import trace as traced
 from lading.record import CheckpointRecord, Constant, Port, Provenance, Task
 
@@ -355,3 +355,38 @@ def test_a_neural_network_file_by_its_protobuf(tmp_path: Path) -> None:
     layer.innerProduct.weights.floatValue[3] *= 1.01
     path.write_bytes(spec.SerializeToString())
     assert trace(path, checkpoint(WEIGHTS), needed).finding == OTHER
+
+
+def held(values: Any, **more: Any) -> Held:
+    return Held("w", values, str(values.dtype), **more)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_grid_by_the_arithmetic_of_float16_is_the_tensor_and_a_second_rounding_is_not(
+    bits: int,
+) -> None:
+    """As coremltools does it: weight, scale, quotient and product in float16; trained weights have
+    tails."""
+    wide = np.random.default_rng(0).standard_t(3, (64, 576)) * 0.05
+    half, most = wide.astype(np.float16), 2 ** (bits - 1) - 1
+    scale = (np.abs(half).max(1, keepdims=True) / np.float16(most)).astype(np.float16)
+    unpacked = (np.rint(half / scale).clip(-most, most) * scale).astype(np.float16)
+    one = held(unpacked, packed="constexpr_affine_dequantize", step=scale.astype(np.float32))
+    flat = unpacked.astype(np.float64).reshape(-1)
+    assert _off_grid(one, flat, wide.reshape(-1)) == 0
+    coarse = np.rint(wide / (scale * 1.13)) * scale * 1.13
+    assert (_off_grid(one, flat, coarse.reshape(-1)) or 0) > 1000
+    assert _off_grid(held(unpacked, packed="unknown"), flat, wide.reshape(-1)) is None
+
+
+def test_a_palette_for_each_group_of_channels() -> None:
+    draw = np.random.default_rng(1)
+    tables = np.sort(draw.standard_normal((2, 1, 8)).astype(np.float16), axis=-1)
+    wide = draw.standard_normal((8, 30))
+    levels = tables.repeat(4, axis=0)[:, 0]
+    place = np.abs(wide[..., None] - levels[:, None]).argmin(-1)
+    unpacked = np.take_along_axis(levels, place, 1)
+    one = held(unpacked, packed="constexpr_lut_to_dense", table=tables)
+    assert _off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) == 0
+    unpacked[:, 7] = levels[:, 7]
+    assert (_off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) or 0) > 4

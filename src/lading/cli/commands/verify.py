@@ -24,7 +24,8 @@ def run(request: Verify, display: Display) -> int:
     except KeyboardInterrupt:
         state = unfinished(request)
         if state and state.exists() and not display.quiet:
-            print(f"lading: stopped; the same command goes on from here ({state})", file=sys.stderr)
+            text = f"lading: stopped; the same command goes on from here ({state})"
+            console(sys.stderr).print(text, soft_wrap=True)
             sys.exit(130)
         raise
     if isinstance(done, Bill):

@@ -14,7 +14,7 @@ from lading.cli.terminal.inspection import settling
 from lading.cli.terminal.text import STYLE, first_line, interface, words
 from lading.page import PAGE
 from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord
-from lading.record.wording import gate, megabytes, number, subject, worst
+from lading.record.wording import covered, gate, left_open, megabytes, number, subject, worst
 
 if TYPE_CHECKING:
     from lading.proof.golden import Replay
@@ -77,6 +77,8 @@ def replay(console: Console, one: Replay) -> None:
     for comparison in one.comparisons:
         if comparison.verdict == "fail":
             console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+    for text in left_open(one.comparisons):
+        console.print(words(f"  note: {text}", style="dim"), soft_wrap=True)
 
 
 def _artifact(
@@ -101,11 +103,12 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
         table.add_column(name, justify="right" if name in ("worst", "gate", "probes") else "left")
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
         verdict = words(one.verdict, style=STYLE[one.verdict])
+        where = words(f"{one.runtime} on {one.device}" if one.device else one.runtime)
         if not one.gated:
-            table.add_row(one.runtime, words(one.reason), "", "", "", verdict)
+            table.add_row(where, words(one.reason), "", "", "", verdict)
         for index, m in enumerate(one.gated):
             table.add_row(
-                one.runtime if index == 0 else "",
+                where if index == 0 else words(""),
                 words(subject(m)),
                 number(m.kind, m.value),
                 gate(m),
@@ -113,6 +116,8 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
                 verdict if index == 0 else words(""),
             )
     console.print(table)
+    for text in dict.fromkeys(filter(None, map(covered, many))):
+        console.print(words(f"  compared on {text}", style="dim"), soft_wrap=True)
     for one in many:
         for m in one.measurements:
             if not m.steady:

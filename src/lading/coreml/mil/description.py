@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lading.coreml.mil.features import Feature, Interface, array_feature, image_feature
-from lading.errors import ProgramError, refused
+from lading.errors import LadingError, ProgramError, in_short
 from lading.record.text import LFS_POINTER
 
 _COPY = "copy or convert the file again"
@@ -65,8 +65,8 @@ def specification(path: Path) -> Any:
         ProgramError: it cannot be read.
     """
     spec = proto().Model()
-    with refused(ProgramError, str(path), "a serialised Core ML model", _COPY):
-        raw = path.read_bytes()
+    raw = path.read_bytes()
+    try:
         if raw.startswith(LFS_POINTER):
             raise ProgramError(
                 str(path),
@@ -75,6 +75,15 @@ def specification(path: Path) -> Any:
                 remedy="fetch the file itself: git lfs pull",
             )
         spec.ParseFromString(raw)
+    except LadingError:
+        raise
+    except Exception as error:  # protobuf's own kinds
+        raise ProgramError(
+            str(path),
+            found=f"not a Core ML specification ({in_short(error)})",
+            expected="a serialised Core ML model",
+            remedy=_COPY,
+        ) from None
     return spec
 
 

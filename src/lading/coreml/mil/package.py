@@ -177,6 +177,13 @@ class _Reader:
             program = Program({n: self.function(n, f) for n, f in spec.mlProgram.functions.items()})
         elif kind in ("pipeline", "pipelineClassifier", "pipelineRegressor"):
             inner = spec.pipeline if kind == "pipeline" else getattr(spec, kind).pipeline
+            if not inner.models:
+                raise ProgramError(
+                    str(self.path),
+                    found="a pipeline of no models",
+                    expected="an ML Program, or a pipeline of them",
+                    remedy=_COPY,
+                )
             names = list(inner.names) or [f"model {i}" for i in range(len(inner.models))]
             parts = tuple(
                 (name, self.package(model)) for name, model in zip(names, inner.models, strict=True)

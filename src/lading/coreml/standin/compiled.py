@@ -6,6 +6,7 @@ file as it was, and a note that says so; a folder from a Mac is refused.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -36,26 +37,18 @@ def source(path: Path) -> Path:
     return inside[0]
 
 
-def place(model: Path, folder: Path) -> Path:
-    """Where in `folder` the compiled `model` lies."""
-    return folder / f"{model.stem}{SUFFIX}"
-
-
 def write(model: Path, folder: Path) -> Path:
-    """Put `model` into a compiled folder within `folder`.
-
-    Raises:
-        ProgramError: it cannot be read: compiling would fail.
-    """
-    from lading.coreml import load
-
-    load(model)
-    target = place(model, folder)
+    """A compiled folder within `folder`, with `model` in it: a file as another name of the same
+    bytes where the file system has that."""
+    target = folder / f"{model.stem}{SUFFIX}"
     target.mkdir(parents=True)
     (target / _NOTE).write_text(_TEXT)
     if model.is_dir():
         shutil.copytree(model, target / model.name)
-    else:
+        return target
+    try:
+        os.link(model, target / model.name)
+    except OSError:
         shutil.copy2(model, target / model.name)
     return target
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
@@ -86,10 +86,12 @@ class ModelProxy:
                 StandInWarning,
                 stacklevel=4,
             )
-        self._source = asset.source if asset else compiled.source(Path(path))
         self._asset = asset  # whose folder goes when nobody needs it
-        self._compiled: TemporaryDirectory[str] | None = None
+        self._source = asset.source if asset else compiled.source(Path(path))
         self.model = load(self._source, function_name or None)
+        self._compiled: TemporaryDirectory[str] | None = None
+        if self._source.is_file():  # coremltools takes its own temporary files away at once
+            self._source = self._compile()
 
     @refusing
     def predict(self, data: Mapping[str, Any], state: StateProxy | None = None) -> dict[str, Any]:
@@ -125,12 +127,15 @@ class ModelProxy:
     @refusing
     def get_compiled_model_path(self) -> str:
         """A folder that lives as long as this object."""
+        if self._source.parent.suffix != compiled.SUFFIX:
+            self._source = self._compile()
+        return str(self._source.parent)
+
+    def _compile(self) -> Path:
         if self._source.parent.suffix == compiled.SUFFIX:
-            return str(self._source.parent)
-        if self._compiled is None:
-            self._compiled = TemporaryDirectory(prefix="stand-in-")
-            compiled.write(self._source, Path(self._compiled.name))
-        return str(compiled.place(self._source, Path(self._compiled.name)))
+            return self._source
+        self._compiled = TemporaryDirectory(prefix="stand-in-")
+        return compiled.source(compiled.write(self._source, Path(self._compiled.name)))
 
     def get_load_duration_in_nano_seconds(self) -> None:
         """None, which coremltools documents as "not available": no device has loaded it."""
@@ -142,9 +147,10 @@ class ModelProxy:
     @refusing
     def compileModel(path: str) -> str:  # noqa: N802
         """A new folder that a later `_MLModelProxy` opens; it is the caller's."""
-        import tempfile
+        from lading.coreml import load
 
-        return str(compiled.write(Path(path), Path(tempfile.mkdtemp(prefix="stand-in-"))))
+        load(Path(path))  # what cannot be read cannot be compiled
+        return str(compiled.write(Path(path), Path(mkdtemp(prefix="stand-in-"))))
 
     @staticmethod
     def maximum_supported_specification_version() -> int:

@@ -14,6 +14,7 @@ from lading.conversion.described import record as recorded
 from lading.coreml import described, mil
 from lading.coreml.mil.precision import Precision
 from lading.coreml.mil.program import Constant, Op, Value, ValueType
+from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.coreml import hazards, limits
 from lading.formats.coreml.constants import constants
@@ -49,7 +50,8 @@ class MLProgram(Artifact):
         return recorded(self.path, model, form.name, form.title, "mlProgram")
 
     def constants(self) -> list[Held]:
-        return list(constants(self.model))
+        with refused(ProgramError, str(self.path), "a program whose constants can be read"):
+            return list(constants(self.model))
 
     @property
     def settings(self) -> Settings:
@@ -58,7 +60,8 @@ class MLProgram(Artifact):
         return Settings("fp32", deployment=f"iOS{newest}")
 
     def hazards(self) -> tuple[Hazard, ...]:
-        return hazards.find(self.model, self.record)
+        with refused(ProgramError, str(self.path), "a program that can be read"):
+            return hazards.find(self.model, self.record)
 
     def randomness(self) -> str:
         functions = (f for part in self.model.leaves for f in part.program.functions.values())

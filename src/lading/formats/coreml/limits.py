@@ -164,6 +164,10 @@ TABLE = (
 )  # fmt: skip
 
 
+#: Of an opset, the oldest version of the specification that may hold it.
+SPECIFICATION = {"CoreML5": 6, "CoreML6": 7, "CoreML7": 8, "CoreML8": 9, "CoreML9": 10}
+
+
 def broken(model: mil.Model) -> str:
     """What of a program, or of a pipeline of them, the loader refuses, in words; empty if nothing.
 
@@ -172,10 +176,20 @@ def broken(model: mil.Model) -> str:
     """
     for part in model.leaves:
         for function in part.program.functions.values():
-            found = _broken(function)
+            found = _outdated(function, part.specification) or _broken(function)
             if found:
                 return found
     return ""
+
+
+def _outdated(function: Function, version: int) -> str:
+    least = SPECIFICATION.get(function.opset, 0)
+    if version >= least:
+        return ""
+    return (
+        f"Core ML does not load it: specification version {version} holds no {function.opset}, "
+        f"which needs {least}; {_COREMLTOOLS}issues/2283"
+    )
 
 
 def _broken(function: Function) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from lading.conversion.described import record as recorded
 from lading.coreml import described, neuralnetwork
 from lading.coreml.neuralnetwork.weights import Weights
+from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.mlmodel.side import NetworkSide
 from lading.record import ArtifactRecord
@@ -41,7 +42,8 @@ class MLModel(Artifact):
 
     def constants(self) -> list[Held]:
         """The weights of every layer, flat: this format leaves shapes to the layers."""
-        return list(self._constants())
+        with refused(ProgramError, str(self.path), "a network whose weights can be read"):
+            return list(self._constants())
 
     def _constants(self) -> Iterator[Held]:
         for layer in self.model.network.layers:
@@ -76,8 +78,9 @@ def _held(name: str, weights: Weights, reader: str) -> Held | None:
         dtype = "float32" if weights.bits == 32 else "float16"
         return Held(name, np.frombuffer(weights.raw, dtype), dtype, reader)
     if weights.table:
-        values = np.asarray(weights.table, np.float32)[weights.numbers()]
-        return Held(name, values, "float32", reader, f"table of {len(weights.table)}")
+        table = np.asarray(weights.table, np.float32)
+        how = f"table of {len(table)}"
+        return Held(name, table[weights.numbers()], "float32", reader, how, table=table[None])
     scale, numbers = np.asarray(weights.scale, np.float32), weights.numbers()
     if not scale.size or len(numbers) % scale.size:
         return None

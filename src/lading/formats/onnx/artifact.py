@@ -15,11 +15,12 @@ from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
+from lading.formats.onnx.exact import ExactSide
 from lading.formats.onnx.graph import graphs, nodes, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.worker import Here
 from lading.interface.settings import Settings
-from lading.interface.side import Array
+from lading.interface.side import Array, Side
 from lading.record import ArtifactRecord
 from lading.record.text import LFS_POINTER
 
@@ -45,6 +46,12 @@ class OnnxFile(Artifact):
         self._engine = Here() if own else Apart(path)
 
     @cached_property
+    def _whole(self) -> Any:
+        """The file's message, weights outside the file loaded."""
+        outside = any(one.data_location for one in tensors(self._proto.graph))
+        return self._loaded(weights=True) if outside else self._proto
+
+    @cached_property
     def model(self) -> Any:
         """The graph as onnx's protobuf has it, weights outside the file loaded; of an opset that
         ONNX Runtime no longer takes, raised to one that it does.
@@ -52,9 +59,7 @@ class OnnxFile(Artifact):
         Raises:
             ProgramError: weights are missing, or it cannot be raised.
         """
-        outside = any(one.data_location for one in tensors(self._proto.graph))
-        model = self._loaded(weights=True) if outside else self._proto
-        return self._raised(model) if self.remark else model
+        return self._raised(self._whole) if self.remark else self._whole
 
     def _loaded(self, *, weights: bool) -> Any:
         import onnx
@@ -121,7 +126,7 @@ class OnnxFile(Artifact):
 
     def constants(self) -> list[Held]:
         with refused(ProgramError, str(self.path), "a graph whose constants are there", _REMEDY):
-            return list(constants(self.model.graph, self.path.parent))
+            return list(constants(self._whole.graph, self.path.parent))
 
     @property
     def settings(self) -> Settings:
@@ -152,6 +157,9 @@ class OnnxFile(Artifact):
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, self._engine, "float32", changed=True)
 
+    def exact(self) -> Side:
+        return ExactSide(self.model, self.path)
+
     def shaken(self, size: float) -> OnnxSide:
         """One row of numbers is left: it may be a shape's."""
         from onnx import ModelProto, numpy_helper
@@ -168,6 +176,10 @@ class OnnxFile(Artifact):
     def randomness(self) -> str:
         """A dropout in training mode does nothing in one runtime and drops in another: no
         comparison in one of them can pass it."""
+        with refused(ProgramError, str(self.path), "an ONNX model", _REMEDY):
+            return self._randomness()
+
+    def _randomness(self) -> str:
         for node, known in nodes(self._proto):
             if node.op_type.startswith(("Random", "Multinomial", "Bernoulli")):
                 return f"{node.op_type} {node.output[0]} draws random numbers"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,13 @@ def described(model: Any, folder: Path) -> tuple[Precision, dict[str, str]]:
     nodes = Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
     for function in model.functions:
         nodes.update(node.op_type for graph in graphs(function) for node in graph.node)
+    outside = lru_cache(maxsize=None)(partial(_outside, folder))
     stored: Counter[str] = Counter()
     missing: Counter[str] = Counter()
     for tensor in (*tensors(model.graph), *(t for one in model.functions for t in tensors(one))):
         if tensor.data_type in _WEIGHTS:
             stored[_WEIGHTS[tensor.data_type]] += _count(tensor)
-        missing.update(_missing(tensor, folder))
+        missing.update(_missing(tensor, outside))
     computed = _computed(model)
     ends = (value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output))
     half = {"fp16", "bf16"} & {*stored, *computed, *(_FLOATS.get(one, "") for one in ends)}
@@ -89,14 +90,14 @@ def _count(tensor: Any) -> int:
     return count
 
 
-def _missing(tensor: Any, folder: Path) -> Iterator[str]:
+def _missing(tensor: Any, outside: Callable[[str], str]) -> Iterator[str]:
     """Where a tensor's numbers ought to be and are not."""
     import onnx
 
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         told = {entry.key: entry.value for entry in tensor.external_data}
         name = told.get("location", "")
-        state = _outside(folder, name)
+        state = outside(name)
         if state:
             yield f"in {name[:200] or 'no file'}, {state}"
     elif (
@@ -110,7 +111,6 @@ def _missing(tensor: Any, folder: Path) -> Iterator[str]:
         yield "of which only the shape is there"
 
 
-@lru_cache(maxsize=64)
 def _outside(folder: Path, name: str) -> str:
     """What is wrong with a file of weights; empty where nothing is."""
     try:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lading.errors import InputError
+from lading.errors import InputError, in_short
 from lading.record import Port, Task, from_json, to_json
 from lading.record.measurement import Quantity
 
@@ -206,10 +206,10 @@ def load(folder: Path) -> Index:
             expected=f"a folder with {INDEX} and its arrays",
             remedy=f"give the folder {FOLDER} that lies beside the artifact",
         ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except Exception as error:  # of many kinds: anything may stand there
         raise InputError(
             str(place),
-            found=f"no index of golden vectors: {error}"[:200],
+            found=f"no index of golden vectors: {in_short(error)[:160]}",
             expected=f"{FORMAT}, schema {SCHEMA}",
             remedy=_REMEDY,
         ) from error
@@ -248,7 +248,7 @@ def read(folder: Path, stored: Stored) -> Array:
     kind = np.dtype(stored.dtype).newbyteorder("<")
     try:
         values = np.frombuffer(data, dtype=kind).reshape(stored.shape)
-    except ValueError as error:
+    except (ValueError, OverflowError, MemoryError) as error:
         raise _wrong(path, f"{len(data)} bytes", f"{stored.dtype} {list(stored.shape)}") from error
     return values.astype(stored.dtype)
 

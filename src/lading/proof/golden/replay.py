@@ -15,13 +15,14 @@ from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact, Runtime, open_artifact
 from lading.proof import compare, noise, verdict
+from lading.proof.beyond import optional
 from lading.proof.channels import Channels, axes
 from lading.proof.golden.index import Index, Vector, load, read
 from lading.proof.golden.make import seen
 from lading.proof.original import LEAST
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
-from lading.record import ArtifactRecord, Comparison, Port, Verdict
+from lading.record import ArtifactRecord, Comparison, Port, Unproved, Verdict
 from lading.record.wording import unproved
 from lading.task import prepare
 from lading.task.text import vocabulary
@@ -81,7 +82,7 @@ def replay(folder: Path, artifact: Path, progress: Progress, only: str | None = 
 
 def _proved(comparison: Comparison) -> Comparison:
     """What the vectors leave open is no pass: the checkpoint would show it."""
-    shown = [one for one in comparison.unproved if one.what != "channels"]  # nor does that
+    shown = [one for one in comparison.unproved if one.what in ("scores", "graph")]
     if comparison.verdict != "pass" or not shown:
         return comparison
     left = "; ".join(unproved(one) for one in shown)
@@ -106,6 +107,15 @@ class Recorded:
         for vector, outputs in zip(index.vectors, self.outputs, strict=True):
             _finished(folder, index, vector, outputs)
             _gated(folder, vector, outputs)
+
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        """Nothing: the original is not here to be asked."""
+        sizes = any(-1 in p.shape or p.ranges or p.enumerated for p in artifact.record.inputs)
+        one = (Unproved("claims", "the vectors have one size"),) if sizes else ()
+        return (*one, *optional(artifact.record))
+
+    def undecided(self) -> Sequence[str]:
+        return ()
 
     def steady(self, precision: str) -> Sequence[bool]:
         """Only probes at which the original is were chosen."""

@@ -145,7 +145,7 @@ class Keep:
                 return None
             tallies = {name: Tally.of(one) for name, one in saved["tallies"].items()}
             return from_json(Place, saved["place"]), tallies, int(saved["unknown"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def write(self, place: Place, tallies: Mapping[str, Tally], unknown: int) -> None:

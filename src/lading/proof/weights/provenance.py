@@ -231,7 +231,9 @@ class _Tracer:
             text += f"; {wrong:,} of {flat.size:,} values are not the nearest on their grid"
             return self._look(one, "unknown", (nearest,), text, altered=True)
         self.carried.add(nearest)
-        return self._look(one, "packed", (nearest,), f"{text}, each value the nearest on its grid")
+        if wrong is not None:
+            text += ", each value the nearest on its grid"
+        return self._look(one, "packed", (nearest,), text)
 
     def _changed(self, one: Held, left: Sequence[str]) -> _Look:
         """What the tensors do not explain: the converter's work, a tensor changed, or unknown."""
@@ -447,24 +449,44 @@ def _joined(flat: Array, tensor: Array) -> bool:
     return False
 
 
-def _off_grid(one: Held, flat: Array, tensor: Array) -> int:
-    """How many values are not the nearest that their grid, or the values in use, offers."""
+def _off_grid(one: Held, flat: Array, tensor: Array) -> int | None:
+    """How many values are not the nearest that their grid or table offers, to the arithmetic that
+    made them; None where neither is known.
+
+    A tool divides by a scale, rounds, and stores: in float16 the weight, the scale, the quotient
+    and the product are each rounded, up to 2^-11 of themselves. The ends of a grid are cut.
+    """
+    # in float32 the weight alone may have been rounded, before
+    rounding = 2.0**-13 if one.dtype == "float32" else 2.0**-11
     if one.step is not None:
-        step = np.broadcast_to(one.step.reshape(-1) if one.step.ndim == 1 and one.values.ndim == 1
-                               else one.step, one.values.shape).reshape(-1)  # fmt: skip
-        # half a step, and the roundings of a scale held in float16; the ends of the grid are cut
-        room = np.abs(step) * 0.5 * 1.02 + np.abs(tensor) * 2.0**-10
-        ends = (flat >= flat.max() - step) | (flat <= flat.min() + step)
-        return int(((np.abs(flat - tensor) > room) & ~ends).sum())
-    levels = np.unique(flat)
-    if levels.size > 4096:
-        return 0
-    place = np.clip(np.searchsorted(levels, tensor), 1, max(levels.size - 1, 1))
-    above = levels[np.minimum(place, levels.size - 1)]
-    near = np.minimum(np.abs(tensor - levels[place - 1]), np.abs(tensor - above))
-    # a table per group of channels offers fewer than all the values in use
-    room = near * 1.02 + np.abs(tensor) * 2.0**-10 + 1e-12
-    return int((np.abs(flat - tensor) > room).sum()) if "lut" in one.packed else 0
+        step = np.abs(np.broadcast_to(
+            one.step.reshape(-1) if one.step.ndim == 1 and one.values.ndim == 1 else one.step,
+            one.values.shape,
+        ).reshape(-1))  # fmt: skip
+        _, groups = np.unique(step, return_inverse=True)
+        low, high = np.full(groups.max() + 1, np.inf), np.full(groups.max() + 1, -np.inf)
+        np.minimum.at(low, groups, flat)
+        np.maximum.at(high, groups, flat)
+        cut = (flat >= high[groups] - step / 2) & (tensor > flat)
+        cut |= (flat <= low[groups] + step / 2) & (tensor < flat)
+        room = step * (0.5 + 2.0**-10) + 4 * rounding * np.maximum(np.abs(tensor), np.abs(flat))
+        return int(((np.abs(flat - tensor) > room) & ~cut).sum())
+    if one.table is None:
+        return None
+    wrong, own = 0, tensor.reshape(one.values.shape)
+    for place in np.ndindex(*one.table.shape[:-1]):
+        part: tuple[slice, ...] = tuple(
+            slice(n * size // count, (n + 1) * size // count)
+            for n, size, count in zip(place, own.shape, one.table.shape[:-1], strict=True)
+        )
+        levels = np.unique(one.table[place].astype(np.float64))
+        values = own[part]
+        after = np.clip(np.searchsorted(levels, values), 1, max(levels.size - 1, 1))
+        above = levels[np.minimum(after, levels.size - 1)]
+        near = np.minimum(np.abs(values - levels[after - 1]), np.abs(values - above))
+        room = near + 4 * rounding * float(np.abs(levels).max()) + 1e-12
+        wrong += int((np.abs(one.values[part].astype(np.float64) - values) > room).sum())
+    return wrong
 
 
 def _blank(look: _Look) -> bool:
