@@ -56,7 +56,9 @@ def run(
         pytest's exit code, what each case did (see `plugin`), and what pytest printed if `quiet`.
     """
     folder = folder or suite()
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    # this tree's lading before one that is installed: it is the one that the page speaks of
+    path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
     environment.pop("RUN_BACKWARD_COMPATIBILITY", None)
     if backward:
         environment["RUN_BACKWARD_COMPATIBILITY"] = "1"
