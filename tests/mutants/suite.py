@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from lading.proof.noise import HIGHEST
-from tests.mutants import edited, networks, wrong
+from tests.mutants import edited, networks, strangers, wrong
 from tests.mutants.court import FORMS, Form, Judgement, Subject, carry, judge
 
 #: The subjects of the wrong artifacts.
@@ -250,10 +250,13 @@ def main() -> int:
     arguments = parser.parse_args()
     start = time.monotonic()
     rows = run(arguments.part, kept=arguments.keep)
+    said = [] if arguments.part == "right" else strangers.every()
     text = document(rows, 0.0 if arguments.keep else time.monotonic() - start)
+    text += "\n" + "\n".join(strangers.table(said)) + "\n" if said else ""
     if arguments.document:
         arguments.document.write_text(text, encoding="utf-8")
     print(text)
     refused = any(r.kind == "right" and r.verdict != "pass" for r in rows)
     missed = any(r.kind != "right" and r.verdict != "fail" and not r.below for r in rows)
-    return int(refused or missed)
+    silent = any(one.outcome == "silent" for one in said)
+    return int(refused or missed or silent)

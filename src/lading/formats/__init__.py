@@ -186,6 +186,11 @@ class Artifact(ABC):
         """What in it draws random numbers, in words; empty where nothing does."""
         return ""
 
+    def unloadable(self) -> str:
+        """Why the system that it is made for does not load it, in words; empty where nothing is
+        known."""
+        return ""
+
     @property
     def readings(self) -> tuple[ReadingName, ...]:
         """The readings between which a device may choose, the best first; empty where there is one

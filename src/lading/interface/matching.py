@@ -28,6 +28,8 @@ def matched(record: ArtifactRecord, interface: Interface) -> tuple[ArtifactRecor
                 remedy="say what the artifact gives and takes: --output, --bake, --input-image, "
                 "or check that it belongs to this checkpoint",
             )
+    for their, port in zip(record.inputs, interface.inputs, strict=True):
+        _require_numbers(record, their, port)
     merged = [
         tuple(
             replace(port, name=their.name, dtype=their.dtype, kind=their.kind)
@@ -79,6 +81,23 @@ def _alike(their: Port, our: Port) -> bool:
     return len(their.shape) == len(our.shape) and all(
         a in (b, -1) for a, b in zip(their.shape, our.shape, strict=True)
     )
+
+
+def _require_numbers(record: ArtifactRecord, their: Port, our: Port) -> None:
+    """Passes only if a file that takes whole numbers is of a network that does: it would be fed
+    such alone, and what it loses of others would never show.
+
+    Raises:
+        RequestError: it rounds what the network takes as it is.
+    """
+    whole = their.kind == "tensor" and their.dtype.startswith(("int", "uint"))
+    if whole and our.dtype.startswith("float") and our.name != "timesteps":
+        raise RequestError(
+            f"{record.path} against this checkpoint",
+            found=f"input {their.name} of {their.dtype}",
+            expected=f"{our.dtype}: a file of whole numbers loses all others",
+            remedy="convert again",
+        )
 
 
 def _ports(ports: Sequence[Port]) -> str:

@@ -45,7 +45,7 @@ def compare(request: Compare) -> Between:
         )
         return Between(verdict.overall(comparisons), comparisons, *seen)
     loaded = load(source(request, first), request.progress)
-    made = judged(other, loaded, (), None, request.progress)
+    made = judged(other, loaded, (), None, request.progress, tuple(request.accept_frozen))
     original = TorchSide(made.original.interface, str(first))
     state = Origins(made.original.interface.module.state_dict())
     seen = looked(

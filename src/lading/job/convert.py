@@ -60,7 +60,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, probed))
+    original = Original(interface, probes.make(interface, probed), _frozen(request))
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -105,6 +105,11 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
         (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
     return bill
+
+
+def _frozen(request: Convert) -> Sequence[str]:
+    asked: Any = request  # checked, and so in one form
+    return tuple(asked.accept_frozen)
 
 
 def folder(request: Convert) -> Path:

@@ -127,6 +127,11 @@ class Reading(Request):
 FILES = "the files"
 DIFFUSION = "of a diffusion network"
 PORTS = "what the artifact takes and gives"
+FROZEN: Any = {
+    "kind": many(TEXT),
+    "metavar": "FILE.py:LINE",
+    "help": "a branch on values that is meant to go one way in the file",
+}
 TRAJECTORY: Any = {
     "kind": replace(whole(0), expected="a number of moves such as 25, or 0 for no trajectory"),
     "help": "prove it over N moves; default 25, 0: none",
@@ -192,6 +197,7 @@ class Convert(Reading):
     eta: float = option(
         0.0, number(0, 1), "of ddim: 0 adds no noise, 1 as ddpm", metavar="ETA", group=DIFFUSION
     )
+    accept_frozen: Sequence[str] = option((), **FROZEN)
     trajectory: int | None = option(None, **TRAJECTORY)
     timesteps: Literal["int32", "float32"] | None = option(
         None, one_of("int32", "float32"), "their dtype", group=DIFFUSION
@@ -261,6 +267,7 @@ class Verify(Reading):
         None, PATH, "of bill and page; default: NAME-verify; - for none", metavar="DIR",
         short="o", same=False,
     )  # fmt: skip
+    accept_frozen: Sequence[str] = option((), **FROZEN)
     trajectory: int | None = option(None, **TRAJECTORY)
     junit: StrPath | None = option(None, PATH, **JUNIT)
 
@@ -294,6 +301,7 @@ class Compare(Reading):
     first: StrPath = field(metadata=argument(PATH, "A", "checkpoint or artifact"))
     second: StrPath = field(metadata=argument(PATH, "B", "checkpoint or artifact"))
     _: KW_ONLY
+    accept_frozen: Sequence[str] = option((), **FROZEN)
     stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
 
 

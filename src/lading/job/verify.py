@@ -106,7 +106,12 @@ class Judged:
 
 
 def judged(
-    artifact: Artifact, loaded: Loaded, data: Sequence[Path], steps: int | None, progress: Progress
+    artifact: Artifact,
+    loaded: Loaded,
+    data: Sequence[Path],
+    steps: int | None,
+    progress: Progress,
+    accepted: Sequence[str] = (),
 ) -> Judged:
     """Everything that a verdict is made of.
 
@@ -117,6 +122,7 @@ def judged(
         data: the user's own files, as further probes.
         steps: moves of a diffusion network's walk; see `Verify.trajectory`.
         progress: called when a stage begins.
+        accepted: decisions by value that are meant to be frozen.
 
     Raises:
         LadingError: their ports do not fit.
@@ -129,7 +135,7 @@ def judged(
         artifact, loaded.checkpoint, ledger.loaded(loaded.ledger), provenance.baked(interface)
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, data))
+    original = Original(interface, probes.make(interface, data), accepted)
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
     notices = [artifact.remark] if artifact.remark else []
     course = trajectories.course(
@@ -153,7 +159,7 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
     loaded = load(source(request, request.against or ""), progress)
     if over:
         dataset.require(over, loaded.task, str(request.against))
-    made = judged(opened, loaded, data, request.trajectory, progress)
+    made = judged(opened, loaded, data, request.trajectory, progress, tuple(request.accept_frozen))
     bill = drawn_up(
         loaded,
         made.original,

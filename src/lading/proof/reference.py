@@ -7,14 +7,15 @@ what one of them refuses none passes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
 
 Outputs = Mapping[str, Array]
 
@@ -28,12 +29,14 @@ class Scores:
         values: per probe.
         steady: per probe, whether they are, at the artifact's precision.
         floors: per probe, the PSNR that a sound fp32 computation keeps of them.
+        channels: at some of the probes, what is known of each class.
     """
 
     port: Port
     values: Sequence[Array]
     steady: Sequence[bool]
     floors: Sequence[float]
+    channels: Callable[[Sequence[int]], Sequence[Channels]] = lambda places: ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,18 @@ class Reference(Protocol):
     drawn: Sequence[Probe]
     outputs: Sequence[Outputs]
 
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        """Adds the probes that this artifact is fed besides; what it claims and nobody ran."""
+        ...
+
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value in the network's code of which one side alone was compared."""
+        ...
+
+    def decided(self) -> Sequence[str]:
+        """Those of which both sides were: why an artifact may differ."""
+        ...
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Per probe, whether the reference keeps the gates of `precision` against itself when its
         input is rounded. What is not steady proves nothing: it is shown and not gated."""
@@ -77,6 +92,11 @@ class Reference(Protocol):
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         """Per probe and output, the PSNR (dB) that a sound fp32 computation keeps; None where
         nobody can measure it."""
+        ...
+
+    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+        """What is known of an output's channels from the probes at `places`; empty where nobody
+        can measure it."""
         ...
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

@@ -50,6 +50,7 @@ KINDS: Mapping[str, Kind] = {
     "psnr": Kind("dB", "higher", ".1f"),
     "label_agreement": Kind("%", "higher", ".3f"),
     "dice": Kind("", "higher", ".4f"),
+    "snr": Kind("dB", "higher", ".1f"),
     "relative_l2": Kind("", "lower"),
     "max_abs": Kind("", "lower"),
     "accuracy": Kind("", "higher"),

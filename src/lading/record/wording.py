@@ -38,6 +38,9 @@ LONGEST_NAME, MENTIONED = 120, 20
 _UNPROVED = {
     "scores": "only labels were compared, not the scores behind them",
     "graph": "the graph alone, without its rounding, could not be judged",
+    "channels": "what varies by less than the original's own arithmetic resolves is not proved",
+    "claims": "the file takes more than was compared",
+    "frozen": "one side of a branch is not in the file, as was accepted",
 }
 
 
@@ -94,6 +97,26 @@ def unproved(one: Unproved) -> str:
     'only labels were compared, not the scores behind them: the network itself gives labels'
     """
     return f"{_UNPROVED[one.what]}: {one.why}"
+
+
+def covered(one: Comparison) -> str:
+    """What of the inputs a comparison speaks of, in a line; empty where it does not say.
+
+    >>> ids, x = Covered("ids", 0, 49, 50, 50), Covered("x", -4.2, 8.0)
+    >>> far = Covered("x", -3900.0, 3900.0, reading="graph")
+    >>> covered(Comparison("a", "b", "c", 1, (), (), "pass", covered=(ids, x, far)))
+    'ids 0 to 49, all 50 of them; x -4.2 to 8; its graph also x -3.9e+03 to 3.9e+03'
+    """
+    texts = []
+    for each in one.covered:
+        text = f"{each.input} {each.low:.3g} to {each.high:.3g}"
+        if each.values:
+            whole = each.of and each.values == each.of
+            known = f" of {each.of:,}" if each.of else " different ones"
+            text = f"{each.input} {each.low:.0f} to {each.high:.0f}"
+            text += f", all {each.of:,} of them" if whole else f", {each.values:,}{known}"
+        texts.append(f"its graph also {text}" if each.reading == "graph" else text)
+    return "; ".join(texts)
 
 
 def left_open(comparisons: Sequence[Comparison]) -> list[str]:

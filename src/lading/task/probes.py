@@ -30,7 +30,11 @@ NORMALISED_RANGE = (-4.0, 8.0)
 class Probe:
     """Inputs by port name, and where they come from.
 
-    `raw` holds, for pictures, the grey levels or RGB values 0-255 [N, C, *] that they are made of.
+    Attributes:
+        raw: for pictures, the grey levels or RGB values 0-255 [N, C, *] that they are made of.
+        far: whether its values are beyond what a user feeds: what an fp16 artifact makes of them as
+            it rounds is not judged, its graph is.
+        only: digest of the artifact that it was drawn for; empty where it is for any.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Probe:
     source: str
     inputs: Mapping[str, Array]
     raw: Mapping[str, Array] = field(default_factory=dict)
+    far: bool = False
+    only: str = ""
 
     def record(self) -> ProbeRecord:
         """Name, kind, source and the digest of the inputs' bytes."""

@@ -14,7 +14,7 @@ from lading.cli.terminal.inspection import settling
 from lading.cli.terminal.text import STYLE, first_line, interface, words
 from lading.page import PAGE
 from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord
-from lading.record.wording import gate, megabytes, number, subject, worst
+from lading.record.wording import covered, gate, left_open, megabytes, number, subject, worst
 
 if TYPE_CHECKING:
     from lading.proof.golden import Replay
@@ -73,6 +73,8 @@ def replay(console: Console, one: Replay) -> None:
     for comparison in one.comparisons:
         if comparison.verdict == "fail":
             console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+    for text in left_open(one.comparisons):
+        console.print(words(f"  note: {text}", style="dim"), soft_wrap=True)
 
 
 def _artifact(
@@ -109,6 +111,8 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
                 verdict if index == 0 else words(""),
             )
     console.print(table)
+    for text in dict.fromkeys(filter(None, map(covered, many))):
+        console.print(words(f"  compared on {text}", style="dim"), soft_wrap=True)
     for one in many:
         for m in one.measurements:
             if not m.steady:

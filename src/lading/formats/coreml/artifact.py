@@ -16,7 +16,7 @@ from lading.coreml.mil.precision import Precision
 from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
 from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
-from lading.formats.coreml import hazards
+from lading.formats.coreml import hazards, limits
 from lading.formats.coreml.constants import constants
 from lading.formats.coreml.side import MilSide
 from lading.interface.side import Array
@@ -62,6 +62,9 @@ class MLProgram(Artifact):
             if op.type.startswith("random_"):
                 return f"{op.type} {op.outputs[0].name} draws random numbers"
         return ""
+
+    def unloadable(self) -> str:
+        return limits.broken(self.model)
 
     @property
     def readings(self) -> tuple[Precision, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
-from lading.formats.onnx.graph import graphs, tensors
+from lading.formats.onnx.graph import graphs, nodes, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.worker import Here
 from lading.interface.side import Array
@@ -170,18 +170,25 @@ class OnnxFile(Artifact):
             return self._randomness()
 
     def _randomness(self) -> str:
-        from onnx import numpy_helper
-
-        graph = self._proto.graph
-        small = {one.name: one for one in graph.initializer if len(one.dims) == 0}
-        for node in graph.node:
+        for node, known in nodes(self._proto):
             if node.op_type.startswith(("Random", "Multinomial", "Bernoulli")):
                 return f"{node.op_type} {node.output[0]} draws random numbers"
-            if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2]:
-                flag = small.get(node.input[2])
-                if flag is None or bool(numpy_helper.to_array(flag)):
-                    return f"Dropout {node.output[0]} is in training mode"
+            if "Dropout" in node.op_type and _drops(node, known):
+                return f"{node.op_type} {node.output[0]} is in training mode"
         return ""
+
+
+def _drops(node: Any, known: Mapping[str, Any]) -> bool:
+    """Whether a dropout may drop: its flag is on, or is no constant of the graph's."""
+    from onnx import numpy_helper
+
+    old = [one.i for one in node.attribute if one.name == "is_test"]
+    if old:
+        return not old[0]
+    if len(node.input) < 3 or not node.input[2]:
+        return False
+    flag = known.get(node.input[2])
+    return flag is None or bool(numpy_helper.to_array(flag).any())
 
 
 def _widen(graph: Any) -> None:

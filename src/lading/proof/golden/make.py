@@ -15,10 +15,12 @@ from lading.errors import LadingError
 from lading.formats import Artifact
 from lading.interface.side import Side
 from lading.proof import degenerate, scores
+from lading.proof.channels import Channels
 from lading.proof.golden.index import (
     FORMAT,
     INDEX,
     SCHEMA,
+    Axis,
     Index,
     Stored,
     Tolerance,
@@ -40,6 +42,10 @@ Array = npt.NDArray[Any]
 LIMIT = 5_000_000
 #: Enough to tell a wrong axis, a wrong channel order and a wrong normalisation apart.
 MOST = 4
+#: Besides, of the kinds that say what those leave out. Values that fp16 need not bear are no
+#: example for an app that has an fp16 artifact.
+FURTHER = 3
+BEYOND = ("rows", "spike", "magnitude")
 #: The user's own first, then what looks like a picture, then what looks like nothing.
 ORDER = ("data", "shapes", "stripes", "noise")
 #: Room for the index.
@@ -67,9 +73,10 @@ def write(
     interface = original.interface
     precisions = sorted({record.precision for record, _ in artifacts})
     graphs = _graphs(artifacts)
-    chosen, left_out = _choose(original, precisions, graphs)
+    axes, files = _channels(original, precisions)
+    room = LIMIT - _INDEX_BYTES - sum(map(len, files.values()))
+    chosen, left_out = _choose(original, precisions, graphs, room)
     vectors: list[Vector] = []
-    files: dict[str, bytes] = {}
     for place in chosen:
         vector, data = _vector(original, place, precisions, graphs)
         vectors.append(vector)
@@ -88,6 +95,7 @@ def write(
         {name: _tolerances(original, name, chosen) for name in precisions},
         tuple(vectors),
         left_out,
+        axes,
     )
     folder.mkdir()
     for name, content in files.items():
@@ -107,33 +115,67 @@ def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict
     return found
 
 
-def _choose(
-    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side]
-) -> tuple[list[int], str]:
-    """Which probes, and why no more.
-
-    Only those that fit the artifact at its default size and where the original is steady.
-    """
+def _steady(original: Original, precisions: Sequence[str]) -> list[int]:
+    """Probes that fit the artifact at its default size and at which the original is steady."""
     ports = original.interface.inputs
-    able = [
+    return [
         place
         for place, probe in enumerate(original.drawn)
-        if probe.kind in ORDER
-        and fits(probe, ports)
+        if fits(probe, ports)
         and all(probe.inputs[port.name].shape == port.shape for port in ports)
         and all(original.steady(precision)[place] for precision in precisions)
     ]
-    able.sort(key=lambda place: ORDER.index(original.drawn[place].kind))
+
+
+def _channels(
+    original: Original, precisions: Sequence[str]
+) -> tuple[dict[str, tuple[Axis, ...]], dict[str, bytes]]:
+    """What is known of every output's channels, and the files that hold it."""
+    places = _steady(original, precisions)
+    found: dict[str, tuple[Axis, ...]] = {}
+    files: dict[str, bytes] = {}
+    behind = original.scores(precisions[0]) if precisions else ""
+    for port in original.interface.outputs if places else ():
+        known: Sequence[Channels] = ()
+        if port.meaning == "labels":
+            known = behind.channels(places) if isinstance(behind, Scores) else ()
+        elif original.outputs[places[0]][port.name].dtype.kind == "f":
+            known = original.channels(port, places)
+        axes = []
+        for one in known:
+            values = np.array([one.centre, one.spread, one.noise, one.least])
+            stored, data = store("channels", str(one.axis), port.name, values)
+            files[stored.file] = data
+            axes.append(Axis(one.axis, stored))
+        if axes:
+            found[port.name] = tuple(axes)
+    return found, files
+
+
+def _choose(
+    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side], room: int
+) -> tuple[list[int], str]:
+    """Which probes for so many bytes, and why no more."""
+    kinds = (*ORDER, *BEYOND)
+    able = [
+        place
+        for place in _steady(original, precisions)
+        if original.drawn[place].kind in kinds
+        and not (original.drawn[place].far and "fp16" in precisions)
+    ]
+    able.sort(key=lambda place: kinds.index(original.drawn[place].kind))
+    plain = [place for place in able if original.drawn[place].kind in ORDER]
+    more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
-    room, dropped = LIMIT - _INDEX_BYTES, 0
-    for place in able:
+    dropped = 0
+    for place in [*plain[:MOST], *more[:FURTHER]]:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
-        if len(taken) == MOST or size > room:
-            dropped += size > room
+        if size > room:
+            dropped += 1
             continue
         taken.append(place)
         room -= size
-    if not able:
+    if not plain:
         return [], "the original is steady at no probe: its answers would be chance"
     if not taken:
         return [], f"one probe alone is larger than {LIMIT:,} bytes"
