@@ -314,12 +314,12 @@ def test_wrong_requests_end_with_two(
 def test_an_interrupt_leaves_nothing(
     small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lading.job import conversion
+    from lading.conversion import graphs
 
     def stopped(*arguments: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(conversion, "capture", stopped)
+    monkeypatch.setattr(graphs, "capture", stopped)
     assert cli.main(["convert", str(small_checkpoint), "-o", str(tmp_path / "out")]) == 130
     assert list(tmp_path.iterdir()) == []
 

@@ -70,6 +70,13 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "author": ["--author", "A \"B\" 'C' `D` \\"],
         "license": ["--license", "a; echo ~ `echo b` $(echo c)"],
         "description": ["--description", "line\nand\ttab \u202e"],
+        "output": ["--output", "labels"],
+        "bake": ["--bake", "zscore"],
+        "input_image": ["--input-image", "rgb"],
+        "scale": ["--scale=-0.1"],
+        "bias": ["--bias=-1.5,0.25,1e-9"],
+        "shapes": ["--shapes", "256x256,512x384"],
+        "map": ["--map", "a b=x", "--map=-q=$(echo y)"],
         "data": ["--data=-pictures"],
     },
     "verify": {

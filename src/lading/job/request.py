@@ -71,6 +71,7 @@ def _typed(value: Any) -> str:
 
 
 SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
+PORT_NAMES = replace(PAIRS, expected="ARTIFACT_NAME=NAME, the port's name in either")
 CODE = Kind(
     _code, "FILE.py:FACTORY; in Python also a module, or what returns one",
     lambda value: value if isinstance(value, str) else None, "FILE.py:FACTORY",
@@ -116,7 +117,8 @@ class Reading(Request):
         Raises:
             RequestError: something is said.
         """
-        said = " ".join(flag(name) for name in self.said() if name in {*options(Reading), *more})
+        known = {*options(Beside), *more}
+        said = " ".join(flag(name) for name in self.said() if name in known)
         if said:
             raise RequestError(
                 said, found=found, expected="a checkpoint, of which that could tell",
@@ -144,7 +146,40 @@ FORMATS = shelf.names("lading.formats", "lading.formats")
 
 
 @dataclass(frozen=True)
-class Convert(Reading):
+class Described(Reading):
+    """A checkpoint's network, and what an artifact of it takes and gives."""
+
+    _: KW_ONLY
+    output: Literal["logits", "probabilities", "labels"] = option(
+        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
+    )
+    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
+    input_image: Literal["grayscale", "rgb"] | None = option(
+        None, one_of("grayscale", "rgb"), group=PORTS
+    )
+    scale: float = option(
+        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
+    )
+    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
+    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
+    accept_frozen: Sequence[str] = option((), **FROZEN)
+
+
+@dataclass(frozen=True)
+class Beside(Described):
+    """An artifact, whoever made it, beside a checkpoint.
+
+    What is said of its ports stands in place of what lading noted in it when it made it.
+    """
+
+    _: KW_ONLY
+    map: Mapping[str, str] | Sequence[str] = option(
+        (), PORT_NAMES, "the network's name of a port", metavar="ARTIFACT_NAME=NAME", group=PORTS
+    )
+
+
+@dataclass(frozen=True)
+class Convert(Described):
     """Converts a checkpoint to the formats in `to` and compares each with the original.
 
     The folder `out` holds the artifacts, the bill, its page and the golden vectors afterwards; what
@@ -169,21 +204,9 @@ class Convert(Reading):
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
     )
-    output: Literal["logits", "probabilities", "labels"] = option(
-        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
-    )
     classifier: bool = option(
         False, FLAG, "the class by name, and probabilities by class", group=PORTS
     )
-    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
-    input_image: Literal["grayscale", "rgb"] | None = option(
-        None, one_of("grayscale", "rgb"), group=PORTS
-    )
-    scale: float = option(
-        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
-    )
-    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
-    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
     dynamic: Sequence[str] = option(
         (), joined(one_of("batch", "size"), "AXES"), "ONNX: batch,size", group=PORTS
     )
@@ -197,7 +220,6 @@ class Convert(Reading):
     eta: float = option(
         0.0, number(0, 1), "of ddim: 0 adds no noise, 1 as ddpm", metavar="ETA", group=DIFFUSION
     )
-    accept_frozen: Sequence[str] = option((), **FROZEN)
     trajectory: int | None = option(None, **TRAJECTORY)
     timesteps: Literal["int32", "float32"] | None = option(
         None, one_of("int32", "float32"), "their dtype", group=DIFFUSION
@@ -241,7 +263,7 @@ JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FI
 
 
 @dataclass(frozen=True)
-class Verify(Reading):
+class Verify(Beside):
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
 
     With `golden` in place of `against`, with golden vectors alone. Written to `out` are the bill
@@ -267,7 +289,6 @@ class Verify(Reading):
         None, PATH, "of bill and page; default: NAME-verify; - for none", metavar="DIR",
         short="o", same=False,
     )  # fmt: skip
-    accept_frozen: Sequence[str] = option((), **FROZEN)
     trajectory: int | None = option(None, **TRAJECTORY)
     junit: StrPath | None = option(None, PATH, **JUNIT)
 
@@ -291,7 +312,7 @@ class Verify(Reading):
 
 
 @dataclass(frozen=True)
-class Compare(Reading):
+class Compare(Beside):
     """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference.
 
     Raises:
@@ -301,7 +322,9 @@ class Compare(Reading):
     first: StrPath = field(metadata=argument(PATH, "A", "checkpoint or artifact"))
     second: StrPath = field(metadata=argument(PATH, "B", "checkpoint or artifact"))
     _: KW_ONLY
-    accept_frozen: Sequence[str] = option((), **FROZEN)
+    data: StrPath | Sequence[StrPath] = option(
+        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+    )
     stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
 
 

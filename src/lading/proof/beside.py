@@ -23,6 +23,7 @@ from lading.proof.channels import Channels
 from lading.proof.probes import Probe, make
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
+from lading.proof.weights.again import Fresh
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
 from lading.record import Port, Task, Unproved
@@ -172,9 +173,9 @@ class Beside:
 
         return Scores(known, found, steady, floors, of)
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """Either in fp32; what one rounds is put back from the other where that has it in full."""
-        if runtime.precision or runtime.own:
+        if exact or runtime.precision or runtime.own:
             return None
         other, rounded = self._widened(artifact, self.artifact)
         mine, own = self._widened(self.artifact, artifact)
@@ -228,12 +229,8 @@ class Beside:
         if artifact.record.precision != "fp16":
             return artifact.side("float32"), 0
         exact = full.record.precision != "fp16"
-        state = {
-            held.name: torch.from_numpy(held.values.copy())
-            for held in (full.constants() if exact else ())
-            if held.values.dtype.kind == "f"
-        }
-        restored = Restored(Origins(state))
+        fresh = Fresh(full.record.path, full.constants() if exact else ())
+        restored = Restored(Origins({}), fresh=lambda: (fresh,))
         side = artifact.widened(restored)
         return side, restored.unknown if exact else 0
 
@@ -278,7 +275,12 @@ def _beside(
 
     inputs = tuple(map(merged, ours.inputs, theirs.inputs))
     outputs = tuple(
-        replace(their, shape=mine.shape, meaning=_meaning(mine), class_axis=_axis(mine, task))
+        replace(
+            their,
+            shape=mine.shape if mine.shaped else their.shape,
+            meaning=_meaning(mine),
+            class_axis=_axis(mine, task),
+        )
         for mine, their in zip(ours.outputs, theirs.outputs, strict=True)
     )
     plain = task or Task("module", inputs, outputs)
@@ -294,9 +296,11 @@ def _beside(
 
 
 def _alike(mine: Port, their: Port) -> bool:
-    """Whether the shapes can be the same; less than 1 is a size that a file leaves open."""
-    return len(mine.shape) == len(their.shape) and all(
-        a == b or a < 1 or b < 1 for a, b in zip(mine.shape, their.shape, strict=True)
+    """Whether the shapes can be the same; less than 1 is a size that a file leaves open, and it may
+    leave out all of them."""
+    return not (mine.shaped and their.shaped) or (
+        len(mine.shape) == len(their.shape)
+        and all(a == b or a < 1 or b < 1 for a, b in zip(mine.shape, their.shape, strict=True))
     )
 
 

@@ -29,6 +29,9 @@ FLOOR_REASON = "what the original keeps when every result is disturbed as by sum
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
 UNSTEADY_REASON = "the original itself misses its gate here when its input is rounded"
+RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
+#: A runtime that comes no nearer (dB) computes something else, whatever the file is.
+GARBLED = 10.0
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
@@ -97,6 +100,7 @@ def compare(
     try:
         judge.run(side)
         if alone:
+            judge.exactly(artifact)
             judge.graph(artifact)
     except _StoppedError as stopped:
         return _ended(reference, record, runtime, "fail", stopped.reason, stopped.probes)
@@ -267,9 +271,37 @@ class _Judge:
         varied = [place for place in self.places if self.reference.drawn[place].varied]
         ports, activation = self.record.outputs, self.reference.task.activation
         theirs = [self.reference.outputs[place] for place in varied]
-        self.findings += degenerate.findings(theirs, ports, activation, "reference")
         ours = [self.got[place] for place in varied]
-        self.findings += degenerate.findings(ours, ports, activation, self.runtime.name)
+        name = self.runtime.name
+        self.findings += degenerate.of_both(theirs, ours, ports, activation, name)
+
+    # ----------------------------------------------------------------------- the file, not the sums
+    def exactly(self, artifact: Artifact) -> None:
+        """Where a runtime misses, whether the file does: the same in float64. Where that meets
+        every gate, the file is equal, and what the runtime makes of it is shown."""
+        missed = [n for n in self.numbers if n.gate is not None and not n.passed]
+        if not missed or self.findings or self.precision != "fp32" or self.runtime.own:
+            return
+        if any(n.kind != "psnr" or not n.value >= GARBLED for n in missed):
+            return
+        got, self.got = self.got, {}
+        try:
+            exact = artifact.exact()
+            for place in self.firm:
+                values = exact.run(self.reference.drawn[place].inputs)
+                self.got[place] = {n: v.astype(got[place][n].dtype) for n, v in values.items()}
+            found = [n for port in self.record.outputs for n in self._measured(port)]
+        except LadingError:
+            return
+        finally:
+            self.got = got
+        gated = [replace(n, reading="float64") for n in found if n.gate is not None]
+        if gated and all(number.passed for number in gated):
+            self.numbers = [
+                replace(n, gate=None, why=RUNTIME_REASON) if n in missed else n
+                for n in self.numbers
+            ]
+            self.numbers += gated
 
     # --------------------------------------------------------------------------- the graph alone
     def graph(self, artifact: Artifact) -> None:
@@ -280,20 +312,32 @@ class _Judge:
         """
         if self.precision != "fp16" and self.record.precision != "fp16":
             return
+        read = self._read_graph(artifact, exact=False)
+        if read is None:
+            return
+        if not all(number.passed for number in read) or (self._graph and self._graph.rounded):
+            # guesses are not held against the artifact: as a fresh conversion has its constants
+            read = self._read_graph(artifact, exact=True) or read
+        self.numbers += read
+
+    def _read_graph(self, artifact: Artifact, *, exact: bool) -> list[Measurement] | None:
+        """What is measured of the graph alone; None where there is none to judge."""
         try:
-            graph = self.reference.graph(artifact, self.runtime)
+            graph = self.reference.graph(artifact, self.runtime, exact=exact)
         except LadingError as error:  # what is a graph as it is may be none in float32
-            self.unproved.append(Unproved("graph", error.found))
-            return
+            self.unproved += [] if exact else [Unproved("graph", error.found)]
+            return None
         if graph is None or not self.firm:
-            return
+            return None
         self._graph = graph
         places = [*self.firm, *self.far]
         got = {place: self._of_one(graph.side, place) for place in places}
+        numbers: list[Measurement] = []
         for port in self.record.outputs:
             wanted = [graph.expected[place][port.name] for place in places]
             values = [got[place][port.name] for place in places]
-            self.numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
+            numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
+        return numbers
 
     def _of_the_graph(
         self, port: Port, wanted: Sequence[Array], got: Sequence[Array], *, exact: bool
@@ -397,7 +441,7 @@ class _Judge:
                 text = f"{', '.join(these[:SPELLED])}{more} of {name}"
                 self.unproved.append(Unproved("channels", text))
         # of each output itself: scores or a graph that agree say nothing of what is made of them
-        own = [n for n in self.numbers if n.reading == "declared" and n.of == "output"]
+        own = [n for n in self.numbers if n.reading in ("declared", "float64") and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
         proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
         missing = [missed(number) for number in self.numbers if not number.passed]

@@ -22,7 +22,7 @@ from lading.proof.alignment import Pair, align, owners
 from lading.proof.beyond import meant
 from lading.proof.metrics import relative_l2
 from lading.proof.probes import Probe
-from lading.proof.weights.origins import Origins
+from lading.proof.weights.followed import Followed
 from lading.record import ArtifactRecord, Comparison, Station, Walk
 
 #: What rounding alone may leave between two values (relative L2).
@@ -65,7 +65,7 @@ def walk(
         arrays = other.run(inputs, EVERYTHING)
     except LadingError as error:
         return Walk(str(artifact.path), "", "", 0, 0, (), text=f"not walked: {error}")
-    known = owners(artifact.constants(), Origins(interface.module.state_dict()))
+    known = owners(artifact.constants(), Followed(interface))
     return along(artifact.path, original, values, other, arrays, known, precision)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from lading.conversion.graphs import Graphs
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
@@ -19,6 +20,8 @@ from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
+from lading.proof.weights.again import Again
+from lading.proof.weights.followed import Followed
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
 from lading.record import Port, Task, Unproved
@@ -40,16 +43,27 @@ class Original:
         interface: the untouched network.
         drawn: probes.
         accepted: decisions by value that are meant to be frozen, as ``net.py:12``.
+        graphs: of the network, where some may be taken already.
+
+    Attributes:
+        followed: what the network computes of its tensors alone.
+        again: fresh conversions of it.
     """
 
     name = "torch"
 
     def __init__(
-        self, interface: Interface, drawn: Sequence[Probe], accepted: Sequence[str] = ()
+        self,
+        interface: Interface,
+        drawn: Sequence[Probe],
+        accepted: Sequence[str] = (),
+        *,
+        graphs: Graphs | None = None,
     ) -> None:
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
+        self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
         start = time.monotonic()
         self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
         price = Price.of((time.monotonic() - start) / max(1, len(drawn)))
@@ -146,11 +160,13 @@ class Original:
             partial(self._bare.channels, port),
         )
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """The artifact in fp32 with this network's own tensors in the place of its constants."""
         if artifact.record.precision != "fp16" or runtime.precision or runtime.own:
             return None
-        restored = Restored(Origins(self.interface.module.state_dict()))
+        origins = Origins(self.interface.module.state_dict())
+        files = partial(self.again.own, artifact) if exact else tuple
+        restored = Restored(origins, self.followed, files)
         return Graph(artifact.widened(restored), self.outputs, restored.unknown)
 
 

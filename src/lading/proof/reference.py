@@ -107,9 +107,14 @@ class Reference(Protocol):
         """The scores behind its labels, or why there are none to show."""
         ...
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """An fp16 artifact's graph alone, in place of what a runtime makes of it; None where that
-        is not the matter.
+        is not the matter, or there is nothing more exact to be had.
+
+        Args:
+            artifact: opened.
+            runtime: that runs it.
+            exact: leave no constant to be guessed where a fresh conversion has it.
 
         Raises:
             LadingError: it cannot be had, though it should; why.

@@ -178,7 +178,7 @@ def shape(sizes: tuple[int, ...]) -> str:
 def port(one: Port) -> str:
     """An input or output in a few words: ``image float32 1×1×256×256``."""
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
-    return f"{one.name} {kind} {shape(one.shape)}"
+    return f"{one.name} {kind} {shape(one.shape) if one.shaped else 'of a shape not stated'}"
 
 
 def where(artifact: str, runtime: str) -> str:
@@ -265,7 +265,7 @@ def summary(
     reference = PurePath(next((compared.reference for compared in comparisons), ""))
     original = reference.name if reference.suffix else "the original"
     found = [compared for compared in comparisons if compared.verdict == verdict]
-    strange = [source for source in sources if not source.made]
+    strange = [source for source in sources if source.refuted]
     lost = [walk for walk in trajectories if walk.verdict == "fail"]
     if verdict == "not run":
         proved = {compared.artifact for compared in comparisons if compared.verdict == "pass"}

@@ -201,7 +201,7 @@ def values(
         ]
         raw[port.name] = np.rint(np.stack(samples) * 255.0)
         drawn = prepare.levels(raw[port.name], port)
-    return np.ascontiguousarray(drawn, dtype=port.dtype)
+    return np.asarray(drawn, port.dtype, order="C")
 
 
 def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
@@ -215,6 +215,8 @@ def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Gen
     values: Array
     if kind == "zeros":
         values = np.full(shape, low)
+    elif not shape:
+        values = generator.integers(low, high + 1, shape)
     elif kind == "extremes":
         values = np.where(generator.integers(0, 2, shape), high, low)
     elif kind == "stripes":
@@ -225,7 +227,7 @@ def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Gen
         values = generator.integers(low, high + 1, shape)
         if kind == "shapes":
             values[..., generator.integers(1, shape[-1] + 1) :] = low
-    return np.ascontiguousarray(values, dtype=port.dtype)
+    return np.asarray(values, port.dtype, order="C")
 
 
 def _grid(size: Sequence[int]) -> list[Array]:

@@ -15,10 +15,12 @@ from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
+from lading.formats.onnx.exact import ExactSide
 from lading.formats.onnx.graph import graphs, nodes, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.worker import Here
-from lading.interface.side import Array
+from lading.interface.settings import Settings
+from lading.interface.side import Array, Side
 from lading.record import ArtifactRecord
 from lading.record.text import LFS_POINTER
 
@@ -126,16 +128,21 @@ class OnnxFile(Artifact):
         with refused(ProgramError, str(self.path), "a graph whose constants are there", _REMEDY):
             return list(constants(self._whole.graph, self.path.parent))
 
+    @property
+    def settings(self) -> Settings:
+        opset = next((o.version for o in self._proto.opset_import if not o.domain), 0)
+        return Settings("fp32", opset=max(opset, Settings.opset))
+
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
-            return self._wide(lambda rounded: rounded)
+            return self._wide(lambda rounded, name: rounded)
         return OnnxSide(self.model, self.path, self._engine, changed=bool(self.remark))
 
     def widened(self, restore: Restore) -> OnnxSide:
         """Where the file computes in float16 too, every type is turned to float32."""
         return self._wide(restore.constant)
 
-    def _wide(self, constant: Callable[[Array], Array]) -> OnnxSide:
+    def _wide(self, constant: Callable[[Array, str], Array]) -> OnnxSide:
         import onnx
 
         model = onnx.ModelProto()
@@ -145,10 +152,13 @@ class OnnxFile(Artifact):
         for tensor in tensors(model.graph):
             if tensor.data_type == _HALF:
                 data = onnx.numpy_helper.to_array(tensor)
-                wide = constant(data) if data.size else data
+                wide = constant(data, tensor.name) if data.size else data
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, self._engine, "float32", changed=True)
+
+    def exact(self) -> Side:
+        return ExactSide(self.model, self.path)
 
     def shaken(self, size: float) -> OnnxSide:
         """One row of numbers is left: it may be a shape's."""

@@ -188,9 +188,8 @@ def _degenerate(original: Original, places: Sequence[int]) -> bool:
     """Whether a comparison over these alone would find the original itself at fault."""
     outputs = [original.outputs[place] for place in places if original.drawn[place].varied]
     interface = original.interface
-    return bool(
-        degenerate.findings(outputs, interface.outputs, interface.task.activation, "reference")
-    )
+    ports, activation = interface.outputs, interface.task.activation
+    return bool(degenerate.of_both(outputs, outputs, ports, activation, "again"))
 
 
 def _vector(

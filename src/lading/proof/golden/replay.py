@@ -173,9 +173,9 @@ class Recorded:
         own = partial(self.channels, replace(known, name=labels.name))
         return Scores(known, values, self.steady(precision), floors, own)
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """The rounded weights in fp32, as they were when the vectors were made."""
-        if artifact.record.precision != "fp16" or runtime.precision or runtime.own:
+        if exact or artifact.record.precision != "fp16" or runtime.precision or runtime.own:
             return None
         form, vectors = artifact.format.name, self.index.vectors
         if any(form not in vector.graphs for vector in vectors):
