@@ -70,13 +70,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "author": ["--author", "A \"B\" 'C' `D` \\"],
         "license": ["--license", "a; echo ~ `echo b` $(echo c)"],
         "description": ["--description", "line\nand\ttab \u202e"],
-        "output": ["--output", "labels"],
-        "bake": ["--bake", "zscore"],
-        "input_image": ["--input-image", "rgb"],
-        "scale": ["--scale=-0.1"],
-        "bias": ["--bias=-1.5,0.25,1e-9"],
-        "shapes": ["--shapes", "256x256,512x384"],
-        "map": ["--map", "a b=x", "--map=-q=$(echo y)"],
+        "accept_frozen": ["--accept-frozen=-a net.py:12", "--accept-frozen", "it's.py:3"],
         "data": ["--data=-pictures"],
     },
     "verify": {
@@ -90,6 +84,14 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "settle_with": ["--settle-with=-pictures"],
         "model": MODEL,
         "input": [*MODEL, "--input", "x:float32[1,3,8,8]@0..0.1"],
+        "output": ["--output", "labels"],
+        "bake": ["--bake", "zscore"],
+        "input_image": ["--input-image", "rgb"],
+        "scale": ["--scale=-0.1"],
+        "bias": ["--bias=-1.5,0.25,1e-9"],
+        "shapes": ["--shapes", "256x256,512x384"],
+        "map": ["--map", "a b=x", "--map=-q=$(echo y)"],
+        "accept_frozen": ["--accept-frozen=-a net.py:12", "--accept-frozen", "it's.py:3"],
         "data": ["--data=-pictures"],
     },
 }
@@ -138,7 +140,7 @@ def asked(given: list[str]) -> Request:
     """What the command line asks for."""
     arguments = vars(cli.parser().parse_args(given))
     command = arguments.pop("command")
-    shown = {"json", "quiet"}
+    shown = {"json", "quiet", "debug"}
     made: Request = command.request(**{n: v for n, v in arguments.items() if n not in shown})
     return made
 
