@@ -157,11 +157,6 @@ class Model:
         return self._package.specification
 
     @property
-    def optional(self) -> tuple[str, ...]:
-        """Names of inputs that may be left out."""
-        return tuple(feature.name for feature in self._interface.inputs if feature.optional)
-
-    @property
     def inputs(self) -> tuple[Port, ...]:
         """What `predict` takes."""
         return tuple(feature.port() for feature in self._interface.inputs)

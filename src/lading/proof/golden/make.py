@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -168,7 +169,7 @@ def _choose(
     more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
     dropped = 0
-    for place in [*plain[:MOST], *more[:FURTHER]]:
+    for place in [*plain[:MOST], *_in_turn(original, more)[:FURTHER]]:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
         if size > room:
             dropped += 1
@@ -182,6 +183,17 @@ def _choose(
     if _degenerate(original, taken):
         return [], "the original's answers are degenerate: see the bill's findings"
     return taken, f"more would be larger than {LIMIT:,} bytes" if dropped else ""
+
+
+def _in_turn(original: Original, places: Sequence[int]) -> list[int]:
+    """The first of each kind before a second of any: each kind shows what the others leave out."""
+    turns: dict[int, int] = {}
+    had: Counter[str] = Counter()
+    for place in places:
+        kind = original.drawn[place].kind
+        turns[place] = had[kind]
+        had[kind] += 1
+    return sorted(places, key=turns.__getitem__)
 
 
 def _degenerate(original: Original, places: Sequence[int]) -> bool:
