@@ -4,6 +4,7 @@ the arithmetic does not resolve is said, not failed."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lading.record.wording import left_open, missed, subject
 from tests.standin import Change, Changed, Fake
 
 Arrays = Sequence[Any]
+X = Port("x", "tensor", "float32", (1, 2, 8, 8))
 Y = Port("y", "tensor", "float32", (1, 3, 8, 8))
 
 
@@ -42,7 +44,7 @@ class Scaled(nn.Module):
 
 
 def interface(network: nn.Module) -> Interface:
-    x = Port("x", "tensor", "float32", (1, 2, 8, 8))
+    x = X
     y = Port("y", "tensor", "float32", tuple(network(torch.zeros(x.shape)).shape))
     task = Task("module", (x,), (y,))
     return Interface(network.eval(), (x,), (y,), Options(), task)
@@ -138,7 +140,7 @@ def test_what_the_arithmetic_does_not_resolve_is_said_to_be_not_proved() -> None
     sides = Changed(one, half), Changed(one)
     artifact = Fake(one, sides[0], "fp32")
     original = Original(one, make(one))
-    known = original.channels(one.outputs[0], range(len(original.drawn)))
+    known = original.channels(one.outputs[0], range(len(original.drawn)), "fp16")
     wanted = [outputs["y"] for outputs in original.outputs]
     got = [sides[0].run(probe.inputs)["y"] for probe in original.drawn]
     found = channels.judged(Y, known[:1], wanted, got, "fp16", 40.0)
@@ -225,3 +227,33 @@ def test_golden_vectors_hold_what_is_known(tmp_path: Path) -> None:
         (found,) = every_runtime(recorded, tried, tried.record, lambda *_: None)
         assert found.verdict == verdict, found.reason
     assert "snr [:, 1]" in found.reason
+
+
+def test_what_tensors_in_fp16_move_no_mean_takes_away() -> None:
+    """A mean over 4,096 places averages noise, not the rounding of a weight."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    one = replace(interface(network.eval()), inputs=(replace(X, shape=(1, 2, 64, 64)),))
+    original, y = Original(one, make(one)), Port("y", "tensor", "float32", (1, 4))
+    places = range(2)
+    (wide,) = original.channels(y, places, "fp32")
+    (half,) = original.channels(y, places, "fp16")
+    assert wide.halved == 0.0
+    small = {name: value.half().float() for name, value in network.state_dict().items()}
+    fed = [torch.from_numpy(probe.inputs["x"]).half().float() for probe in original.drawn[:2]]
+    with torch.no_grad():
+        got = [torch.func.functional_call(network, small, (x,)).numpy() for x in fed]
+    wanted = [original.outputs[place]["y"] for place in places]
+    found = channels.judged(y, (half,), wanted, got, "fp16", 200.0)
+    assert found is not None
+    assert found.number.passed
+    assert 12.0 - 1e-6 <= found.number.value - float(found.number.gate or 0.0)
+    bare = channels.judged(y, (wide,), wanted, got, "fp16", 200.0)
+    assert bare is not None
+    assert not bare.number.passed
+    wrong = [2.0 * a - b for a, b in zip(wanted, got, strict=True)]  # as far, the other way
+    worse = [b + 8.0 * (b - a) for a, b in zip(wanted, got, strict=True)]
+    for many, passes in ((wrong, True), (worse, False)):
+        judged = channels.judged(y, (half,), wanted, many, "fp16", 200.0)
+        assert judged is not None
+        assert judged.number.passed is passes

@@ -132,7 +132,7 @@ PORTS = "what the artifact takes and gives"
 FROZEN: Any = {
     "kind": many(TEXT),
     "metavar": "FILE.py:LINE",
-    "help": "a branch on values that is meant to go one way in the file",
+    "help": "a branch on values that is meant so",
 }
 TRAJECTORY: Any = {
     "kind": replace(whole(0), expected="a number of moves such as 25, or 0 for no trajectory"),

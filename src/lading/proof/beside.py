@@ -133,7 +133,7 @@ class Beside:
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         return [noise.gates(calm, moved) for calm, moved in self._moved] or None
 
-    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
         if not self._moved:
             return ()
@@ -167,7 +167,7 @@ class Beside:
         calm, moved = self._moved_scores
         floors = [noise.gate(a, b) for a, b in zip(calm, moved, strict=True)]
 
-        def of(places: Sequence[int]) -> Sequence[Channels]:
+        def of(places: Sequence[int], precision: str) -> Sequence[Channels]:
             own, before, after = ([one[i] for i in places] for one in (found, calm, moved))
             return channels.measured(known, own, before, after)
 

@@ -47,6 +47,9 @@ class Channels:
         spread: the median over probes of the root mean square distance from the centre.
         noise: what a sound fp32 computation moves, relative to the spread; root mean square.
         least: the same, relative to the size.
+        halved: what the original's own tensors and inputs, rounded to fp16, move, relative to the
+            spread: it is the same at every position, and no mean takes it away as it does noise.
+        halved_least: the same, relative to the size.
     """
 
     axis: int
@@ -54,6 +57,8 @@ class Channels:
     spread: Array
     noise: Array
     least: Array
+    halved: Array | float = 0.0
+    halved_least: Array | float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,11 @@ def axes(port: Port, ndim: int) -> tuple[int, ...]:
 
 
 def measured(
-    port: Port, wanted: Sequence[Array], calm: Sequence[Array], moved: Sequence[Array]
+    port: Port,
+    wanted: Sequence[Array],
+    calm: Sequence[Array],
+    moved: Sequence[Array],
+    halved: Sequence[Array] = (),
 ) -> tuple[Channels, ...]:
     """What is known of an output's channels: one for each axis and size of it.
 
@@ -86,6 +95,8 @@ def measured(
         wanted: the reference's values, one array per probe.
         calm: what the disturbed ones are compared with; as a rule those of `wanted`.
         moved: the same with every result disturbed as in `lading.proof.noise`.
+        halved: the reference's values with its tensors and inputs rounded to fp16, where those are
+            known.
     """
     found = []
     for axis in axes(port, max(1, wanted[0].ndim)):
@@ -97,7 +108,13 @@ def measured(
             scales = _Scales(rows, centre, spread)
             near, far = (_typical(_relative(off, scale)) for scale in (scales.varied, scales.size))
             assert len(centre) == size
-            found.append(Channels(axis, centre, spread, near, far))
+            half: list[Array] = []
+            if halved:
+                off = [_rms(_apart(wanted[i], halved[i], axis)) for i in same]
+                # an overflow excuses nothing
+                off = [np.where(np.isfinite(one), one, 0.0) for one in off]
+                half = [_typical(_relative(off, one)) for one in (scales.varied, scales.size)]
+            found.append(Channels(axis, centre, spread, near, far, *half))
     return tuple(found)
 
 
@@ -136,7 +153,10 @@ def judged(
         off = [_rms(error) for error in errors]
         near, far = (
             _Beside(_relative(off, scale), moved, scale, precision, cap)
-            for scale, moved in ((scales.varied, one.noise), (scales.size, one.least))
+            for scale, moved in (
+                (scales.varied, _moved(one.noise, one.halved, precision)),
+                (scales.size, _moved(one.least, one.halved_least, precision)),
+            )
         )
         shown = near.gate > 0.0
         traced = ~shown & (precision == "fp32") & _traceable(rows, one)
@@ -185,12 +205,16 @@ class _Beside:
     """Ratios of channels to their errors, and the gates on these, in dB."""
 
     def __init__(self, off: Array, moved: Array, scale: Array, precision: str, cap: float) -> None:
-        factor = HALF if precision == "fp16" else 1.0
         smallest = np.full(scale.shape, SMALLEST[precision])
         self.value = _decibels(off)
         self.gate = np.minimum(
-            _decibels(factor * moved + _relative(list(smallest), scale)) - noise.MARGIN, cap
+            _decibels(moved + _relative(list(smallest), scale)) - noise.MARGIN, cap
         )
+
+
+def _moved(noise: Array, halved: Array | float, precision: str) -> Array:
+    """What a sound computation in a precision moves."""
+    return HALF * noise + halved if precision == "fp16" else noise
 
 
 def _traceable(rows: Sequence[Array], known: Channels) -> Array:

@@ -220,7 +220,7 @@ class _Judge:
         real = wanted[0].dtype.kind == "f"
         if port.meaning != "labels" and real:
             limits, reason = self._limits(port.name, self.precision, self.firm)
-            known = self.reference.channels(port, self.firm)
+            known = self.reference.channels(port, self.firm, self._summing)
             numbers += [
                 measured.ratio(port.name, wanted, got, probes, limits, reason),
                 *(
@@ -359,7 +359,7 @@ class _Judge:
         if exact and self.floors:
             limits, why = self._limits(port.name, "fp32", places)[0], GRAPH_REASON
         names = self._names(places)
-        known = self.reference.channels(port, places)
+        known = self.reference.channels(port, places, "fp32" if exact else "fp16")
         return [
             measured.ratio(port.name, wanted, got, names, limits, why, reading="graph"),
             *self._channels(port, known, wanted, got, "fp32" if exact else "fp16", reading="graph"),
@@ -431,8 +431,8 @@ class _Judge:
             return [whole]
         exact = self._summing == "fp32" or (reading == "graph" and why == GRAPH_REASON)
         named = replace(expected.port, name=port.name)
-        known = expected.channels(places)
         wanted, got, precision = found.wanted, found.got, "fp32" if exact else "fp16"
+        known = expected.channels(places, precision)
         return [whole, *self._channels(named, known, wanted, got, precision, **more)]
 
     # ----------------------------------------------------------------------------------- the end

@@ -75,6 +75,7 @@ class Original:
         self._steady: dict[str, list[bool]] = {}
         self._twins: list[dict[str, Array]] = []
         self._rounded: list[dict[str, Array]] = []
+        self._halved: dict[int, dict[str, Array]] = {}
         self._bare: Original | None = None
 
     def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
@@ -122,11 +123,17 @@ class Original:
             self._twins.append(noise.disturbed(self.interface, probe))
         return self._twins
 
-    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
         wanted = [self.outputs[place][port.name] for place in places]
         moved = [self.twins()[place][port.name] for place in places]
-        return channels.measured(port, wanted, wanted, moved)
+        half = [self._half(place)[port.name] for place in places if precision == "fp16"]
+        return channels.measured(port, wanted, wanted, moved, half)
+
+    def _half(self, place: int) -> dict[str, Array]:
+        if place not in self._halved:
+            self._halved[place] = noise.halved(self.interface, self.drawn[place])
+        return self._halved[place]
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         """The fixed share; of fp16 scores less, where classes of the original tie."""

@@ -29,14 +29,14 @@ class Scores:
         values: per probe.
         steady: per probe, whether they are, at the artifact's precision.
         floors: per probe, the PSNR that a sound fp32 computation keeps of them.
-        channels: at some of the probes, what is known of each class.
+        channels: at some of the probes, for a precision, what is known of each class.
     """
 
     port: Port
     values: Sequence[Array]
     steady: Sequence[bool]
     floors: Sequence[float]
-    channels: Callable[[Sequence[int]], Sequence[Channels]] = lambda places: ()
+    channels: Callable[[Sequence[int], str], Sequence[Channels]] = lambda places, precision: ()
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Reference(Protocol):
         nobody can measure it."""
         ...
 
-    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
-        """What is known of an output's channels from the probes at `places`; empty where nobody
-        can measure it."""
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+        """What is known of an output's channels from the probes at `places`, for arithmetic in
+        `precision`; empty where nobody can measure it."""
         ...
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

@@ -139,12 +139,14 @@ def _channels(
     for port in original.interface.outputs if places else ():
         known: Sequence[Channels] = ()
         if port.meaning == "labels":
-            known = behind.channels(places) if isinstance(behind, Scores) else ()
+            known = behind.channels(places, "fp16") if isinstance(behind, Scores) else ()
         elif original.outputs[places[0]][port.name].dtype.kind == "f":
-            known = original.channels(port, places)
+            known = original.channels(port, places, "fp16")
         axes = []
         for one in known:
-            values = np.array([one.centre, one.spread, one.noise, one.least])
+            values = np.array(
+                [one.centre, one.spread, one.noise, one.least, one.halved, one.halved_least]
+            )
             stored, data = store("channels", str(one.axis), port.name, values)
             files[stored.file] = data
             axes.append(Axis(one.axis, stored))

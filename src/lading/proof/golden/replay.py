@@ -32,6 +32,8 @@ Array = npt.NDArray[Any]
 #: Of the inputs prepared again from the raw ones, against their largest: a mean taken in another
 #: order differs in the last bit of a float32.
 PREPARED = 1e-6
+#: Of what is known of channels: as folders of before have them, and as they are written.
+ROWS = (4, 6)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Recorded:
     def floors(self) -> Sequence[Mapping[str, float]]:
         return [vector.floors for vector in self.index.vectors]
 
-    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         """What was known when the vectors were made, of all probes.
 
         Raises:
@@ -138,7 +140,8 @@ class Recorded:
             for one in self.index.channels.get(port.name, ())
         }
         wanted = axes(port, max(1, len(port.shape)))
-        missing = next((axis for axis in wanted if found.get(axis, np.empty(0)).ndim != 2), None)
+        whole = {axis for axis, one in found.items() if one.ndim == 2 and len(one) in ROWS}
+        missing = next((axis for axis in wanted if axis not in whole), None)
         if missing is not None:
             raise InputError(
                 str(self.folder),
