@@ -44,7 +44,9 @@ class Unproved:
 class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
-    `data` names the user's table where its rows were the probes; see `DatasetRecord`.
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `device` says
+    where it ran, where that was not the computer that wrote the bill: its name, its system, and the
+    compute units.
     """
 
     artifact: str
@@ -57,6 +59,7 @@ class Comparison:
     reason: str = ""
     data: str = ""
     unproved: tuple[Unproved, ...] = ()
+    device: str = ""
 
     @property
     def gated(self) -> tuple[Measurement, ...]:

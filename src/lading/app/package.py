@@ -1,0 +1,188 @@
+"""Which files a package has, and what is written into them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lading.app import facts
+from lading.app.names import Code, code, comment, require_name
+from lading.record import ArtifactRecord, Task
+
+TEMPLATES = Path(__file__).parent / "templates"
+SUPPORT = Path(__file__).parent / "support"
+#: Where the golden vectors lie among the tests, and their index.
+GOLDEN, INDEX = "golden", "index.json"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a package is made of.
+
+    Attributes:
+        name: of the package, its module and its class.
+        artifact: the record of the model file.
+        model: where that lies.
+        task: what the network is for.
+        checkpoint: SHA-256 of the checkpoint.
+        golden: the folder of golden vectors.
+        characters: of a network of texts, those that it knows.
+        made: by what, and from what, in a line.
+        remedy: what to do about a bad name.
+    """
+
+    name: str
+    artifact: ArtifactRecord
+    model: Path
+    task: Task
+    checkpoint: str
+    golden: Path
+    characters: str = ""
+    made: str = ""
+    remedy: str = "choose another: --name NAME"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a network needs: folders of `support/`, templates by what they become, and values."""
+
+    folders: tuple[str, ...]
+    sources: Mapping[str, str]
+    values: Mapping[str, Any]
+
+
+def parts(contents: Contents) -> Parts:
+    """What is in the package, by what its network is for."""
+    task, record = contents.task, contents.artifact
+    port = record.inputs[0]
+    pictured = len(record.inputs) == 1 and len(port.shape) == 4 and abs(port.shape[1]) in (1, 3)
+    folders, sources = ["base"], {}
+    values: dict[str, Any] = dict.fromkeys(
+        ("reading", "plans", "maps", "vocabulary", "denoiser", "pictures"), None
+    )
+    if task.kind == "diffusion":
+        same = [one.name for one in record.inputs] == [one.name for one in task.inputs]
+        values["denoiser"] = facts.denoiser(task) if same else None
+        if values["denoiser"]:
+            folders += ["pictures", "diffusion"]
+            sources["Sampling"] = "Sampling"
+    elif task.kind == "segmentation" and pictured:
+        values |= {"maps": True, "pictures": True, "plans": facts.plans(task, port)}
+        folders += ["pictures", "labels", "maps"]
+        sources["Segmenting"] = "Segmenting"
+    elif task.kind == "classification":
+        folders += ["labels", "classes"]
+        how = "Classifying"
+        if contents.characters and len(port.shape) == 2:
+            values["vocabulary"] = facts.vocabulary(contents.characters, abs(port.shape[1]))
+            folders += ["text"]
+            how = "ClassifyingText"
+        elif pictured:
+            values["pictures"] = True
+            folders += ["pictures"]
+            how = "ClassifyingPictures"
+        sources["Classifying"] = how
+    elif task.kind == "segmentation":
+        folders += ["labels"]
+    if "labels" in folders:
+        values["reading"] = facts.reading(record, task)
+    return Parts(tuple(folders), sources, values)
+
+
+def write(contents: Contents, folder: Path) -> None:
+    """Writes the package into `folder`, which is empty.
+
+    Raises:
+        RequestError: the name cannot be one; see `require_name`.
+        InputError: a port is of a type that Core ML has no array of.
+        OSError: it cannot be written.
+    """
+    name = contents.name
+    require_name(name, SUPPORT, contents.remedy)
+    chosen = parts(contents)
+    values = {**_values(contents), **chosen.values}
+    sources, tests = folder / "Sources" / name, folder / "Tests" / f"{name}Tests"
+    sources.mkdir(parents=True)
+    tests.mkdir(parents=True)
+    for kind in chosen.folders:
+        for path in sorted((SUPPORT / kind).glob("*.swift")):
+            shutil.copyfile(path, sources / path.name)
+    for path in sorted((SUPPORT / "tests").glob("*.swift")):
+        shutil.copyfile(path, tests / path.name)
+    filled = {
+        "Package.swift": folder / "Package.swift",
+        "README.md": folder / "README.md",
+        "Model.swift": sources / f"{name}.swift",
+        "Facts.swift": sources / "Facts.swift",
+        "GoldenTests.swift": tests / "GoldenTests.swift",
+        "Replay.swift": tests / "Replay.swift",
+        **{f"{one}.swift": sources / f"{name}+{at}.swift" for at, one in chosen.sources.items()},
+    }
+    for template, path in filled.items():
+        path.write_text(filled_in(template, values), encoding="utf-8")
+    _copied(contents.model, sources / contents.model.name)
+    shutil.copytree(contents.golden, tests / GOLDEN)
+
+
+def filled_in(template: str, values: Mapping[str, Any]) -> str:
+    """A template with its values; every text in it is a literal, never code."""
+    return _environment().get_template(template).render(**values)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Templates that are Swift themselves: ``´name´`` is a value, jinja stands in comments."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=False,  # `finalize` escapes everything, for Swift
+        undefined=StrictUndefined,
+        variable_start_string="´",
+        variable_end_string="´",
+        block_start_string="//%",
+        block_end_string="%//",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        comment_start_string="<#",
+        comment_end_string="#>",
+        keep_trailing_newline=True,
+        finalize=code,
+    )
+
+
+def _values(contents: Contents) -> dict[str, Any]:
+    name, record = contents.name, contents.artifact
+    index = json.loads((contents.golden / INDEX).read_bytes())
+    vectors = index["vectors"]
+    about = f"{contents.task.kind} network, converted and compared with its original by lading."
+    return {
+        **facts.ports(record, contents.task),
+        "name": Code(name),
+        "title": name,
+        "test_title": f"{name}Tests",
+        "resource": contents.model.name,
+        "model": comment(contents.model.name, 200)[0],
+        "about": comment(f"A {about} {contents.made}"),
+        "kind": comment(contents.task.kind)[0],
+        "checkpoint": contents.checkpoint,
+        "precision": record.precision,
+        "labels": list(contents.task.labels),
+        "file": {**facts.file(record), "name": contents.model.stem},
+        "vectors": len(vectors),
+        "raw": any(one["raw"] for one in vectors),
+        "text": any(one["text"] for one in vectors),
+        "after": any(one["after"] for one in vectors),
+    }
+
+
+def _copied(model: Path, to: Path) -> None:
+    if model.is_dir():
+        shutil.copytree(model, to)
+    else:
+        shutil.copyfile(model, to)

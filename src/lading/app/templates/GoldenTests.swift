@@ -1,0 +1,238 @@
+import Foundation
+import XCTest
+
+@testable import ´name´
+
+#if canImport(CoreML)
+  import CoreML
+#endif
+
+/// The package on its golden vectors, stage by stage.
+final class GoldenTests: XCTestCase {
+//% if raw and pictures %//
+  /// From levels 0 to 255 to what the network takes.
+  func testPicturesArePrepared() throws {
+    var worst = 0.0
+    for vector in try Golden.load().vectors {
+      for port in Facts.inputs {
+        guard let raw = vector.raw[port.name], let stored = vector.inputs[port.name] else {
+          continue
+        }
+        let levels = try Tensor(
+          shape: raw.shape, values: Golden.numbers(raw).map { Float($0) })
+        let made = try port.prepared(levels: levels)
+        let expected = try Golden.numbers(stored)
+        let largest = expected.reduce(1) { max($0, $1.magnitude) }
+        worst = max(worst, Golden.worst(made.values.map { Double($0) }, expected) / largest)
+      }
+    }
+    print("raw to prepared: worst difference \(worst) of the largest value, gate 1e-6")
+    XCTAssertLessThanOrEqual(worst, 1e-6)
+  }
+
+//% endif %//
+//% if text and vocabulary %//
+  /// From texts to ids, all of them.
+  func testTextsArePrepared() throws {
+    var count = 0
+    for vector in try Golden.load().vectors {
+      for (name, text) in vector.text {
+        let stored = try XCTUnwrap(vector.inputs[name])
+        XCTAssertEqual(
+          Facts.vocabulary.ids(text).map { Double($0) }, try Golden.numbers(stored), vector.name)
+        count += 1
+      }
+    }
+    print("raw to prepared: \(count) texts, every id the same")
+    XCTAssertGreaterThan(count, 0)
+  }
+
+//% endif %//
+//% if after and reading %//
+  /// From the original's outputs to labels and probabilities.
+  func testOutputsAreFinished() throws {
+    var worst = 0.0
+    for vector in try Golden.load().vectors {
+      let outputs = try Replay.values(vector.outputs, Facts.outputs)
+      if let stored = vector.after["labels"] {
+        let labels = try XCTUnwrap(Facts.reading.labels(outputs))
+        XCTAssertEqual(labels.values.map { Double($0) }, try Golden.numbers(stored), vector.name)
+      }
+      if let stored = vector.after["probabilities"] {
+        let shares = try XCTUnwrap(Facts.reading.probabilities(outputs))
+        worst = max(worst, Golden.worst(shares.values, try Golden.numbers(stored)))
+      }
+    }
+    print("outputs to finished: every label the same; probabilities differ by \(worst), gate 1e-6")
+    XCTAssertLessThanOrEqual(worst, 1e-6)
+  }
+
+//% endif %//
+  /// The whole way, the network being replaced by a replay.
+  func testTheWholeWayOnAReplay() async throws {
+    let golden = try Golden.load()
+    let model = ´name´(network: try Replay(golden))
+    XCTAssertFalse(golden.vectors.isEmpty)
+    for vector in golden.vectors {
+//% if maps %//
+      guard let raw = vector.raw[Facts.inputs[0].name], let stored = vector.after["labels"],
+        try hasLevels(raw)
+      else {
+        continue
+      }
+      let picture = try Picture(
+        width: raw.shape[3], height: raw.shape[2], channels: raw.shape[1],
+        values: Golden.numbers(raw).map { Float($0) })
+      let map = try await model.segment(picture)
+      XCTAssertEqual(map.labels.map { Double($0) }, try Golden.numbers(stored), vector.name)
+      XCTAssertEqual(map.areas().reduce(0) { $0 + $1.pixels }, picture.width * picture.height)
+//% elif vocabulary %//
+      guard let text = vector.text[Facts.inputs[0].name],
+        let stored = vector.after["labels"]
+      else {
+        continue
+      }
+      let found = try await model.classify(text)
+      let label = try XCTUnwrap(Golden.numbers(stored).first)
+      XCTAssertEqual(found.label, Facts.reading.name(Int32(label)), text)
+//% elif denoiser %//
+//% if denoiser.is_step %//
+      let inputs = try Replay.values(vector.inputs, Facts.inputs)
+      let made = try await model.network.predict(inputs)
+      XCTAssertEqual(made, try Replay.values(vector.outputs, Facts.outputs), vector.name)
+//% else %//
+      try await replayOneMove(vector, golden)
+//% endif %//
+//% else %//
+      let inputs = try Replay.values(vector.inputs, Facts.inputs)
+      let outputs = try await ´name´Output(values: model.network.predict(inputs))
+      XCTAssertEqual(
+        outputs,
+        try ´name´Output(values: Replay.values(vector.outputs, Facts.outputs)), vector.name)
+//% endif %//
+    }
+    print("the whole way: \(golden.vectors.count) vectors, the network a replay")
+  }
+
+  /// A replay knows the golden vectors and nothing else.
+  func testAReplayRefusesAnythingElse() async throws {
+    let replay = try Replay(Golden.load())
+    var inputs = try XCTUnwrap(replay.vectors.first).inputs
+    let name = Facts.inputs[0].name
+    switch try XCTUnwrap(inputs[name]) {
+    case .floats(let tensor): inputs[name] = .floats(Tensor(shape: tensor.shape, repeating: 1e9))
+    case .integers(let tensor): inputs[name] = .integers(Tensor(shape: tensor.shape, repeating: -9))
+    case .byClass: XCTFail("no input is of this kind")
+    }
+    do {
+      _ = try await replay.predict(inputs)
+      XCTFail("it answered")
+    } catch let error as ModelError {
+      XCTAssertEqual(error.parts.what, "the replay")
+    }
+  }
+
+  /// The network itself, on every compute unit, against what the original gives.
+  func testCoreMLGivesWhatTheOriginalGives() async throws {
+    #if canImport(CoreML)
+      let golden = try Golden.load()
+      let units: [(String, MLComputeUnits)] = [
+        ("cpuOnly", .cpuOnly), ("cpuAndGPU", .cpuAndGPU),
+        ("cpuAndNeuralEngine", .cpuAndNeuralEngine), ("all", .all),
+      ]
+      for (name, computeUnits) in units {
+        let network = CoreMLNetwork(
+          file: Facts.file, computeUnits: computeUnits, inputs: Facts.inputs,
+          outputs: Facts.outputs)
+        for vector in golden.vectors {
+          let inputs = try Replay.values(vector.inputs, Facts.inputs)
+          let outputs = try await network.predict(inputs)
+          for (output, stored) in vector.outputs {
+            let line = try DeviceReport.Line(
+              artifact: Facts.file.digest, units: name, vector: vector.name, output: output,
+              expected: Golden.numbers(stored),
+//% if reading %//
+              found: XCTUnwrap(outputs[output]).floats(output, labels: Facts.labels).values.map {
+//% else %//
+              found: XCTUnwrap(outputs[output]).floats(output).values.map {
+//% endif %//
+                Double($0)
+              })
+            line.print()
+            if let gate = vector.rms[Facts.precision]?[output] {
+              XCTAssertLessThanOrEqual(line.rms, gate, "\(name): \(vector.name): \(output)")
+            }
+          }
+//% if reading %//
+          try compareFinished(outputs, vector, golden, on: name)
+//% endif %//
+        }
+      }
+    #else
+      throw XCTSkip("not run: Core ML exists on Apple's systems only")
+    #endif
+  }
+//% if reading %//
+
+  #if canImport(CoreML)
+    private func compareFinished(
+      _ outputs: [String: Value], _ vector: Golden.Vector, _ golden: Golden, on units: String
+    ) throws {
+      if let stored = vector.after["labels"], let labels = try Facts.reading.labels(outputs) {
+        let expected = try Golden.numbers(stored)
+        let equal = zip(labels.values, expected).filter { Double($0) == $1 }.count
+        let gates = golden.tolerances[Facts.precision] ?? []
+        let gate = gates.first { $0.kind == "label_agreement" }?.gate ?? 1
+        let share = Double(equal) / Double(max(expected.count, 1))
+        DeviceReport.printAgreement(
+          artifact: Facts.file.digest, units: units, vector: vector.name, share: share)
+        XCTAssertGreaterThanOrEqual(share, gate, "\(units): \(vector.name): labels")
+      }
+      if let stored = vector.after["probabilities"],
+        let shares = try Facts.reading.probabilities(outputs)
+      {
+        let worst = Golden.worst(shares.values, try Golden.numbers(stored))
+        print("\(units): \(vector.name): probabilities differ by \(worst), gate 0.01")
+        XCTAssertLessThanOrEqual(worst, 0.01, "\(units): \(vector.name): probabilities")
+      }
+    }
+  #endif
+//% endif %//
+//% if maps %//
+
+  private func hasLevels(_ raw: Golden.Stored) throws -> Bool {
+    raw.shape == Facts.inputs[0].shape
+  }
+//% endif %//
+//% if denoiser and not denoiser.is_step %//
+
+  /// One move of a walk at the step of a vector, from the vector's own x.
+  private func replayOneMove(_ vector: Golden.Vector, _ golden: Golden) async throws {
+    let inputs = try Replay.values(vector.inputs, Facts.inputs)
+    let x = try XCTUnwrap(inputs[Facts.inputs[0].name]).floats("x")
+    let time = try XCTUnwrap(inputs[Facts.inputs[1].name]).floats("time").values
+    let denoiser = Denoiser(
+      facts: Facts.denoiser, inputs: Facts.inputs, output: Facts.outputs[0],
+      network: try Replay(golden))
+    let process = try denoiser.process("", clip: true)
+    let index = try XCTUnwrap(
+      (0..<process.schedule.steps).first {
+        Float(process.schedule.timestep($0)) == time.first
+      })
+    let label: Int? =
+      try Facts.inputs.count > 2
+      ? Int(XCTUnwrap(inputs[Facts.inputs[2].name]?.integers("y").values.first)) : nil
+    let answer = try await denoiser.answer(x, time: process.schedule.timestep(index), label: label)
+    let read = try process.read(answer, x: x, index: index)
+    XCTAssertTrue(read.picture.allSatisfy { $0.magnitude <= 1 }, vector.name)
+    // the picture and the noise that were read give x again
+    let kept = process.schedule.kept[index]
+    let again = zip(read.picture, read.noise).map { picture, noise in
+      kept.squareRoot() * Double(picture) + (1 - kept).squareRoot() * Double(noise)
+    }
+    let largest = x.values.reduce(1) { max($0, $1.magnitude) }
+    XCTAssertLessThanOrEqual(
+      Golden.worst(again, x.values.map { Double($0) }), 1e-5 * Double(largest), vector.name)
+  }
+//% endif %//
+}
