@@ -146,7 +146,7 @@ def _vectors(folder: Path) -> set[str]:
         index = json.loads((folder / "index.json").read_bytes())
         if index["format"] != "lading golden vectors":
             return set()
-        return {"index.json", *_files(index["vectors"])}
+        return {"index.json", *_files(index["vectors"]), *_files(index.get("walk") or {})}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
 

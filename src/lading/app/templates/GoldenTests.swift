@@ -51,7 +51,7 @@ final class GoldenTests: XCTestCase {
 //% if after and reading %//
   /// From the original's outputs to labels and probabilities.
   func testOutputsAreFinished() throws {
-    var worst = 0.0
+    var (worst, shared) = (0.0, 0)
     for vector in try Golden.load().vectors {
       let outputs = try Replay.values(vector.outputs, Facts.outputs)
       if let stored = vector.after["labels"] {
@@ -61,9 +61,10 @@ final class GoldenTests: XCTestCase {
       if let stored = vector.after["probabilities"] {
         let shares = try XCTUnwrap(Facts.reading.probabilities(outputs))
         worst = max(worst, Golden.worst(shares.values, try Golden.numbers(stored)))
+        shared += shares.values.count
       }
     }
-    print("outputs to finished: every label the same; probabilities differ by \(worst), gate 1e-6")
+    print("outputs to finished: every label the same; \(shared) probabilities differ by \(worst)")
     XCTAssertLessThanOrEqual(worst, 1e-6)
   }
 
@@ -95,14 +96,6 @@ final class GoldenTests: XCTestCase {
       let found = try await model.classify(text)
       let label = try XCTUnwrap(Golden.numbers(stored).first)
       XCTAssertEqual(found.label, Facts.reading.name(Int32(label)), text)
-//% elif denoiser %//
-//% if denoiser.is_step %//
-      let inputs = try Replay.values(vector.inputs, Facts.inputs)
-      let made = try await model.network.predict(inputs)
-      XCTAssertEqual(made, try Replay.values(vector.outputs, Facts.outputs), vector.name)
-//% else %//
-      try await replayOneMove(vector, golden)
-//% endif %//
 //% else %//
       let inputs = try Replay.values(vector.inputs, Facts.inputs)
       let outputs = try await ´name´Output(values: model.network.predict(inputs))
@@ -204,35 +197,32 @@ final class GoldenTests: XCTestCase {
     raw.shape == Facts.inputs[0].shape
   }
 //% endif %//
-//% if denoiser and not denoiser.is_step %//
+//% if denoiser %//
 
-  /// One move of a walk at the step of a vector, from the vector's own x.
-  private func replayOneMove(_ vector: Golden.Vector, _ golden: Golden) async throws {
-    let inputs = try Replay.values(vector.inputs, Facts.inputs)
-    let x = try XCTUnwrap(inputs[Facts.inputs[0].name]).floats("x")
-    let time = try XCTUnwrap(inputs[Facts.inputs[1].name]).floats("time").values
-    let denoiser = Denoiser(
-      facts: Facts.denoiser, inputs: Facts.inputs, output: Facts.outputs[0],
-      network: try Replay(golden))
-    let process = try denoiser.process("", clip: true)
-    let index = try XCTUnwrap(
-      (0..<process.schedule.steps).first {
-        Float(process.schedule.timestep($0)) == time.first
-      })
-    let label: Int? =
-      try Facts.inputs.count > 2
-      ? Int(XCTUnwrap(inputs[Facts.inputs[2].name]?.integers("y").values.first)) : nil
-    let answer = try await denoiser.answer(x, time: process.schedule.timestep(index), label: label)
-    let read = try process.read(answer, x: x, index: index)
-    XCTAssertTrue(read.picture.allSatisfy { $0.magnitude <= 1 }, vector.name)
-    // the picture and the noise that were read give x again
-    let kept = process.schedule.kept[index]
-    let again = zip(read.picture, read.noise).map { picture, noise in
-      kept.squareRoot() * Double(picture) + (1 - kept).squareRoot() * Double(noise)
+  /// The original's own walk from its seed to a picture, its answers being a replay.
+  func testTheWalkOfTheOriginal() async throws {
+    guard let walk = try Golden.load().walk else {
+      throw XCTSkip("not run: the golden vectors have no room for a walk")
     }
-    let largest = x.values.reduce(1) { max($0, $1.magnitude) }
-    XCTAssertLessThanOrEqual(
-      Golden.worst(again, x.values.map { Double($0) }), 1e-5 * Double(largest), vector.name)
+    let replay = try WalkReplay(walk)
+    let model = ´name´(network: replay)
+    let expected = try Golden.numbers(XCTUnwrap(walk.x.last))
+//% if denoiser.is_step %//
+    let start = try Tensor(
+      shape: walk.start.shape, values: Golden.numbers(walk.start).map { Float($0) })
+    let made = try await model.sample(
+      seed: walk.seed, last: walk.answers.count, start: start)
+//% else %//
+    let made = try await model.sample(
+      seed: walk.seed, sampler: .ddim(eta: 0), respacing: walk.respacing,
+      label: Facts.denoiser.lastClass.map { _ in 0 })
+//% endif %//
+    let largest = expected.reduce(1) { max($0, $1.magnitude) }
+    let worst = Golden.worst(made.values.map { Double($0) }, expected) / largest
+    print("a walk of \(walk.answers.count) moves: differs by \(worst) of the largest, gate 1e-5")
+    XCTAssertLessThanOrEqual(worst, 1e-5)
+    let asked = await replay.asked
+    XCTAssertEqual(asked, walk.answers.count)
   }
 //% endif %//
 }

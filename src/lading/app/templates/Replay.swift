@@ -63,3 +63,44 @@ struct Replay: Network {
     }
   }
 }
+//% if denoiser %//
+
+/// A replay of the original's walk, move by move; it refuses any other x, and any other time.
+actor WalkReplay: Network {
+  private let x: [[Double]]
+  private let times: [Double]
+  private let answers: [Tensor<Float>]
+  /// How many moves were asked for.
+  private(set) var asked = 0
+
+  init(_ walk: Golden.Walk) throws {
+    x = try ([walk.start] + walk.x).map { try Golden.numbers($0) }
+    times = walk.timesteps
+    answers = try walk.answers.map { stored in
+      try Tensor(shape: stored.shape, values: Golden.numbers(stored).map { Float($0) })
+    }
+  }
+
+  /// See `Network`.
+  func predict(_ inputs: [String: Value]) async throws -> [String: Value] {
+    guard asked < answers.count,
+      let given = try inputs[Facts.inputs[0].name]?.floats("x").values.map({ Double($0) }),
+      let time = try inputs[Facts.inputs[1].name]?.floats("time").values.first
+    else {
+      throw refused("no more moves")
+    }
+    let largest = x[asked].reduce(1) { max($0, $1.magnitude) }
+    let worst = Golden.worst(given, x[asked])
+    guard worst <= 1e-5 * largest, time == Float(times[asked]) else {
+      throw refused("x that differs by \(worst), at time \(time)")
+    }
+    asked += 1
+    return [Facts.outputs[0].name: .floats(answers[asked - 1])]
+  }
+
+  private func refused(_ found: String) -> ModelError {
+    .value(
+      what: "the replay of a walk", found: found, expected: "move \(asked + 1) of the original")
+  }
+}
+//% endif %//

@@ -5,12 +5,13 @@ extension ´name´ {
   ///   - seed: of the noise.
   ///   - picture: which of the pictures of that seed.
 //% if denoiser.is_step %//
+  ///   - last: how many of the last moves are made; nil for all.
   ///   - start: x to start from, in place of noise.
   ///   - moved: told of every move.
   /// - Throws: `CancellationError` when the task is cancelled, ``ModelError``, or what the network
   ///   says.
   public func sample(
-    seed: UInt64, picture: UInt32 = 0, start: Tensor<Float>? = nil,
+    seed: UInt64, picture: UInt32 = 0, last: Int? = nil, start: Tensor<Float>? = nil,
     moved: (Step) -> Void = { _ in }
   ) async throws -> Tensor<Float> {
     let denoiser = Denoiser(
@@ -18,7 +19,7 @@ extension ´name´ {
     let walk = Walk(
       denoiser: denoiser, process: try denoiser.process(Facts.denoiser.respacing, clip: true),
       sampler: .ddpm, seed: seed, picture: picture, label: nil, shape: Facts.inputs[0].shape)
-    return try await walk.stepped(start: start, moved: moved)
+    return try await walk.stepped(last: last, start: start, moved: moved)
   }
 //% else %//
   ///   - sampler: the way from noise to a picture.

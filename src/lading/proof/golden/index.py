@@ -91,6 +91,29 @@ class Vector:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """A walk of the original from noise to a picture: what it is made of, move by move.
+
+    Attributes:
+        sampler: as in the bill's trajectory.
+        seed: of the noise, its first picture; see `docs/sampling.md`.
+        respacing: of the schedule; empty where the network is one step of sampling itself.
+        timesteps: what the network is given at each move.
+        start: x before the first move.
+        x: x after each move; the last is the picture.
+        answers: the network's answer at each move.
+    """
+
+    sampler: str
+    seed: int
+    respacing: str
+    timesteps: tuple[float, ...]
+    start: Stored
+    x: tuple[Stored, ...]
+    answers: tuple[Stored, ...]
+
+
+@dataclass(frozen=True)
 class Index:
     """All that `index.json` says.
 
@@ -108,6 +131,7 @@ class Index:
         tolerances: by precision of the artifact.
         vectors: the probes.
         left_out: why there are no more.
+        walk: of a diffusion network, where there is room for one.
     """
 
     format: str
@@ -123,6 +147,7 @@ class Index:
     tolerances: Mapping[str, tuple[Tolerance, ...]]
     vectors: tuple[Vector, ...]
     left_out: str = ""
+    walk: Walked | None = None
 
 
 def store(probe: str, role: str, port: str, array: Array) -> tuple[Stored, bytes]:
@@ -177,6 +202,9 @@ def load(folder: Path) -> Index:
         for group in (*groups, *vector.graphs.values(), vector.graph_scores):
             for stored in group.values():
                 read(folder, stored)
+    if index.walk:
+        for stored in (index.walk.start, *index.walk.x, *index.walk.answers):
+            read(folder, stored)
     return index
 
 

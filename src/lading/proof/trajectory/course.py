@@ -57,6 +57,8 @@ class Course:
         way: how it is walked.
         ports: the original's.
         trail: the original's x after every move.
+        start: its x before the first move.
+        answers: its first output at every move.
         shown: the moves, from 1, at which x is kept for pictures; the last is among them.
     """
 
@@ -69,7 +71,9 @@ class Course:
         moved: Callable[[], None] = lambda: None,
     ) -> None:
         self.way, self.ports, self.progress, self.moved = way, ports, progress, moved
-        self.trail = list(self._walk(run, ports))
+        self.start: Array | None = None
+        self.answers: list[Array] = []
+        self.trail = list(self._walk(self._kept(run, ports[0].name), ports))
         count = len(self.trail)
         self.shown = tuple(sorted({math.ceil(count * part / 5) for part in (2, 3, 4, 5)}))
 
@@ -126,6 +130,18 @@ class Course:
         if broke or not walked.passed:
             walked = replace(walked, verdict="fail", reason=broke or _missed(walked))
         return Taken(walked, tuple(frames))
+
+    def _kept(self, run: Run, x: str) -> Run:
+        """`run`, whose answers are kept, and what it was first fed as `x`."""
+
+        def answered(fed: Mapping[str, Array]) -> Mapping[str, Array]:
+            if self.start is None:
+                self.start = fed[x]
+            outputs = run(fed)
+            self.answers.append(next(iter(outputs.values())))
+            return outputs
+
+        return answered
 
     def _walk(self, run: Run, ports: Sequence[Port]) -> Iterator[Array]:
         for x in self.way.walk(run, ports):

@@ -124,9 +124,11 @@ struct Walk: Sendable {
   }
 
   /// Walks with a model that is one step of sampling itself.
-  func stepped(start: Tensor<Float>?, moved: (Step) -> Void) async throws -> Tensor<Float> {
+  func stepped(
+    last: Int?, start: Tensor<Float>?, moved: (Step) -> Void
+  ) async throws -> Tensor<Float> {
     var x = start ?? Tensor(shape, noise(0))
-    let count = process.schedule.steps
+    let count = min(last ?? process.schedule.steps, process.schedule.steps)
     for (place, left) in (0..<count).reversed().enumerated() {
       try Task.checkCancellation()
       x = try await denoiser.answer(

@@ -28,7 +28,18 @@ struct Golden: Decodable {
     let gate: Double
   }
 
+  /// A walk of the original from noise to a picture.
+  struct Walk: Decodable {
+    let seed: UInt64
+    let respacing: String
+    let timesteps: [Double]
+    let start: Stored
+    let x: [Stored]
+    let answers: [Stored]
+  }
+
   let vectors: [Vector]
+  let walk: Walk?
   let tolerances: [String: [Tolerance]]
 
   /// The folder of the vectors.
