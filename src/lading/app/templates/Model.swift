@@ -91,9 +91,9 @@ public final class ´name´: Sendable {
     public static func load(
       configuration: MLModelConfiguration = MLModelConfiguration()
     ) async throws -> ´name´ {
-      let model = try await Facts.file.load(configuration: configuration)
+      let loaded = try await Facts.file.load(configuration: configuration)
       return ´name´(
-        network: CoreMLNetwork(model: model, inputs: Facts.inputs, outputs: Facts.outputs))
+        network: CoreMLNetwork(loaded: loaded, inputs: Facts.inputs, outputs: Facts.outputs))
     }
 
     /// One prediction with options of Core ML.

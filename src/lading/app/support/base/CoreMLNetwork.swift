@@ -8,11 +8,6 @@
   /// A model's synchronous prediction may be under way once at a time: the actor sees to that. From
   /// iOS 17 and macOS 14 on, the asynchronous one is used.
   public actor CoreMLNetwork: Network {
-    /// A model that the actor alone hands to Core ML.
-    private struct Held: @unchecked Sendable {
-      let model: MLModel
-    }
-
     /// Options that nothing changes while Core ML reads them.
     struct Options: @unchecked Sendable {
       let options: MLPredictionOptions
@@ -20,15 +15,14 @@
 
     private let inputs: [Port]
     private let outputs: [Port]
-    private let opened: @Sendable () async throws -> Held
-    private var loading: Task<Held, any Error>?
+    private let opened: @Sendable () async throws -> LoadedModel
+    private var loading: Task<LoadedModel, any Error>?
 
     /// A model that is loaded already.
-    public init(model: MLModel, inputs: [Port], outputs: [Port]) {
-      let held = Held(model: model)
+    init(loaded: LoadedModel, inputs: [Port], outputs: [Port]) {
       self.inputs = inputs
       self.outputs = outputs
-      opened = { held }
+      opened = { loaded }
     }
 
     /// A model file of this package, loaded when it is first asked.
@@ -38,7 +32,7 @@
       opened = {
         let configuration = MLModelConfiguration()
         configuration.computeUnits = computeUnits
-        return Held(model: try await file.load(configuration: configuration))
+        return try await file.load(configuration: configuration)
       }
     }
 
@@ -48,13 +42,13 @@
     }
 
     func predict(_ inputs: [String: Value], options: Options) async throws -> [String: Value] {
-      let held = try await loaded()
-      let features = try MLDictionaryFeatureProvider(dictionary: provided(inputs))
+      let model = try await loaded().model
+      let features = try Self.provider(inputs, for: self.inputs)
       if #available(iOS 17, macOS 14, tvOS 17, watchOS 10, *) {
         return try read(
-          await held.model.prediction(from: features, options: options.options))
+          await model.prediction(from: features, options: options.options))
       }
-      return try read(Self.now(held.model, features, options.options))
+      return try read(Self.now(model, features, options.options))
     }
 
     private static func now(
@@ -63,7 +57,7 @@
       try model.prediction(from: features, options: options)
     }
 
-    private func loaded() async throws -> Held {
+    private func loaded() async throws -> LoadedModel {
       if let loading {
         return try await loading.value
       }
@@ -77,9 +71,11 @@
       }
     }
 
-    private func provided(_ values: [String: Value]) throws -> [String: MLFeatureValue] {
+    private static func provider(
+      _ values: [String: Value], for ports: [Port]
+    ) throws -> MLDictionaryFeatureProvider {
       var features: [String: MLFeatureValue] = [:]
-      for port in inputs {
+      for port in ports {
         guard let value = values[port.name] else {
           throw ModelError.missing(
             what: "input \(port.name)", found: "nothing", expected: "a value")
@@ -93,7 +89,7 @@
           features[port.name] = MLFeatureValue(multiArray: try array(value, for: port))
         }
       }
-      return features
+      return try MLDictionaryFeatureProvider(dictionary: features)
     }
 
     private func read(_ features: any MLFeatureProvider) throws -> [String: Value] {
@@ -116,7 +112,7 @@
       return values
     }
 
-    private func array(_ value: Value, for port: Port) throws -> MLMultiArray {
+    private static func array(_ value: Value, for port: Port) throws -> MLMultiArray {
       switch (value, port.element) {
       case (.integers(let tensor), .int32):
         try port.require(tensor.shape)

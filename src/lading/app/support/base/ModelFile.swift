@@ -2,6 +2,11 @@
   import CoreML
   import Foundation
 
+  /// A model that one actor alone hands to Core ML.
+  struct LoadedModel: @unchecked Sendable {
+    let model: MLModel
+  }
+
   /// The model file that lies in this package.
   ///
   /// Where Xcode has compiled it, that is what is opened. Else it is compiled when it is first
@@ -12,8 +17,10 @@
     let digest: String
 
     /// The model, loaded.
-    func load(configuration: MLModelConfiguration) async throws -> MLModel {
-      try await MLModel.load(contentsOf: try await compiled(), configuration: configuration)
+    func load(configuration: MLModelConfiguration) async throws -> LoadedModel {
+      let url = try await compiled()
+      return LoadedModel(
+        model: try await MLModel.load(contentsOf: url, configuration: configuration))
     }
 
     private func compiled() async throws -> URL {
