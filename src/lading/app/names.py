@@ -25,17 +25,13 @@ KEYWORDS = frozenset([
     "some", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true",
     "try", "type", "typealias", "unowned", "values", "var", "weak", "where", "while", "willset"
 ])  # fmt: skip
-#: Modules that an app imports, and what Swift and Foundation have under so plain a name that it
-#: could no longer be said.
-TAKEN = frozenset([
-    "any", "array", "bool", "bundle", "character", "combine", "coregraphics", "coreimage",
-    "coreml", "corevideo", "data", "date", "dictionary", "double", "error", "filemanager",
-    "float", "float16", "foundation", "int", "int32", "observation", "optional", "protocol",
-    "result", "self", "sendable", "set", "string", "substring", "swift", "swiftui", "task",
-    "testing", "type", "uikit", "uint8", "url", "void", "xctest"
-])  # fmt: skip
+#: Modules that an app imports, and names of Swift's that no file of the package has.
+TAKEN = frozenset(["swift", "swiftui", "uikit", "appkit", "combine", "observation", "testing"])
+#: Of a name: a line of the package holds it twice.
+LONGEST = 40
 _NAME = re.compile(r"[A-Z][A-Za-z0-9_]*")
-_DECLARED = re.compile(r"^(?:public )?(?:enum|struct|final class|actor|protocol) (\w+)", re.M)
+_COMMENT = re.compile(r"//.*")
+_WORD = re.compile(r"\b[A-Z]\w*")
 
 
 @dataclass(frozen=True)
@@ -80,38 +76,33 @@ def comment(text: str, width: int = 92) -> list[Code]:
     return [Code(line) for line in lines if line]
 
 
-def require_name(name: str, support: Path, remedy: str) -> None:
-    """Passes only a name that a module and a class may have beside what the package declares.
+def require_name(name: str, files: Iterable[Path], remedy: str) -> None:
+    """Passes only a name that a module and a class may have beside all that a package says.
 
     Args:
         name: of the package.
-        support: the folder of its other files, whose types have names too.
-        remedy: what to do about a bad one.
+        files: its other files: no word in them may get another meaning.
+        remedy: what to do about a bad name.
 
     Raises:
         RequestError: it is no identifier, begins with a small letter, or is taken.
     """
     found = ""
-    if not _NAME.fullmatch(name) or len(name) > 48:
+    if not _NAME.fullmatch(name) or len(name) > LONGEST:
         found = "no name of a Swift type"
     elif name.lower() in KEYWORDS | TAKEN:
         found = "a word of Swift's or a name of a module"
-    elif name in _declared(support) or name.endswith(("Tests", "Input", "Output")):
-        found = "a name that the package gives to something else"
+    elif name.endswith("Tests") or any(
+        name in _WORD.findall(_COMMENT.sub("", path.read_text(encoding="utf-8"))) for path in files
+    ):
+        found = "a name that Swift or the package gives to something else"
     if found:
         raise RequestError(
             f"the package {visible(name)[:80]!r}",
             found=found,
-            expected="a capital letter, then letters, digits or _, at most 48 in all",
+            expected=f"a capital letter, then letters, digits or _, at most {LONGEST} in all",
             remedy=remedy,
         )
-
-
-def _declared(support: Path) -> set[str]:
-    found: set[str] = set()
-    for path in support.rglob("*.swift"):
-        found |= set(_DECLARED.findall(path.read_text(encoding="utf-8")))
-    return found
 
 
 def variables(names: Iterable[str], fallback: str) -> list[str]:

@@ -105,7 +105,8 @@ def write(contents: Contents, folder: Path) -> None:
         OSError: it cannot be written.
     """
     name = contents.name
-    require_name(name, SUPPORT, contents.remedy)
+    files = [*SUPPORT.rglob("*.swift"), *TEMPLATES.glob("*.swift")]
+    require_name(name, files, contents.remedy)
     chosen = parts(contents)
     values = {**_values(contents), **chosen.values}
     sources, tests = folder / "Sources" / name, folder / "Tests" / f"{name}Tests"

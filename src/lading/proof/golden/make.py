@@ -149,9 +149,7 @@ def _choose(
     return taken, f"more would be larger than {LIMIT:,} bytes" if dropped else ""
 
 
-def _walked(
-    course: Course | None, part: str, taken: int
-) -> tuple[Walked | None, dict[str, bytes]]:
+def _walked(course: Course | None, part: str, taken: int) -> tuple[Walked | None, dict[str, bytes]]:
     """The original's walk and its files, where they fit beside `taken` bytes of vectors."""
     if course is None or course.start is None:
         return None, {}
