@@ -36,8 +36,8 @@ REJECTED = "rejected"
 _TITLE = b"(bill of lading)</title>"
 
 
-def require_free(out: Path, *, force: bool) -> None:
-    """Passes only if `out` can become the result's folder.
+def require_free(out: Path, *, force: bool | None) -> None:
+    """Passes only if `out` can become the result's folder; a `force` of None is no option there is.
 
     Raises:
         StorageError: it is a file, it holds something and `force` is not set, or it cannot be
@@ -53,7 +53,9 @@ def require_free(out: Path, *, force: bool) -> None:
             str(out),
             found="a folder that is not empty",
             expected="an empty folder, or none",
-            remedy="choose another -o, or add --force to replace what lading wrote there",
+            remedy="choose another -o, or add --force to replace what lading wrote there"
+            if force is not None
+            else "choose another -o",
         )
     nearest = next(parent for parent in (out, *out.resolve().parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):

@@ -60,7 +60,7 @@ def swift(request: Swift) -> Packaged:
         characters=words.characters if words else "",
         made=f"Written by lading {__version__} from {PurePath(record.path).name}.",
     )
-    storage.require_free(out, force=False)
+    storage.require_free(out, force=None)
     request.progress("write", str(out))
     with storage.aside(out) as aside:
         app.write(contents, aside)
