@@ -1,4 +1,4 @@
-"""The packages of the three demonstrations and of plain tensors: linted, built, and their tests run.
+"""The packages of the three demonstrations and of plain tensors: linted, built, and tested.
 
 The network is a replay here, and called so; what needs Core ML is skipped and says so.
 """
@@ -24,6 +24,7 @@ from tests.swift import harness
 pytestmark = harness.needs_swift
 PHANTOM = DATA / "camus_segmentation" / "phantom_002.png"
 RECIPE = RECIPES[0]
+ROOT = Path(__file__).parents[2]
 
 
 def segmentation(out: Path) -> Bill:
@@ -79,7 +80,9 @@ def test_its_tests_pass(made: Callable[[Path], Bill], tmp_path: Path) -> None:
     package = tmp_path / "package"
     swift(Swift(tmp_path / "made", package))
     harness.lint(package / "Package.swift", package / "Sources", package / "Tests")
-    harness.checked(package, harness.stubs(tmp_path), version="5")
+    stubs = harness.stubs(tmp_path)
+    harness.checked(package, stubs, version="5")
+    shown_code_fits(package, stubs)
     printed = tested(package)
     for line in PRINTED[made]:
         assert line in printed
@@ -108,6 +111,30 @@ def tested(package: Path) -> str:
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-4000:]
     return said
+
+
+def shown_code_fits(package: Path, stubs: Path) -> None:
+    """What the README of a package shows fits it, and so does an example app, but for its views."""
+    (block,) = re.findall(r"^```swift\n(.*?)^```", (package / "README.md").read_text(), re.M | re.S)
+    imports, body = block.split("\n", 1)
+    code = f"{imports}\nimport CoreGraphics\nfunc shown(_ image: CGImage) async throws {{{body}}}\n"
+    path = stubs / "shown.swift"
+    path.write_text(code)
+    loose = ("-typecheck", "-parse-as-library", "-swift-version", "6", "-I", stubs)
+    harness.ran("swiftc", *loose, path)
+    guide = (ROOT / "docs" / "ios.md").read_text()
+    name = imports.removeprefix("import ")
+    assert (f"import {name}\n" in guide) == (block in guide)
+    for example in (ROOT / "examples" / "ios").glob("*/*.swift"):
+        text = example.read_text()
+        if f"import {name}\n" in text:
+            harness.ran("swiftc", *loose, "-warnings-as-errors", example)
+            harness.ran("swiftc", "-parse", "-parse-as-library", example.with_name("App.swift"))
+
+
+def test_the_examples_are_formatted() -> None:
+    assert len(list((ROOT / "examples" / "ios").glob("*/App.swift"))) == 3
+    harness.lint(ROOT / "examples")
 
 
 def one_label_changed(package: Path) -> None:
