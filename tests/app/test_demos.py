@@ -55,7 +55,7 @@ def plain(out: Path) -> Bill:
     return convert(
         Convert(
             out.parent / "plain.pt", out, name="Rows", to="coreml", model=lambda: module,
-            input={"in_put": "float32[1,6]"},
+            input="in_put:float32[1,6]",
         )
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ def test_its_tests_pass(made: Callable[[Path], Bill], tmp_path: Path) -> None:
     stubs = harness.stubs(tmp_path)
     harness.checked(package, stubs, version="5")
     shown_code_fits(package, stubs)
-    printed = tested(package)
+    printed = outcome(package)
     for line in PRINTED[made]:
         assert line in printed
     assert "not run: Core ML exists on Apple's systems only" in printed
@@ -95,10 +95,10 @@ def test_its_tests_pass(made: Callable[[Path], Bill], tmp_path: Path) -> None:
     if made is segmentation:
         one_label_changed(package)
         with pytest.raises(AssertionError, match="XCTAssertEqual failed"):
-            tested(package)
+            outcome(package)
 
 
-def tested(package: Path) -> str:
+def outcome(package: Path) -> str:
     """What the package's tests print; a warning is an error.
 
     Its code is compiled in Swift's language mode 6, as the manifest asks where Swift has it.
