@@ -57,8 +57,8 @@ def check(request: DeviceCheck) -> Commands:
         )
     name = tests[0].parent.name.removesuffix("Tests")
     place = quote(str(folder))
-    build = f"swift build --package-path {place}"
-    on_mac = f"swift test --package-path {place} | tee device.log"
+    build = f"(cd {place} && swift build)"
+    on_mac = f"(cd {place} && swift test) | tee device.log"
     on_phone = (
         f"(cd {place} && xcodebuild test -scheme {name} "
         "-destination 'platform=iOS,name=NAME OF THE DEVICE') | tee device.log"

@@ -22,9 +22,7 @@ def run(request: Swift, display: Display) -> int:
         )
     elif not display.quiet:
         text = f"{made.out}  {made.name} of {made.artifact}, {made.vectors} golden vectors\n"
-        text += (
-            f"next: its tests, (cd {made.out} && swift test), and lading device-check {made.out}"
-        )
+        text += f"next: its tests, (cd {made.out} && swift test); on a device: lading device-check"
         console().print(text, markup=False, soft_wrap=True)
     return 0
 
