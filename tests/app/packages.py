@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from lading import page
 from lading.app import Contents
+from lading.job.device import MARK
+from lading.proof.golden import FOLDER, load
 from lading.record import ArtifactRecord, Port, Task
 
 HOSTILE = 'a"\\(fatalError())\n*/ \u202e` \u2028"""#"'
@@ -27,6 +30,24 @@ def contents(
         "any", model.name, 1, "ab" * 32, "fp16", task.inputs, task.outputs, "export"
     )
     return Contents(name, record, model, task, "cd" * 32, golden, characters=characters, made=made)
+
+
+def device_log(
+    result: Path, units: str, rms: float, share: float = 1.0, vectors: int | None = None
+) -> str:
+    """What a package's tests print on a device, of the segmentation network in `result`."""
+    bill = page.read(result)
+    record = next(one for one in bill.artifacts if one.path.endswith(".mlpackage"))
+    lines = ["Test Suite 'All tests' started"]
+    for vector in load(result / FOLDER).vectors[:vectors]:
+        facts = {
+            "artifact": record.sha256, "units": units, "vector": vector.name,
+            "machine": "iPhone15,4", "system": "Version 18.1",
+        }  # fmt: skip
+        psnr = {**facts, "output": "logits", "kind": "psnr", "rms": str(rms), "peak": "2.0"}
+        same = {**facts, "output": "labels", "kind": "label_agreement", "share": str(share)}
+        lines += [f"2026 x[1] {MARK}{json.dumps(psnr)}", MARK + json.dumps(same), "noise"]
+    return "\n".join(lines) + "\n"
 
 
 IMAGE = Port("image", "tensor", "float32", (1, 1, 32, 32), multiples=(1, 1, 4, 4),

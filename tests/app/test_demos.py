@@ -63,13 +63,20 @@ def plain(out: Path) -> Bill:
 #: What each package's tests print on this system.
 PRINTED = {
     segmentation: (
-        "raw to prepared: worst",
-        "outputs to finished: every label",
-        "the whole way: 1",
+        "raw to prepared: 3 pictures, differ by 0.0",
+        "outputs to finished: 102400 labels, all the same",
+        "the whole way: 3 vectors from raw, 1 from inputs, the network a replay",
     ),
-    layouts: ("texts, every id the same", "36 probabilities differ", "the whole way: 4"),
-    diffusion: ("a walk of 4 moves: differs by", "the whole way: 4"),
-    plain: ("the whole way: 4",),
+    layouts: (
+        "raw to prepared: 4 texts, every id the same",
+        "outputs to finished: 36 probabilities differ",
+        "the whole way: 4 vectors from raw, 0 from inputs, the network a replay",
+    ),
+    diffusion: (
+        "a walk of 4 moves: differs by",
+        "the whole way: 0 vectors from raw, 4 from inputs, the network a replay",
+    ),
+    plain: ("the whole way: 0 vectors from raw, 4 from inputs, the network a replay",),
 }
 
 

@@ -251,7 +251,7 @@ def test_advice_never_sets_a_file_off(tmp_path: Path) -> None:
 def test_every_module_of_every_python_is_on_the_list() -> None:
     assert sys.stdlib_module_names <= ACTING
     if importlib.util.find_spec("stdlib_list") is None:
-        pytest.skip("the outside list is not installed: pip install stdlib-list")
+        pytest.skip("the outside list, the package stdlib-list, is not installed")
     from stdlib_list import short_versions, stdlib_list
 
     ever = {one.split(".")[0] for version in short_versions for one in stdlib_list(version)}

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from lading import cli
+from lading import cli, page
 from lading.errors import InputError, LadingError, RequestError, VerificationError
 from lading.job.convert import convert
 from lading.job.device import MARK, check, report
 from lading.job.request import Convert, DeviceCheck, DeviceReport, Swift
 from lading.job.swift import swift
-from lading.record import Bill
+from tests.app.packages import device_log
 
 
 @pytest.fixture(scope="module")
@@ -140,32 +140,9 @@ def test_the_commands_for_a_mac(made: Path, tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------ the report
-def log(bill: Bill, units: str, rms: float, share: float = 1.0, vectors: int = 4) -> str:
-    record = next(one for one in bill.artifacts if one.path == "Small.mlpackage")
-    lines = ["Test Suite 'All tests' started"]
-    folder = json.loads((Path(bill.environment["folder"]) / "golden/index.json").read_text())
-    for vector in folder["vectors"][:vectors]:
-        facts = {
-            "artifact": record.sha256, "units": units, "vector": vector["name"],
-            "machine": "iPhone15,4", "system": "Version 18.1",
-        }  # fmt: skip
-        psnr = {**facts, "output": "logits", "kind": "psnr", "rms": str(rms), "peak": "2.0"}
-        same = {**facts, "output": "labels", "kind": "label_agreement", "share": str(share)}
-        lines += [f"2026 x[1] {MARK}{json.dumps(psnr)}", MARK + json.dumps(same), "noise"]
-    return "\n".join(lines) + "\n"
-
-
-@pytest.fixture
-def bill(copied: Path) -> Bill:
-    edited(copied, lambda data: data["environment"].update(folder=str(copied)))
-    from lading import page
-
-    return page.read(copied)
-
-
-def test_a_report_becomes_rows_of_the_bill(bill: Bill, copied: Path, tmp_path: Path) -> None:
+def test_a_report_becomes_rows_of_the_bill(copied: Path, tmp_path: Path) -> None:
     path = tmp_path / "device.log"
-    path.write_text(log(bill, "cpuOnly", 0.0002) + log(bill, "all", 0.002))
+    path.write_text(device_log(copied, "cpuOnly", 0.0002) + device_log(copied, "all", 0.002))
     made = report(DeviceReport(path, copied, device="iPhone 15"))
     rows = [one for one in made.comparisons if one.device]
     assert [one.device for one in rows] == [
@@ -176,18 +153,20 @@ def test_a_report_becomes_rows_of_the_bill(bill: Bill, copied: Path, tmp_path: P
     assert made.verdict == "pass"
     again = report(DeviceReport(path, copied, device="iPhone 15"))
     assert again == made
-    page = (copied / "report.html").read_text()
-    assert "iPhone 15, Version 18.1, cpuOnly" in page
+    drawn = (copied / "report.html").read_text()
+    assert "iPhone 15, Version 18.1, cpuOnly" in drawn
 
 
-def test_what_misses_its_gate_fails_the_bill(bill: Bill, copied: Path, tmp_path: Path) -> None:
+def test_what_misses_its_gate_fails_the_bill(copied: Path, tmp_path: Path) -> None:
     path = tmp_path / "device.log"
-    path.write_text(log(bill, "all", 0.0002) + log(bill, "all", 0.0002, share=0.9))
+    path.write_text(
+        device_log(copied, "all", 0.0002) + device_log(copied, "all", 0.0002, share=0.9)
+    )
     words = ["device-report", str(path), str(copied), "--quiet"]
     assert cli.main(words) == 1
-    path.write_text(log(bill, "all", float("nan")))
+    path.write_text(device_log(copied, "all", float("nan")))
     assert cli.main(words) == 1
-    path.write_text(log(bill, "all", 0.0002))
+    path.write_text(device_log(copied, "all", 0.0002))
     assert cli.main(words) == 0
 
 
@@ -210,12 +189,14 @@ def test_what_is_no_report(copied: Path, tmp_path: Path, text: str, found: str) 
     assert (copied / "lading.json").read_bytes() == before
 
 
-def test_a_run_that_broke_off_or_is_anothers(bill: Bill, copied: Path, tmp_path: Path) -> None:
+def test_a_run_that_broke_off_or_is_anothers(copied: Path, tmp_path: Path) -> None:
     path = tmp_path / "device.log"
-    path.write_text(log(bill, "all", 0.0002, vectors=3))
+    path.write_text(device_log(copied, "all", 0.0002, vectors=3))
     with pytest.raises(InputError, match=r"device.log"):
         report(DeviceReport(path, copied))
-    path.write_text(log(bill, "all", 0.0002).replace(bill.artifacts[0].sha256, "ab" * 32))
+    path.write_text(
+        device_log(copied, "all", 0.0002).replace(page.read(copied).artifacts[0].sha256, "ab" * 32)
+    )
     with pytest.raises(InputError) as caught:
         report(DeviceReport(path, copied))
     assert caught.value.remedy == "give the bill that the package was written from"

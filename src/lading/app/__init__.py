@@ -9,6 +9,6 @@ the records, `names` makes them Swift, and `package` says which files belong to 
 from __future__ import annotations
 
 from lading.app.names import require_name
-from lading.app.package import Contents, write
+from lading.app.package import Contents, usage, write
 
-__all__ = ["Contents", "require_name", "write"]
+__all__ = ["Contents", "require_name", "usage", "write"]

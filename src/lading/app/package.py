@@ -14,12 +14,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lading.app import facts
 from lading.app.names import Code, code, comment, require_name
+from lading.errors import RequestError
 from lading.record import ArtifactRecord, Task
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUPPORT = Path(__file__).parent / "support"
 #: Where the golden vectors lie among the tests, and their index.
 GOLDEN, INDEX = "golden", "index.json"
+#: The code that shows how a package is used: in its README, and on the page.
+USAGE = "Usage.swift"
+#: The name in that code where an artifact's own can be none.
+UNNAMED = "MyNetwork"
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,8 @@ class Parts:
     values: Mapping[str, Any]
 
 
-def parts(contents: Contents) -> Parts:
+def parts(record: ArtifactRecord, task: Task, characters: str) -> Parts:
     """What is in the package, by what its network is for."""
-    task, record = contents.task, contents.artifact
     port = record.inputs[0]
     pictured = len(record.inputs) == 1 and len(port.shape) == 4 and abs(port.shape[1]) in (1, 3)
     folders, sources = ["base"], {}
@@ -80,8 +84,8 @@ def parts(contents: Contents) -> Parts:
     elif task.kind == "classification":
         folders += ["labels", "classes"]
         how = "Classifying"
-        if contents.characters and len(port.shape) == 2:
-            values["vocabulary"] = facts.vocabulary(contents.characters, abs(port.shape[1]))
+        if characters and len(port.shape) == 2:
+            values["vocabulary"] = facts.vocabulary(characters, abs(port.shape[1]))
             folders += ["text"]
             how = "ClassifyingText"
         elif pictured:
@@ -105,9 +109,8 @@ def write(contents: Contents, folder: Path) -> None:
         OSError: it cannot be written.
     """
     name = contents.name
-    files = [*SUPPORT.rglob("*.swift"), *TEMPLATES.glob("*.swift")]
-    require_name(name, files, contents.remedy)
-    chosen = parts(contents)
+    require_name(name, _files(), contents.remedy)
+    chosen = parts(contents.artifact, contents.task, contents.characters)
     values = {**_values(contents), **chosen.values}
     sources, tests = folder / "Sources" / name, folder / "Tests" / f"{name}Tests"
     sources.mkdir(parents=True)
@@ -130,6 +133,26 @@ def write(contents: Contents, folder: Path) -> None:
         path.write_text(filled_in(template, values), encoding="utf-8")
     _copied(contents.model, sources / contents.model.name)
     shutil.copytree(contents.golden, tests / GOLDEN)
+
+
+def usage(record: ArtifactRecord, task: Task, characters: str) -> tuple[str, str]:
+    """The name that a package of an artifact has, and Swift that uses the package.
+
+    Raises:
+        InputError: a port is of a type that Core ML has no array of.
+    """
+    name = Path(record.path).stem
+    try:
+        require_name(name, _files(), "")
+    except RequestError:
+        name = UNNAMED
+    values = {**facts.ports(record, task), **parts(record, task, characters).values}
+    return name, filled_in(USAGE, {**values, "name": Code(name)})
+
+
+def _files() -> list[Path]:
+    """All Swift that a package may have."""
+    return [*SUPPORT.rglob("*.swift"), *TEMPLATES.glob("*.swift")]
 
 
 def filled_in(template: str, values: Mapping[str, Any]) -> str:

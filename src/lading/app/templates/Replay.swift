@@ -63,6 +63,22 @@ struct Replay: Network {
     }
   }
 }
+
+extension ´name´Input {
+  /// The input that has these values.
+  init(values: [String: Value]) throws {
+    try self.init(
+//% for port in inputs %//
+//% set variable = port.variable %//
+//% if not loop.last %//
+      ´variable´: values.´port.reader´(´port.name´),
+//% else %//
+      ´variable´: values.´port.reader´(´port.name´)
+//% endif %//
+//% endfor %//
+    )
+  }
+}
 //% if denoiser %//
 
 /// A replay of the original's walk, move by move; it refuses any other x, and any other time.

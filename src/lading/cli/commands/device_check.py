@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lading.cli.commands import Command, Display, print_json
+from lading.cli.commands import Command, Display, console, print_json
 from lading.job.request import DeviceCheck
 
 
@@ -14,13 +14,13 @@ def run(request: DeviceCheck, display: Display) -> int:
     if display.json:
         print_json({"name": found.name, "commands": list(found.commands)})
     elif not display.quiet:
-        print(found.text, end="")
+        console().print(found.text, end="", soft_wrap=True)
     return 0
 
 
 COMMAND = Command(
     "the commands that test a package on a Mac and on a device",
-    ("lading device-check Package",),
+    ("lading device-check Package", "lading device-check Package --json"),
     DeviceCheck,
     run,
     rank=41,

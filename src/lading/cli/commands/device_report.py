@@ -17,8 +17,11 @@ def run(request: DeviceReport, display: Display) -> int:
 
 
 COMMAND = Command(
-    "read what a package's tests printed on a device into its bill",
-    ('lading device-report device.log out --device "iPhone 15"',),
+    "read into a bill what its package's tests printed on a device",
+    (
+        "lading device-report device.log out/lading.json",
+        'lading device-report device.log out --device "iPhone 15"',
+    ),
     DeviceReport,
     run,
     rank=42,

@@ -23,12 +23,12 @@ def run(request: Swift, display: Display) -> int:
     elif not display.quiet:
         text = f"{made.out}  {made.name} of {made.artifact}, {made.vectors} golden vectors\n"
         text += f"next: its tests, (cd {made.out} && swift test); on a device: lading device-check"
-        console().print(text, markup=False, soft_wrap=True)
+        console().print(text, soft_wrap=True)
     return 0
 
 
 COMMAND = Command(
-    "write a Swift package: the model, what stands around it, its tests",
+    "write a Swift package of a bill: the model, and its tests",
     ("lading swift out", "lading swift out/lading.json -o Package --name Phantoms"),
     Swift,
     run,
