@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lading.app import write
+from lading.app.names import LONGEST
 from lading.app.package import SUPPORT, TEMPLATES
 from lading.errors import InputError, RequestError
 from lading.record import Port, Task
@@ -101,6 +102,16 @@ def test_its_code_for_core_ml_fits_the_stubs(kind: str, stubs: Path, tmp_path: P
     package = written(kind, tmp_path)
     harness.lint(package / "Package.swift", package / "Sources", package / "Tests")
     harness.checked(package, stubs)
+
+
+@harness.needs_swift
+def test_the_longest_name_fits_the_lines(tmp_path: Path) -> None:
+    for kind, task in KINDS.items():
+        package = tmp_path / kind
+        package.mkdir()
+        made = contents(tmp_path / "from" / kind, "N" * LONGEST, task, characters="ab")
+        write(made, package)
+    harness.lint(*(tmp_path / kind for kind in KINDS))
 
 
 @harness.needs_swift

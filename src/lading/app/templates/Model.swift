@@ -114,8 +114,11 @@ public final class ´name´: Sendable {
   /// One prediction.
   ///
   /// - Throws: ``ModelError`` where the input does not fit, or what the network says.
-  public func prediction(input: ´name´Input) async throws -> ´name´Output {
+  public func prediction(
+    input: ´name´Input
+  ) async throws -> ´name´Output {
     try Facts.require(input.values)
-    return try await ´name´Output(values: network.predict(input.values))
+    let values = try await network.predict(input.values)
+    return try ´name´Output(values: values)
   }
 }

@@ -5,7 +5,10 @@ let package = Package(
   name: ´title´,
   platforms: [.iOS(.v16), .macOS(.v13), .tvOS(.v16), .watchOS(.v9)],
   products: [
-    .library(name: ´title´, targets: [´title´])
+    .library(
+      name: ´title´,
+      targets: [´title´]
+    )
   ],
   targets: [
     .target(

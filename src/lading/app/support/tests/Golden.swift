@@ -98,4 +98,11 @@ struct Golden: Decodable {
       return pair.0 == pair.1 ? most : difference.isNaN ? .infinity : max(most, difference)
     }
   }
+
+  /// How many labels differ from those that are stored; all where there are more of one.
+  static func differing(_ labels: [Int32], _ stored: Stored) throws -> Int {
+    let expected = try numbers(stored)
+    guard labels.count == expected.count else { return max(labels.count, expected.count) }
+    return zip(labels, expected).filter { Double($0) != $1 }.count
+  }
 }
