@@ -35,6 +35,7 @@ browser:         ## Chromium for the tests of the pages, where there is none and
 	command -v chromium >/dev/null || echo "no Chromium: the tests of the pages will be skipped"
 
 test: $(READY) browser ## all tests, the full-size network's included
+	@command -v swift >/dev/null || echo "not run: no Swift"
 	$(BIN)/python -m pytest -n 2
 
 swift-test: $(READY) ## the Swift packages of the demonstrations: lint, build, their tests; part of `test` too
