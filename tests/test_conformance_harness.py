@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conformance import grid, known, report, watch
-from tests.conformance.__main__ import run
+from tests.conformance.__main__ import ROOT, run
 from tests.conformance.judge import difference, stratified, verdict
 from tests.conformance.watch import Case
 
@@ -259,6 +260,20 @@ def test_the_grid_is_for_float16_data_in_float32_cases() -> None:
     assert not grid.wanted(f"a::b[precision='fp16'-{half}]")
     assert grid.wanted("a::TestRNN::b[precision='fp16']")
     assert not grid.wanted("a::b[precision='fp32'-dtype=<class 'numpy.float32'>]")
+
+
+def test_this_tree_comes_before_what_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "test_place.py").write_text(
+        "import sys, torch\n"
+        "from pathlib import Path\n"
+        "def test_place():\n"
+        f"    own = sys.path.index({str(ROOT / 'src')!r})\n"
+        "    assert own < sys.path.index(str(Path(torch.__file__).parent.parent))\n"
+    )
+    code, _, printed = run(
+        ["test_place.py"], cases=tmp_path / "cases", folder=tmp_path, workers=1, quiet=True
+    )
+    assert code == 0, printed
 
 
 def test_nothing_is_watched_without_the_stand_in() -> None:

@@ -72,7 +72,7 @@ def from_words(verb: str, name: str, text: str | None) -> Request | dict[str, st
     words.append(flag(name) if text is None else f"{flag(name)}={text}")
     arguments = vars(PARSER.parse_args(words))
     command = arguments.pop("command")
-    given = {n: v for n, v in arguments.items() if n not in ("json", "quiet")}
+    given = {n: v for n, v in arguments.items() if n not in ("json", "quiet", "debug")}
     try:
         made: Request = command.request(**given)
     except LadingError as error:

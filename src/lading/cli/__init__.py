@@ -147,13 +147,13 @@ class Help(argparse.RawDescriptionHelpFormatter):
         super().start_section(None if plain else heading)
 
     def format_help(self) -> str:
-        """Blank lines only before the description and the examples."""
+        """A blank line only before the examples."""
         blocks = super().format_help().split("\n\n")
         if len(blocks) < 4:  # the usage alone, before an error
             return "\n\n".join(blocks)
         usage, description, *options, examples = blocks
         lines = "\n".join(block.strip("\n") for block in options)
-        return "\n\n".join([usage, description, lines, examples])
+        return "\n".join([usage, description, lines, "", examples])
 
 
 def _report(error: LadingError, *, as_json: bool) -> None:

@@ -39,7 +39,7 @@ def kind(path: Path) -> str:
         while (tag := _varint(file)) is not None:
             found = names.get(tag >> 3, found)
             length = _varint(file) if tag & 7 in (0, 2) else {1: 8, 5: 4}.get(tag & 7)
-            if length is None or length > size:
+            if length is None or (tag & 7 and length > size):
                 break
             file.seek(length if tag & 7 else 0, os.SEEK_CUR)
     return found
