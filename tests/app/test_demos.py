@@ -103,7 +103,7 @@ def test_its_tests_pass(made: Callable[[Path], Bill], tmp_path: Path) -> None:
     assert (skipped, failed) == ("1", "0")
     if made is segmentation:
         one_label_changed(package)
-        with pytest.raises(AssertionError, match="phantom_002.png: labels that differ"):
+        with pytest.raises(AssertionError, match=r"phantom_002\.png: labels that differ"):
             outcome(package)
 
 

@@ -49,6 +49,14 @@ def test_a_package_holds_the_model_and_the_vectors(made: Path, tmp_path: Path) -
     assert not [path for path in tmp_path.iterdir() if path.name != "Package"]
 
 
+def test_what_no_index_names_is_not_copied(copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    (copied / "golden" / "link").symlink_to(tmp_path / "secret")
+    done = swift(Swift(copied, tmp_path / "P"))
+    names = {path.name for path in (done.out / "Tests/SmallTests/golden").iterdir()}
+    assert names == {path.name for path in (copied / "golden").iterdir()} - {"link"}
+
+
 def _fails(data: Any) -> None:
     for one in data["comparisons"]:
         if one["artifact"] == "Small.mlpackage" and one["verdict"] == "pass":

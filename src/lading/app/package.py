@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lading.app import facts
 from lading.app.names import Code, code, comment, require_name
+from lading.base.storage import named_files
 from lading.errors import RequestError
 from lading.record import ArtifactRecord, Task
 
@@ -132,7 +133,9 @@ def write(contents: Contents, folder: Path) -> None:
     for template, path in filled.items():
         path.write_text(filled_in(template, values), encoding="utf-8")
     _copied(contents.model, sources / contents.model.name)
-    shutil.copytree(contents.golden, tests / GOLDEN)
+    (tests / GOLDEN).mkdir()
+    for file in _vectors(contents.golden):
+        shutil.copyfile(file, tests / GOLDEN / file.name)
 
 
 def usage(record: ArtifactRecord, task: Task, characters: str) -> tuple[str, str]:
@@ -203,6 +206,12 @@ def _values(contents: Contents) -> dict[str, Any]:
         "text": any(one["text"] for one in vectors),
         "after": any(one["after"] for one in vectors),
     }
+
+
+def _vectors(folder: Path) -> list[Path]:
+    """The index and the files that it names; whatever else lies there stays there."""
+    index = json.loads((folder / INDEX).read_bytes())
+    return [folder / name for name in (INDEX, *sorted({*named_files(index)}))]
 
 
 def _copied(model: Path, to: Path) -> None:

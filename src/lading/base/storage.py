@@ -148,18 +148,18 @@ def _vectors(folder: Path) -> set[str]:
         index = json.loads((folder / "index.json").read_bytes())
         if index["format"] != "lading golden vectors":
             return set()
-        return {"index.json", *_files(index["vectors"]), *_files(index.get("walk") or {})}
+        return {"index.json", *named_files(index["vectors"]), *named_files(index.get("walk") or {})}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
 
 
-def _files(value: Any) -> Iterator[str]:
+def named_files(value: Any) -> Iterator[str]:
     """Every ``file`` that is named in what was read of a JSON file, however deep."""
     if isinstance(value, dict) and "file" in value:
         yield str(value["file"])
     for one in value.values() if isinstance(value, dict) else value:
         if isinstance(one, (dict, list)):
-            yield from _files(one)
+            yield from named_files(one)
 
 
 @contextmanager

@@ -59,6 +59,13 @@ def test_a_step_keeps_where_it_started(checkpoint: Path, tmp_path: Path) -> None
     np.testing.assert_array_equal(*last)
 
 
+def test_answers_that_nothing_has_room_for_are_not_kept() -> None:
+    x = np.zeros((1, 1, 1000, 1000), dtype=np.float32)
+    way = Way("ddim", 0, (1.0, 0.0), lambda run, ports: (run({"x": x})["out"] for _ in "ab"))
+    course = Course(way, lambda fed: {"out": x}, [Port("x", "tensor", "float32", x.shape)])
+    assert (len(course.answers), len(course.trail)) == (1, 2)
+
+
 @pytest.mark.parametrize(("taken", "kept"), [(0, True), (make.LIMIT, False)])
 def test_it_is_kept_where_there_is_room(taken: int, kept: bool) -> None:
     x = np.zeros((1, 1, 2, 2), dtype=np.float32)
