@@ -280,7 +280,7 @@ def test_two_hundred_honest_files_are_silent(tmp_path: Path) -> None:
 def test_what_other_scanners_name(tmp_path: Path) -> None:
     """`make scanners` runs the whole of it, in a Python that has them."""
     if not any(map(importlib.util.find_spec, ("picklescan", "modelscan", "fickling"))):
-        pytest.skip("no other scanner is installed: pip install picklescan modelscan fickling")
+        pytest.skip("no other scanner is installed: picklescan, modelscan or fickling")
     for title, _, found, missed in compare(sys.executable, tmp_path, most=20):
         assert found, title
         assert not missed, title
