@@ -15,9 +15,7 @@ from lading.record import ArtifactRecord, Port, Task
 HOSTILE = 'a"\\(fatalError())\n*/ \u202e` \u2028"""#"'
 
 
-def contents(
-    folder: Path, name: str, task: Task, *, characters: str = "", made: str = "By a test."
-) -> Contents:
+def contents(folder: Path, name: str, task: Task, *, made: str = "By a test.") -> Contents:
     """A package's contents: a model of one byte, and golden vectors that hold nothing."""
     model = folder / f"{name}.model"
     model.mkdir(parents=True)
@@ -29,7 +27,7 @@ def contents(
     record = ArtifactRecord(
         "any", model.name, 1, "ab" * 32, "fp16", task.inputs, task.outputs, "export"
     )
-    return Contents(name, record, model, task, "cd" * 32, golden, characters=characters, made=made)
+    return Contents(name, record, model, task, "cd" * 32, golden, made=made)
 
 
 def device_log(
@@ -101,7 +99,7 @@ def tasks() -> dict[str, Task]:
         "Texts": Task(
             "classification", (Port("ids", "tensor", "int32", (1, 9)),),
             (Port("scores", "tensor", "float32", (1, 2), meaning="logits", class_axis=1),),
-            ("a", "b"), "softmax",
+            ("a", "b"), "softmax", notes={"vocabulary": json.dumps('ab"\\ё')},
         ),
         "Classes": Task(
             "diffusion", (X, TIME, Port("y", "tensor", "int32", (1,), value_range=(0.0, 9.0))),

@@ -19,10 +19,9 @@ KINDS = tasks()
 
 
 def written(kind: str, place: Path) -> Path:
-    characters = 'ab"\\' + "ё" * 1 if kind == "Texts" else ""
     package = place / "package"
     package.mkdir(parents=True)
-    write(contents(place / "from", kind, KINDS[kind], characters=characters, made=HOSTILE), package)
+    write(contents(place / "from", kind, KINDS[kind], made=HOSTILE), package)
     return package
 
 
@@ -109,7 +108,7 @@ def test_the_longest_name_fits_the_lines(tmp_path: Path) -> None:
     for kind, task in KINDS.items():
         package = tmp_path / kind
         package.mkdir()
-        made = contents(tmp_path / "from" / kind, "N" * LONGEST, task, characters="ab")
+        made = contents(tmp_path / "from" / kind, "N" * LONGEST, task)
         write(made, package)
     harness.lint(*(tmp_path / kind for kind in KINDS))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,18 @@ def test_a_package_holds_the_model_and_the_vectors(made: Path, tmp_path: Path) -
     assert "Sources/Small/Small.mlpackage/Manifest.json" in inside
     assert "Tests/SmallTests/golden/index.json" in inside
     assert not [path for path in tmp_path.iterdir() if path.name != "Package"]
+
+
+def test_it_needs_no_torch(made: Path, tmp_path: Path) -> None:
+    for words in (["swift", str(made), "-o", str(tmp_path / "P")],
+                  ["device-check", str(tmp_path / "P")]):  # fmt: skip
+        code = "import sys; sys.modules['torch'] = None; from lading import cli; "
+        done = subprocess.run(
+            [sys.executable, "-c", f"{code}sys.exit(cli.main({words}))"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "P" / "Package.swift").is_file()
 
 
 def test_what_no_index_names_is_not_copied(copied: Path, tmp_path: Path) -> None:

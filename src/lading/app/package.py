@@ -17,6 +17,7 @@ from lading.app.names import Code, code, comment, require_name
 from lading.base.storage import named_files
 from lading.errors import RequestError
 from lading.record import ArtifactRecord, Task
+from lading.record.vocabulary import characters
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUPPORT = Path(__file__).parent / "support"
@@ -39,7 +40,6 @@ class Contents:
         task: what the network is for.
         checkpoint: SHA-256 of the checkpoint.
         golden: the folder of golden vectors.
-        characters: of a network of texts, those that it knows.
         made: by what, and from what, in a line.
         remedy: what to do about a bad name.
     """
@@ -50,7 +50,6 @@ class Contents:
     task: Task
     checkpoint: str
     golden: Path
-    characters: str = ""
     made: str = ""
     remedy: str = "choose another: --name NAME"
 
@@ -64,7 +63,7 @@ class Parts:
     values: Mapping[str, Any]
 
 
-def parts(record: ArtifactRecord, task: Task, characters: str) -> Parts:
+def parts(record: ArtifactRecord, task: Task) -> Parts:
     """What is in the package, by what its network is for."""
     port = record.inputs[0]
     pictured = len(record.inputs) == 1 and len(port.shape) == 4 and abs(port.shape[1]) in (1, 3)
@@ -85,8 +84,9 @@ def parts(record: ArtifactRecord, task: Task, characters: str) -> Parts:
     elif task.kind == "classification":
         folders += ["labels", "classes"]
         how = "Classifying"
-        if characters and len(port.shape) == 2:
-            values["vocabulary"] = facts.vocabulary(characters, abs(port.shape[1]))
+        known = characters(task)
+        if known and len(port.shape) == 2:
+            values["vocabulary"] = facts.vocabulary(known, abs(port.shape[1]))
             folders += ["text"]
             how = "ClassifyingText"
         elif pictured:
@@ -111,7 +111,7 @@ def write(contents: Contents, folder: Path) -> None:
     """
     name = contents.name
     require_name(name, _files(), contents.remedy)
-    chosen = parts(contents.artifact, contents.task, contents.characters)
+    chosen = parts(contents.artifact, contents.task)
     values = {**_values(contents), **chosen.values}
     sources, tests = folder / "Sources" / name, folder / "Tests" / f"{name}Tests"
     sources.mkdir(parents=True)
@@ -138,7 +138,7 @@ def write(contents: Contents, folder: Path) -> None:
         shutil.copyfile(file, tests / GOLDEN / file.name)
 
 
-def usage(record: ArtifactRecord, task: Task, characters: str) -> tuple[str, str]:
+def usage(record: ArtifactRecord, task: Task) -> tuple[str, str]:
     """The name that a package of an artifact has, and Swift that uses the package.
 
     Raises:
@@ -149,7 +149,7 @@ def usage(record: ArtifactRecord, task: Task, characters: str) -> tuple[str, str
         require_name(name, _files(), "")
     except RequestError:
         name = UNNAMED
-    values = {**facts.ports(record, task), **parts(record, task, characters).values}
+    values = {**facts.ports(record, task), **parts(record, task).values}
     return name, filled_in(USAGE, {**values, "name": Code(name)})
 
 

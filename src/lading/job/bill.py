@@ -28,7 +28,6 @@ from lading.record import (
     to_json,
 )
 from lading.record.wording import left_open
-from lading.task.text import vocabulary
 
 #: Before the names of what lading writes into an artifact.
 FACTS_PREFIX = "lading."
@@ -108,9 +107,8 @@ def packaged(record: ArtifactRecord, task: Task, shown: Sequence[Snippet]) -> tu
     """Swift that uses the package of `lading swift`, where `shown` says that Swift can use it."""
     if not any(one.language == "swift" for one in shown):
         return ()
-    words = vocabulary(task)
     try:
-        name, code = app.usage(record, task, words.characters if words else "")
+        name, code = app.usage(record, task)
     except InputError:  # no package can be made of it
         return ()
     own = name == PurePath(record.path).stem

@@ -18,7 +18,6 @@ from typing import Any
 from lading import page
 from lading.base import storage
 from lading.errors import InputError
-from lading.job.bill import dumps
 from lading.job.request import DeviceCheck, DeviceReport
 from lading.proof import golden, verdict
 from lading.record import Bill, Comparison, Measurement
@@ -90,6 +89,8 @@ def report(request: DeviceReport) -> Bill:
     Raises:
         InputError: no such file, nothing of the kind in it, of another artifact, or not whole.
     """
+    from lading.job.bill import dumps  # which needs torch, and the commands for a Mac do not
+
     source, place = Path(request.report), Path(request.bill)
     bill = page.read(place)
     folder = place if place.is_dir() else place.parent

@@ -12,7 +12,6 @@ from lading.errors import InputError, RequestError, VerificationError
 from lading.job.request import Swift
 from lading.proof import golden, verdict
 from lading.record import ArtifactRecord, Bill
-from lading.task.text import vocabulary
 
 #: Of a snippet: what stands beside an artifact that Swift can use.
 LANGUAGE = "swift"
@@ -47,7 +46,6 @@ def swift(request: Swift) -> Packaged:
     _require_own(model, record)
     request.progress("read", str(folder / golden.FOLDER))
     index = _golden(folder / golden.FOLDER, bill, record)
-    words = vocabulary(index.task)
     name = request.name or PurePath(record.path).stem
     out = Path(request.out or f"{name}-swift")
     contents = app.Contents(
@@ -57,7 +55,6 @@ def swift(request: Swift) -> Packaged:
         task=index.task,
         checkpoint=bill.checkpoint.sha256,
         golden=folder / golden.FOLDER,
-        characters=words.characters if words else "",
         made=f"Written by lading {__version__} from {PurePath(record.path).name}.",
     )
     storage.require_free(out, force=None)
