@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,47 +58,60 @@ class Contents:
 class Parts:
     """What a network needs: folders of `support/`, templates by what they become, and values."""
 
-    folders: tuple[str, ...]
-    sources: Mapping[str, str]
-    values: Mapping[str, Any]
+    folders: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parts(record: ArtifactRecord, task: Task) -> Parts:
     """What is in the package, by what its network is for."""
-    port = record.inputs[0]
-    pictured = len(record.inputs) == 1 and len(port.shape) == 4 and abs(port.shape[1]) in (1, 3)
-    folders, sources = ["base"], {}
-    values: dict[str, Any] = dict.fromkeys(
-        ("reading", "plans", "maps", "vocabulary", "denoiser", "pictures"), None
-    )
-    if task.kind == "diffusion":
-        same = [one.name for one in record.inputs] == [one.name for one in task.inputs]
-        values["denoiser"] = facts.denoiser(task) if same else None
-        if values["denoiser"]:
-            folders += ["pictures", "diffusion"]
-            sources["Sampling"] = "Sampling"
-    elif task.kind == "segmentation" and pictured:
-        values |= {"maps": True, "pictures": True, "plans": facts.plans(task, port)}
-        folders += ["pictures", "labels", "maps"]
-        sources["Segmenting"] = "Segmenting"
-    elif task.kind == "classification":
-        folders += ["labels", "classes"]
-        how = "Classifying"
-        known = characters(task)
-        if known and len(port.shape) == 2:
-            values["vocabulary"] = facts.vocabulary(known, abs(port.shape[1]))
-            folders += ["text"]
-            how = "ClassifyingText"
-        elif pictured:
-            values["pictures"] = True
-            folders += ["pictures"]
-            how = "ClassifyingPictures"
-        sources["Classifying"] = how
-    elif task.kind == "segmentation":
-        folders += ["labels"]
-    if "labels" in folders:
+    own = KINDS.get(task.kind)
+    chosen = own(record, task) if own else Parts()
+    values = {**dict.fromkeys(VALUES), **chosen.values}
+    if "labels" in chosen.folders:
         values["reading"] = facts.reading(record, task)
-    return Parts(tuple(folders), sources, values)
+    return Parts(("base", *chosen.folders), chosen.sources, values)
+
+
+def _sampling(record: ArtifactRecord, task: Task) -> Parts:
+    same = [one.name for one in record.inputs] == [one.name for one in task.inputs]
+    denoiser = facts.denoiser(task) if same else None
+    if not denoiser:
+        return Parts()
+    return Parts(("pictures", "diffusion"), {"Sampling": "Sampling"}, {"denoiser": denoiser})
+
+
+def _segmenting(record: ArtifactRecord, task: Task) -> Parts:
+    if not _takes_a_picture(record):
+        return Parts(("labels",))
+    values = {"maps": True, "pictures": True, "plans": facts.plans(task, record.inputs[0])}
+    return Parts(("pictures", "labels", "maps"), {"Segmenting": "Segmenting"}, values)
+
+
+def _classifying(record: ArtifactRecord, task: Task) -> Parts:
+    known, shape = characters(task), record.inputs[0].shape
+    if known and len(shape) == 2:
+        values = {"vocabulary": facts.vocabulary(known, abs(shape[1]))}
+        return Parts(("labels", "classes", "text"), {"Classifying": "ClassifyingText"}, values)
+    if _takes_a_picture(record):
+        sources = {"Classifying": "ClassifyingPictures"}
+        return Parts(("labels", "classes", "pictures"), sources, {"pictures": True})
+    return Parts(("labels", "classes"), {"Classifying": "Classifying"})
+
+
+def _takes_a_picture(record: ArtifactRecord) -> bool:
+    shape = record.inputs[0].shape
+    return len(record.inputs) == 1 and len(shape) == 4 and abs(shape[1]) in (1, 3)
+
+
+#: By kind of work what its packages hold beside what all do; of any other, typed arrays.
+KINDS: Mapping[str, Callable[[ArtifactRecord, Task], Parts]] = {
+    "classification": _classifying,
+    "diffusion": _sampling,
+    "segmentation": _segmenting,
+}
+#: The values of templates that not every network has.
+VALUES = ("reading", "plans", "maps", "vocabulary", "denoiser", "pictures")
 
 
 def write(contents: Contents, folder: Path) -> None:
