@@ -18,7 +18,7 @@ SOURCES = sorted((ROOT / "src" / "lading").rglob("*.py"))
 TEXTS = sorted(
     [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *(ROOT / "src").rglob("templates/*.html")]
 )
-ALWAYS = {"--help", "--json", "--quiet", "--version"}
+ALWAYS = {"--help", "--json", "--quiet", "--debug", "--version"}
 #: What `lading.coreml.plugin` adds to pytest's.
 PLUGIN = {"--coreml-stand-in"}
 NAMED = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w(])")
@@ -77,5 +77,5 @@ def test_whatever_reads_a_checkpoint_takes_what_tells_how() -> None:
 def test_the_test_sees_what_it_is_for() -> None:
     assert NAMED.findall("use --which best, or `--settle-with`.") == ["--which", "--settle-with"]
     sources = {path.name for path in SOURCES if any("--which" in text for text in constants(path))}
-    assert {"tidy.py", "folder.py"} <= sources
+    assert {"search.py", "folder.py"} <= sources
     assert issubclass(commands()["convert"].request, Request)

@@ -131,7 +131,7 @@ def asked(given: list[str]) -> Request:
     """What the command line asks for."""
     arguments = vars(cli.parser().parse_args(given))
     command = arguments.pop("command")
-    shown = {"json", "quiet"}
+    shown = {"json", "quiet", "debug"}
     made: Request = command.request(**{n: v for n, v in arguments.items() if n not in shown})
     return made
 

@@ -120,7 +120,7 @@ class ExportedFormat:
             self.title,
         )  # fmt: skip
 
-    def open(self, path: Path) -> Exported:
+    def open(self, path: Path, *, own: bool = False) -> Exported:
         return Exported(path, self)
 
     def snippets(self, record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
