@@ -18,7 +18,7 @@ SOURCES = sorted((ROOT / "src" / "lading").rglob("*.py"))
 TEXTS = sorted(
     [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *(ROOT / "src").rglob("templates/*.html")]
 )
-ALWAYS = {"--debug", "--help", "--json", "--quiet", "--version"}
+ALWAYS = {"--help", "--json", "--quiet", "--debug", "--version"}
 #: What `lading.coreml.plugin` adds to pytest's.
 PLUGIN = {"--coreml-stand-in"}
 NAMED = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w(])")
