@@ -13,6 +13,7 @@ the *remedy* (what to do now). The command line prints exactly these and leaves 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -87,6 +88,10 @@ def in_short(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:300].removesuffix(": ")
 
 
+#: What the system says where nothing more can be written.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
 def unforeseen(error: BaseException) -> LadingError:
     """What lading did not foresee, as an error of its own.
 
@@ -99,6 +104,13 @@ def unforeseen(error: BaseException) -> LadingError:
     subject, remedy = "an error that lading did not foresee", "check the files"
     if isinstance(error, MemoryError):
         subject, remedy = "memory", "free some, or take a smaller file"
+    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return StorageError(
+            str(error.filename or "what lading writes or prints"),
+            found=str(error.strerror),
+            expected="room for it",
+            remedy="free some, or write and print elsewhere",
+        )
     elif isinstance(error, OSError) and error.strerror:
         subject = str(error.filename or subject)
     return LadingError(
