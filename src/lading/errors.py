@@ -18,8 +18,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+#: Characters of one string from a file that people are shown.
+MOST = 2000
+
+
+def clipped(text: str) -> str:
+    """The beginning of a text that is longer than anybody reads; a file may hold a name of 100 MB.
+
+    >>> clipped("a" * 3000)[1996:]
+    'aaaa… (3,000 characters)'
+    >>> clipped(clipped("a" * 3000)) == clipped("a" * 3000)
+    True
+    """
+    if len(text) <= MOST + 40:
+        return text
+    return f"{text[:MOST]}… ({len(text):,} characters)"
+
+
 class LadingError(Exception):
-    """Root of the tree.
+    """Root of the tree; a part of its message is no longer than `clipped` leaves it.
 
     Args:
         subject: what the error is about and where it lies (a path, a tensor name, an op).
@@ -32,11 +49,11 @@ class LadingError(Exception):
     exit_status = 2
 
     def __init__(self, subject: str, *, found: str, expected: str, remedy: str) -> None:
-        self.subject = subject
-        self.found = found
-        self.expected = expected
-        self.remedy = remedy
-        super().__init__(subject)
+        self.subject = clipped(subject)
+        self.found = clipped(found)
+        self.expected = clipped(expected)
+        self.remedy = clipped(remedy)
+        super().__init__(self.subject)
 
     def __str__(self) -> str:
         rows = (("found", self.found), ("expected", self.expected), ("remedy", self.remedy))
