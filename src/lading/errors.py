@@ -17,7 +17,6 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 #: Characters of one string from a file that people are shown.
 MOST = 2000
 
