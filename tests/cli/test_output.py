@@ -86,7 +86,7 @@ class OddError(Exception):
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(), RecursionError("deep"), OSError(5, "Input/output error", "place"), IndexError(),
+        MemoryError(), RecursionError("deep"), OSError(5, "Input/output", "place"), IndexError(),
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), OddError("a\nb"), UserWarning(NASTY),
     ],
     ids=lambda error: type(error).__name__,
