@@ -67,8 +67,9 @@ class Covered:
 class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
-    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `covered` is
-    what of the inputs it speaks of.
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `device` says
+    where it ran, where that was not the computer that wrote the bill: its name, its system, and the
+    compute units. `covered` is what of the inputs it speaks of.
     """
 
     artifact: str
@@ -81,6 +82,7 @@ class Comparison:
     reason: str = ""
     data: str = ""
     unproved: tuple[Unproved, ...] = ()
+    device: str = ""
     covered: tuple[Covered, ...] = ()
 
     @property
