@@ -119,8 +119,8 @@ class Axis:
 
     Attributes:
         axis: of the output, or of the scores behind it.
-        values: float64 [6, size of the axis]: centre, spread, noise, least and the two of fp16, as in
-            `lading.proof.channels.Channels`.
+        values: float64 [6, size of the axis]: centre, spread, noise, least, and the two of fp16,
+            as in `lading.proof.channels.Channels`.
     """
 
     axis: int
