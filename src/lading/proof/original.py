@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -64,9 +63,8 @@ class Original:
         self.drawn = drawn
         self.side = TorchSide(interface)
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
-        start = time.monotonic()
         self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
-        price = Price.of((time.monotonic() - start) / max(1, len(drawn)))
+        price = Price.of(self.side.operations(drawn[0].inputs) if drawn else None)
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
         )
