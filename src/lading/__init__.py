@@ -29,18 +29,21 @@ if TYPE_CHECKING:
         verify,
         whose,
     )
+    from lading.cli.demos import run as demo
     from lading.errors import LadingError
 
 
 __all__ = [
-    "LadingError", "__version__", "classify", "compare", "convert", "diff", "doctor", "inspect",
-    "report", "run", "sample", "verify", "whose",
+    "LadingError", "__version__", "classify", "compare", "convert", "demo", "diff", "doctor",
+    "inspect", "report", "run", "sample", "verify", "whose",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'lading' has no attribute {name!r}")
+    if name == "demo":
+        return importlib.import_module("lading.cli.demos").run
     return getattr(importlib.import_module("lading.api"), name)
 
 

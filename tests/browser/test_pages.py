@@ -196,6 +196,35 @@ def test_a_phone_does_not_scroll_sideways(name: str, opened: Open) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["full", "failed", "diffusion"])
+def test_no_column_is_cut_and_every_verdict_is_seen(name: str, width: int, opened: Open) -> None:
+    page = opened(SHORT[name](), width=width).page
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    cut = page.evaluate("""() => [...document.querySelectorAll('.scroll')]
+        .filter(one => one.querySelector('table') && one.scrollWidth > one.clientWidth + 1)
+        .map(one => one.ariaLabel)""")
+    assert cut == []
+    beyond = page.evaluate("""() => [...document.querySelectorAll('td.verdict .tag')]
+        .filter(one => one.getBoundingClientRect().right > innerWidth).length""")
+    assert beyond == 0
+
+
+@pytest.mark.parametrize("name", ["full", "diffusion"])
+def test_no_two_labels_of_a_chart_overlap(name: str, opened: Open) -> None:
+    page = opened(SHORT[name](), width=1280).page
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    over = page.evaluate("""() => [...document.querySelectorAll('svg.chart')].flatMap(chart => {
+        const texts = [...chart.querySelectorAll('text:not([transform])')]
+            .map(one => [one.textContent, one.getBoundingClientRect()])
+        return texts.flatMap(([a, x], i) => texts.slice(i + 1)
+            .filter(([b, y]) => x.left < y.right - 1 && y.left < x.right - 1 &&
+                                x.top < y.bottom - 3 && y.top < x.bottom - 3)
+            .map(([b]) => a + ' | ' + b))
+    })""")
+    assert over == []
+
+
 def test_all_is_printed(opened: Open) -> None:
     page = opened(PAGES["full"]()).page
     assert len(shown(page)) < 344

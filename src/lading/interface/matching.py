@@ -75,7 +75,10 @@ def _told(theirs: tuple[Port, ...], ours: tuple[Port, ...]) -> tuple[Port, ...]:
 
 
 def _alike(their: Port, our: Port) -> bool:
-    """Whether the shapes can be the same; -1 is an axis that the file leaves open."""
+    """Whether the shapes can be the same; -1 is an axis that the file leaves open. Core ML says no
+    shape of an output where sizes are flexible: there the name decides."""
+    if not their.shape and their.name == our.name:
+        return True
     return len(their.shape) == len(our.shape) and all(
         a in (b, -1) for a, b in zip(their.shape, our.shape, strict=True)
     )

@@ -60,7 +60,8 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, probed))
+    own: Any = request.gate  # checked, and so by kind
+    original = Original(interface, probes.make(interface, probed), own)
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lading import page as report
 from lading.base import storage
@@ -106,7 +107,12 @@ class Judged:
 
 
 def judged(
-    artifact: Artifact, loaded: Loaded, data: Sequence[Path], steps: int | None, progress: Progress
+    artifact: Artifact,
+    loaded: Loaded,
+    data: Sequence[Path],
+    steps: int | None,
+    progress: Progress,
+    own: Mapping[str, float] | None = None,
 ) -> Judged:
     """Everything that a verdict is made of.
 
@@ -117,6 +123,7 @@ def judged(
         data: the user's own files, as further probes.
         steps: moves of a diffusion network's walk; see `Verify.trajectory`.
         progress: called when a stage begins.
+        own: the user's own gates, by kind of measurement.
 
     Raises:
         LadingError: their ports do not fit.
@@ -129,7 +136,7 @@ def judged(
         artifact, loaded.checkpoint, ledger.loaded(loaded.ledger), provenance.baked(interface)
     )
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, data))
+    original = Original(interface, probes.make(interface, data), own)
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
     notices = [artifact.remark] if artifact.remark else []
     course = trajectories.course(
@@ -153,7 +160,8 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
     loaded = load(source(request, request.against or ""), progress)
     if over:
         dataset.require(over, loaded.task, str(request.against))
-    made = judged(opened, loaded, data, request.trajectory, progress)
+    own: Any = request.gate  # checked, and so by kind
+    made = judged(opened, loaded, data, request.trajectory, progress, own)
     bill = drawn_up(
         loaded,
         made.original,

@@ -15,10 +15,11 @@ from lading.job.source import source
 from lading.network.source import load, tensors
 from lading.proof.weights import provenance
 from lading.record import Provenance
+from lading.record.brief import Brief
 
 
-@dataclass(frozen=True)
-class Owner:
+@dataclass(frozen=True, repr=False)
+class Owner(Brief):
     """What was found of each checkpoint; `owner` is the one that the artifact was made from."""
 
     found: tuple[Provenance, ...]

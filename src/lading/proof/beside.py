@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 
 import torch
 
@@ -75,6 +76,8 @@ class Beside:
     Raises:
         RequestError: they do not take or give the same.
     """
+
+    own: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, artifact: Artifact, other: Artifact) -> None:
         self.artifact, self.other = artifact, other

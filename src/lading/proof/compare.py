@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lading.base.progress import Progress
+from lading.base.progress import Progress, counted
 from lading.coreml.arrays import noted_labels
 from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
-from lading.proof import degenerate, metrics, scores
+from lading.proof import degenerate, metrics, own_gates, scores
 from lading.proof.probes import fits
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.verdict import GATES
@@ -164,7 +164,7 @@ class _Judge:
 
     def _outputs(self, side: Side, expected: Sequence[Outputs]) -> dict[int, Outputs]:
         found: dict[int, Outputs] = {}
-        for place in self.places:
+        for place in counted(self.places, "probes"):
             found[place] = self._of_one(side, place, len(found))
             wrong = mismatch(self.record.outputs, expected[place], found[place])
             if wrong:
@@ -202,7 +202,12 @@ class _Judge:
         if port.meaning != "labels" and real:
             limits, reason = self._limits(port.name, self.precision)
             numbers += [
-                ratio(port.name, wanted, got, probes, limits, reason),
+                own_gates.worst(
+                    lambda gates: ratio(port.name, wanted, got, probes, gates, reason),
+                    limits,
+                    probes,
+                    self.reference.own,
+                ),
                 *(_informing(port.name, kind, wanted, got, probes) for kind in metrics.SHOWN),
             ]
             if port.class_axis is None:
@@ -340,12 +345,14 @@ class _Judge:
     # ----------------------------------------------------------------------------------- the end
     def comparison(self) -> Comparison:
         """All of it."""
+        self.numbers = own_gates.held(self.numbers, self.reference.own)
         # of each output itself: scores or a graph that agree say nothing of what is made of them
         own = [n for n in self.numbers if n.reading == "declared" and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
         proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
+        missing += own_gates.unmet(self.numbers, self.reference.own)
         passed = proved and not missing
         return Comparison(
             artifact=self.record.path,

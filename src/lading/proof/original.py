@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lading.base.progress import counted
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
@@ -37,11 +38,16 @@ class Original:
 
     name = "torch"
 
-    def __init__(self, interface: Interface, drawn: Sequence[Probe]) -> None:
+    def __init__(
+        self, interface: Interface, drawn: Sequence[Probe], own: Mapping[str, float] | None = None
+    ) -> None:
+        self.own = own or {}
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
-        self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
+        self.outputs: Sequence[Outputs] = [
+            self.side.run(probe.inputs) for probe in counted(drawn, "probes")
+        ]
         self._steady: dict[str, list[bool]] = {}
         self._floors: list[dict[str, float]] = []
         self._rounded: list[dict[str, Array]] = []

@@ -62,12 +62,14 @@ class Reference(Protocol):
         task: what the network is for.
         drawn: the probes, inputs by the artifact's port names.
         outputs: the reference's own, per probe, by the artifact's port names.
+        own: the user's own gates, by kind of measurement; see `lading.proof.own_gates`.
     """
 
     name: str
     task: Task
     drawn: Sequence[Probe]
     outputs: Sequence[Outputs]
+    own: Mapping[str, float]
 
     def steady(self, precision: str) -> Sequence[bool]:
         """Per probe, whether the reference keeps the gates of `precision` against itself when its

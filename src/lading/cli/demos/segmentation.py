@@ -65,7 +65,7 @@ def _draw(bill: Bill, out: Path, phantoms: Sequence[Path]) -> Image.Image:
         maps = [_labels(side, made, interface) for side in sides.values()]
         differs = np.any([one != maps[0] for one in maps[1:]], axis=0)
         shown = [pictures.grey(made.levels[0, 0]), *map(pictures.colour, maps)]
-        rows.append([gallery.cell(plane) for plane in (*shown, gallery.two(differs))])
+        rows.append([gallery.cell(plane) for plane in (*shown, gallery.marked(shown[0], differs))])
         captions.append(
             f"{path.stem}: {int(differs.sum())} of {differs.size} pixels differ in any runtime"
         )
