@@ -71,6 +71,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "license": ["--license", "a; echo ~ `echo b` $(echo c)"],
         "description": ["--description", "line\nand\ttab \u202e"],
         "data": ["--data=-pictures"],
+        "gate": ["--gate", "psnr=30.5", "--gate", "label_agreement=0.99"],
     },
     "verify": {
         "artifact": [],
@@ -84,6 +85,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "model": MODEL,
         "input": [*MODEL, "--input", "x:float32[1,3,8,8]@0..0.1"],
         "data": ["--data=-pictures"],
+        "gate": ["--gate", "psnr=30.5", "--gate", "label_agreement=0.99"],
     },
 }
 #: Beside those, values that are spelled another way.

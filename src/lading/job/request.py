@@ -119,8 +119,8 @@ class Reading(Request):
     which: str | None = option(
         None, WORD, "of several networks: its key; or best, latest", metavar="KEY"
     )
-    fold: str | int | None = option(None, WORD, "of an nnU-Net model folder", metavar="N")
-    config: StrPath | None = option(None, PATH, "of a diffusion network: YAML or JSON")
+    fold: str | int | None = option(None, WORD, "which, of an nnU-Net model folder", metavar="N")
+    config: StrPath | None = option(None, PATH, "YAML or JSON that describes a diffusion network")
     settle_with: StrPath | None = option(
         None, PATH, "pictures that settle what its file leaves open", metavar="DIR"
     )
@@ -247,9 +247,9 @@ class Convert(Reading):
     route: Literal["export", "trace"] | None = option(
         None, one_of("export", "trace"), "default: export, then trace", group=FILES
     )
-    author: str = option("", TEXT, "into the metadata", group=FILES)
-    license: str = option("", TEXT, "the same", group=FILES)
-    description: str = option("", TEXT, "the same", group=FILES)
+    author: str = option("", TEXT, "who made it, into the metadata", group=FILES)
+    license: str = option("", TEXT, "its licence, the same way", group=FILES)
+    description: str = option("", TEXT, "what it does, the same way", group=FILES)
 
     def require_sense(self) -> None:
         """See `Request`."""
@@ -440,21 +440,23 @@ class Sample(Reading):
         "ddim", one_of("ddpm", "ddim", "repaint"), "ddpm, ddim or repaint", metavar="NAME",
         group=WALK,
     )  # fmt: skip
-    steps: int | None = option(None, whole(1), "evenly spread; default by sampler", group=WALK)
-    respacing: str = option("", TEXT, '"250", "ddim50", "10,10,20"', group=WALK)
+    steps: int | None = option(
+        None, whole(1), "how many, evenly spread; default by sampler", group=WALK
+    )
+    respacing: str = option("", TEXT, 'which steps: "250", "ddim50", "10,10,20"', group=WALK)
     eta: float = option(
         0.0, number(0, 1), "of ddim: 0 adds no noise, 1 as ddpm", metavar="ETA", group=WALK
     )
     no_clip: bool = option(False, FLAG, "let estimates leave -1 to 1", group=WALK)
     seed: int = option(0, whole(0), "of the noise", metavar="S", group=WALK)
-    count: int = option(1, whole(1), "pictures", group=WALK)
+    count: int = option(1, whole(1), "how many pictures", group=WALK)
     label: int | None = option(
-        None, whole(), "for a class-conditional network", metavar="K", group=WALK
+        None, whole(), "the class, of a class-conditional network", metavar="K", group=WALK
     )
-    image: StrPath | None = option(None, PATH, "the picture", group=FILL)
+    image: StrPath | None = option(None, PATH, "the picture to complete", group=FILL)
     mask: StrPath | None = option(None, PATH, "white: known; black: to paint", group=FILL)
-    jump: int = option(10, whole(1), "steps to and fro", group=FILL)
-    repeats: int = option(10, whole(1), "of each stretch", group=FILL)
+    jump: int = option(10, whole(1), "steps of a stretch, to and fro", group=FILL)
+    repeats: int = option(10, whole(1), "how often each stretch is walked", group=FILL)
     against: StrPath | None = option(
         None, PATH, "walk it beside PATH", metavar="CHECKPOINT", group=PROOF
     )
