@@ -120,7 +120,7 @@ def test_several_inputs_of_a_diffusion_network() -> None:
     swift, python = snippets(artifact, task)
     compile(python.code, "x", "exec")
     assert 'predict({"x": x, "timesteps": timesteps})' in python.code
-    assert '"timesteps": timesteps' in swift.code
+    assert '"timesteps": MLMultiArray(timesteps)' in swift.code
 
 
 def test_a_strangers_names_stay_within_their_quotes() -> None:
