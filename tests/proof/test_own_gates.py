@@ -78,7 +78,7 @@ def test_a_verdict_by_own_gates_says_so_everywhere(
     bill = page.read(tmp_path / "out")
     drawn = text_of(page.render(bill))
     assert said in drawn
-    assert "≥ 90.000 %, own; measured 150.000 %" in drawn
+    assert "≥ 90.000 %, own; measured 150.000 %" in " ".join(drawn.split())
     assert "--gate label_agreement=0.9" in drawn  # "Repeat it"
     written = json.loads((tmp_path / "out" / "lading.json").read_text())
     (own,) = (m for c in written["comparisons"] for m in c["measurements"] if m.get("own"))

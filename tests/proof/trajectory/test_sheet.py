@@ -57,6 +57,14 @@ def test_a_column_each_and_the_numbers_in_words() -> None:
     assert last[CELL // 2 + 2 * (CELL + 10)] == pytest.approx(252, abs=6)  # of 64 colours
 
 
+def test_where_nothing_differs_no_row_is_black() -> None:
+    one = course(1, 1, 16, 16)
+    (picture,) = pictures(one, [Taken(RECORD, one.frames)])
+    assert picture.title.endswith("the last picture is the same in all")
+    assert drawn(picture).shape[0] < 5.5 * CELL
+    assert ".onnx in ONNX Runtime equal" in picture.alt
+
+
 def test_what_broke_off_is_left_out() -> None:
     one = course(1, 1, 16, 16)
     assert pictures(one, []) == ()

@@ -36,13 +36,18 @@ def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
     last = columns[0][-1]
     apart = [np.abs(drawable(one[-1]) - drawable(last)) for one in columns]
     times = [_times(float(one.max())) for one in apart]
-    scaled = zip(times, apart, strict=True)
-    rows.append([cell(signed((factor * one[0]).clip(0, 2) - 1.0)) for factor, one in scaled])
     factors = [
         f"{_said(one.record)} {'equal' if not factor else f'times {factor:,.6g}'}"
         for factor, one in zip(times[1:], whole, strict=True)
     ]
-    captions.append(f"difference from the original's last: {'; '.join(factors)}")
+    title = "Original and runtimes from one noise; the last picture is the same in all"
+    if any(times):
+        scaled = zip(times, apart, strict=True)
+        rows.append([cell(signed((factor * one[0]).clip(0, 2) - 1.0)) for factor, one in scaled])
+        captions.append(f"difference from the original's last: {'; '.join(factors)}")
+        title = (
+            "Original and runtimes from one noise; in the last row each difference fills its range"
+        )
     titles = ["PyTorch (original)", *(_said(one.record) for one in whole)]
     first = whole[0].record
     heading = f"One noise (seed {first.seed}), {first.steps} moves of {first.sampler}"
@@ -53,11 +58,10 @@ def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
     )
     alt = (
         f"The original and {len(whole)} more walk{'s' * (len(whole) > 1)} from the same noise, "
-        f"drawn after moves {', '.join(map(str, course.shown))} of {first.steps}, and below them "
+        f"drawn after moves {', '.join(map(str, course.shown))} of {first.steps}; "
         f"how far the last picture is from the original's, {'; '.join(factors)}. {ends}."
     )
     page = gallery.sheet(titles, rows, captions, heading).quantize(COLOURS)
-    title = "Original and runtimes from one noise; in the last row each difference fills its range"
     return (gallery.picture(NAME, title, alt, page),)
 
 
