@@ -71,10 +71,10 @@ def cell(image: Image.Image, size: int = 192) -> Image.Image:
 
 
 def marked(under: Image.Image, differs: npt.NDArray[np.bool_]) -> Image.Image:
-    """[H, W]: red where something differs, over the picture, faded. A place is at least one part
-    in 100 across, so that a single pixel is seen."""
+    """[H, W]: red where something differs, over the picture, faded. A place is about one part
+    in 40 across, so that a single pixel is seen."""
     mask = Image.fromarray(np.where(differs, 255, 0).astype(np.uint8))
-    size = max(1, max(mask.size) // 100) // 2 * 2 + 1
+    size = max(mask.size) // 40 // 2 * 2 + 1
     mask = mask.filter(ImageFilter.MaxFilter(size)) if size > 1 else mask
     faded = Image.blend(under.convert("RGB"), Image.new("RGB", under.size, PAPER), 0.55)
     return Image.composite(Image.new("RGB", under.size, WRONG), faded, mask)
