@@ -216,6 +216,6 @@ def missing(path: Path) -> InputError:
     return InputError(
         str(path),
         found="no such file",
-        expected=f"a picture or array ({', '.join(SUFFIXES)})",
+        expected=f"a picture, array or volume ({', '.join(FILES)})",
         remedy="check the path",
     )
