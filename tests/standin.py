@@ -11,10 +11,11 @@ from lading.formats import Artifact, Held, Restore, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Made, Side
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Port
+from lading.record import ArtifactRecord, Port, Unproved
 
 #: Changes outputs in place, or gives others.
 Change = Callable[[dict[str, Any]], Any]
@@ -113,11 +114,23 @@ class Given:
         self.calm = [True] * len(drawn)
         self.alone: Graph | None = None
 
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        return ()
+
+    def undecided(self) -> Sequence[str]:
+        return ()
+
+    def decided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         return self.calm
 
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         return None
+
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+        return ()
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         gates = GATES[precision]
@@ -126,5 +139,5 @@ class Given:
     def scores(self, precision: str) -> Scores | str:
         return "a test gave labels only"
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         return self.alone

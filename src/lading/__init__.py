@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         classify,
         compare,
         convert,
+        device_check,
+        device_report,
         diff,
         doctor,
         inspect,
         report,
         run,
         sample,
+        swift,
         verify,
         whose,
     )
@@ -34,8 +37,9 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "LadingError", "__version__", "classify", "compare", "convert", "demo", "diff", "doctor",
-    "inspect", "report", "run", "sample", "verify", "whose",
+    "LadingError", "__version__", "classify", "compare", "convert", "demo", "device_check",
+    "device_report", "diff", "doctor", "inspect", "report", "run", "sample", "swift", "verify",
+    "whose",
 ]  # fmt: skip
 
 

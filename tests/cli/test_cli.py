@@ -40,7 +40,7 @@ def test_convert_prints_the_verdict_first_and_ends_with_zero(
     arguments = ["convert", str(small_checkpoint), "-o", str(tmp_path / "out"), "--to", "onnx"]
     assert cli.main(arguments) == 0
     shown = capsys.readouterr()
-    assert shown.out.startswith("PASS  Dataset001_CAMUS.onnx gives what the original gives on 6 ")
+    assert shown.out.startswith("PASS  Dataset001_CAMUS.onnx gives what the original gives on 14 ")
     assert re.search(r"≥ [0-9.]+ dB", shown.out)
     assert "\x1b" not in shown.out + shown.err
     for stage in ("read", "recognise", "ledger", "convert", "compare", "write"):
@@ -384,12 +384,12 @@ def test_wrong_requests_end_with_two(
 def test_an_interrupt_leaves_nothing(
     small_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lading.job import conversion
+    from lading.conversion import graphs
 
     def stopped(*arguments: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(conversion, "capture", stopped)
+    monkeypatch.setattr(graphs, "capture", stopped)
     assert cli.main(["convert", str(small_checkpoint), "-o", str(tmp_path / "out")]) == 130
     assert list(tmp_path.iterdir()) == []
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from lading import api
 from lading.base.notices import Notices
+from lading.conversion.graphs import Graphs
 from lading.formats import Format, format_named, formats
 from lading.interface.settings import Settings
 from lading.job.conversion import Conversion
@@ -99,7 +100,7 @@ def test_a_search_opens_each_written_file_once(
 
     monkeypatch.setattr(form, "convert", written)
     settings = Settings("fp16", auto=True)
-    conversion = Conversion(interface, settings, original, lambda *_: None, Notices())
+    conversion = Conversion(Graphs(interface), settings, original, lambda *_: None, Notices())
     made = conversion.convert(form, "net", tmp_path, "trace")
     assert made.passed, made.comparisons
     assert "pass" in made.artifact.details["search"]

@@ -23,9 +23,9 @@ import torch
 
 from lading.checkpoint import ledger
 from lading.conversion import capture as capture_module
+from lading.conversion import graphs
 from lading.errors import CaptureError, ConflictError, LedgerError, RequestError
 from lading.interface import Interface, Options, wrap
-from lading.job import conversion as conversion_module
 from lading.job.bill import dumps
 from lading.job.convert import convert
 from lading.job.request import Convert, Verify
@@ -175,8 +175,8 @@ def test_verify_refuses_an_artifact_of_other_ports(
     onnx.save(model, str(tmp_path / "wide.onnx"))
     with pytest.raises(RequestError) as caught:
         verify(Verify(tmp_path / "wide.onnx", small_checkpoint))
-    assert caught.value.found == "image float32 [1, 1, 32, 64]"
-    assert caught.value.expected == "image float32 [1, 1, 32, 32]"
+    assert caught.value.found == "image float32 1×1×32×64"
+    assert caught.value.expected == "image float32 1×1×32×32"
 
 
 # -------------------------------------------------------------------------- what must not pass
@@ -192,7 +192,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> 
             change(module.network)
         return genuine(replace(interface, module=module), *arguments)
 
-    monkeypatch.setattr(conversion_module, "capture", wrong)
+    monkeypatch.setattr(graphs, "capture", wrong)
 
 
 def drop_norms(network: Any) -> None:
@@ -263,7 +263,7 @@ def test_trace_is_the_second_opinion(
             raise CaptureError("x", found="GuardOnDataDependentSymNode", expected="", remedy="")
         return genuine(interface, "trace", *rest)
 
-    monkeypatch.setattr(conversion_module, "capture", refusing)
+    monkeypatch.setattr(graphs, "capture", refusing)
     bill = convert(Convert(small_checkpoint, tmp_path / "out", to=("onnx",)))
     assert bill.verdict == "pass"
     assert bill.capture is not None
@@ -292,7 +292,7 @@ def test_trace_is_asked_when_the_exports_result_is_wrong(
         sabotage_module = torch.nn.Sequential(interface.module, torch.nn.Softsign()).eval()
         return genuine(replace(interface, module=sabotage_module), route, *rest)
 
-    monkeypatch.setattr(conversion_module, "capture", half_wrong)
+    monkeypatch.setattr(graphs, "capture", half_wrong)
     bill = convert(Convert(small_checkpoint, tmp_path / "out", to=("coreml",)))
     assert bill.verdict == "pass"
     assert bill.artifacts[0].route == "trace"

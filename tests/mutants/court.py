@@ -132,12 +132,14 @@ def judge(subject: Subject, path: Path) -> Judgement:
         if key not in subject.originals:
             subject.originals[key] = Original(interface, probes.make(interface))
         original = subject.originals[key]
-        source = provenance.trace(artifact, subject.checkpoint, subject.required)
+        source = provenance.trace(
+            artifact, subject.checkpoint, subject.required, None, original.followed, original.again
+        )
         comparisons = tuple(compare.every_runtime(original, artifact, record, lambda *_: None))
     except LadingError as error:
         return Judgement("fail", f"{type(error).__name__}: {error.subject}: {error.found}")
     reasons = [one.reason for one in comparisons if one.verdict == "fail"]
-    if source.finding != provenance.MADE:
+    if source.refuted:
         reasons.append(f"{source.finding}: {source.evidence}")
     ratios = [m for c in comparisons for m in c.measurements if m.kind == "psnr" and m.steady]
     graph = [m for m in ratios if m.reading == "graph" and m.of == "output"] or ratios

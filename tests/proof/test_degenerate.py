@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lading.proof.degenerate import findings
+from lading.proof.degenerate import findings, of_both
 from lading.record import Port
 
 SHAPE = (1, 3, 16, 16)
@@ -108,6 +108,45 @@ def test_outputs_of_different_sizes_are_compared_with_their_like_only() -> None:
 def test_a_scalar_or_a_single_class_is_no_finding() -> None:
     port = Port("score", "tensor", "float32", (1, 1), meaning="logits", class_axis=1)
     assert names(port, np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)) == []
+
+
+def told(theirs: Any, ours: Any) -> list[tuple[str, str]]:
+    """Of two outputs that are called as their shapes are."""
+    ports = [Port(name, "tensor", "float32", one.shape) for name, one in theirs[0].items()]
+    return [(f.name, f.where) for f in of_both(theirs, ours, ports, "", "mil")]
+
+
+def test_an_infinity_that_both_have_is_a_mask() -> None:
+    theirs = [{"y": noise(n, 3.0)} for n in range(2)]
+    for one in theirs:
+        one["y"][0, 1] = -np.inf
+    ours = [{"y": one["y"].copy()} for one in theirs]
+    assert told(theirs, ours) == []
+    for one in ours:
+        one["y"][0, 1] = np.inf
+    assert ("not finite", "mil: y") in told(theirs, ours)
+    for one in ours:
+        one["y"][0, 1] = 0.0  # the mask is gone: the metrics say so too
+    assert told(theirs, ours) == [("not finite", "reference: y")]
+    for one in (*theirs, *ours):
+        one["y"][0, 1] = np.nan
+    assert told(theirs, ours) == [("not finite", "reference: y"), ("not finite", "mil: y")]
+
+
+def test_anchors_beside_an_output_that_follows_the_input_are_meant() -> None:
+    anchors = noise(9)
+    theirs = [{"y": noise(n), "anchors": anchors} for n in range(3)]
+    assert told(theirs, theirs) == []
+    lost = [{"y": one["y"], "anchors": np.zeros_like(anchors)} for one in theirs]
+    assert told(theirs, lost) == []  # of one value: what they are is for the metrics to say
+    frozen = [{**one, "y": theirs[0]["y"]} for one in theirs]
+    assert told(theirs, frozen) == [("blind to the input", "mil: y")]
+    # where nothing follows the input, nothing is meant
+    assert told(frozen, frozen) == [
+        ("blind to the input", f"{where}: {name}")
+        for where in ("reference", "mil")
+        for name in ("y", "anchors")
+    ]
 
 
 def test_no_outputs_no_finding() -> None:

@@ -95,7 +95,7 @@ def test_a_wrong_graph_that_rounding_hides_fails(files: dict[str, Path], tmp_pat
         judged = {c.runtime: c for c in every}
         plain = {subject(m): m for m in judged["neuralnetwork"].measurements}
         assert plain["logits psnr"].passed
-        assert plain["logits graph psnr"].gate == 90.0
+        assert plain["logits graph psnr"].why == compare.GRAPH_REASON
         assert judged["neuralnetwork"].verdict == verdict
         assert all(m.reading != "graph" for m in judged["neuralnetwork_fp16"].measurements)
 

@@ -148,10 +148,13 @@ def test_nan_anywhere_is_nan(function: Any, side: int, shape: tuple[int, ...], r
 
 
 @pytest.mark.parametrize("function", [metrics.psnr, metrics.relative_l2, metrics.max_abs])
-def test_infinities_that_agree_are_not_numbers(function: Callable[..., float]) -> None:
-    both = np.array([1.0, INF])
-    with np.errstate(invalid="ignore"):
-        assert math.isnan(function(both, both))
+def test_infinities_that_both_have_are_a_mask(function: Callable[..., float]) -> None:
+    masked, other = np.array([2.0, -INF]), np.array([1.0, -INF])
+    assert function(masked, masked) == function(masked[:1], masked[:1])
+    assert function(masked, other) == function(masked[:1], other[:1])
+    for wrong in (np.array([2.0, INF]), np.array([2.0, -1e30])):
+        with np.errstate(invalid="ignore"):
+            assert not np.isfinite(function(masked, wrong))
 
 
 @pytest.mark.parametrize("function", [*PAIR, lambda a, b: metrics.dice(a, b, 0)])

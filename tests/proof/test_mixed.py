@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lading.base.notices import Notices
+from lading.conversion.graphs import Graphs
 from lading.coreml import mil
 from lading.formats.coreml import FORMAT
 from lading.formats.coreml.artifact import MLProgram
@@ -56,7 +57,7 @@ def original(large: Interface) -> Original:
 
 
 def carried(original: Original, settings: Settings, folder: Path) -> Any:
-    conversion = Conversion(original.interface, settings, original, silent, Notices())
+    conversion = Conversion(Graphs(original.interface), settings, original, silent, Notices())
     return conversion.convert(FORMAT, "net", folder, "trace")
 
 

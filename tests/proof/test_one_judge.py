@@ -18,10 +18,10 @@ from torch import nn
 
 from lading import cli
 from lading.cli.demos import segmentation
+from lading.conversion import graphs
 from lading.conversion.capture import capture
 from lading.formats import formats, open_artifact
 from lading.interface import Interface
-from lading.job import conversion
 from lading.job.compare import compare
 from lading.job.convert import convert
 from lading.job.request import Compare, Convert, Verify
@@ -217,6 +217,7 @@ def test_edits_of_a_small_networks_files(form: Any, tmp_path: Path) -> None:
     path = carry(subject, form, tmp_path / "right")
     artifact = open_artifact(path)
     original = Original(subject.interface(), probes.make(subject.interface()))
+    original.widen(artifact)  # as a conversion does, before it writes any
     golden.write(tmp_path / "golden", original, [(artifact.record, artifact)], "00")
     assert replayed(tmp_path / "golden", path).verdict == "pass"
     assert compare(Compare(path, path)).verdict == "pass"
@@ -261,7 +262,7 @@ def test_a_demo_whose_converter_is_wrong(
         return capture(other, *more)
 
     monkeypatch.setattr(segmentation, "CHECKPOINT", small_checkpoint)
-    monkeypatch.setattr(conversion, "capture", bent)
+    monkeypatch.setattr(graphs, "capture", bent)
     assert cli.main(["demo", "-o", str(tmp_path / "out"), "--quiet"]) == 1
     lost = sorted((tmp_path / "out" / "rejected").iterdir())
     assert [path.suffix for path in lost] == [".mlpackage", ".onnx"]

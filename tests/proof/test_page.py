@@ -12,7 +12,7 @@ import torch
 
 from lading import cli
 from lading.coreml import system
-from lading.proof import compare, noise, original, verdict
+from lading.proof import measured, noise, original, verdict
 from lading.proof.weights import provenance
 
 PAGE = Path(__file__).parents[2] / "docs" / "verification.md"
@@ -64,7 +64,7 @@ def test_the_numbers_are_the_codes() -> None:
     assert (gates["fp16"].psnr, gates["fp16"].agreement) == (40.0, 0.995)
     assert (gates["fp32"].psnr, gates["fp32"].agreement) == (60.0, 0.999)
     assert "≥ 99.5 %" in TEXT
-    assert (original.TIED, original.LEAST, compare.JUDGED, compare.LOST) == (4.0, 0.95, 50, 0.5)
+    assert (original.TIED, original.LEAST, measured.JUDGED, measured.LOST) == (4.0, 0.95, 50, 0.5)
     assert "50 positions or more must reach 0.5" in TEXT
     assert provenance.MADE in TEXT
     assert system.System.graph == ()  # "the runtime shows none (Core ML itself)"

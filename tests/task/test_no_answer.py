@@ -33,7 +33,7 @@ from lading.job import run, saved
 from lading.job.classify import Classifier
 from lading.job.request import Run
 from lading.network.families.keyboard_layout import alphabet
-from lading.proof import compare, figures
+from lading.proof import figures, measured
 from lading.proof.golden import make
 from lading.proof.table.rows import Row
 from lading.proof.table.tally import Tally
@@ -139,7 +139,7 @@ def by_figures(scores: Any, task: Task, artifact: Path) -> Any:
 
 
 def by_compare(scores: Any, task: Task, artifact: Path) -> Any:
-    return compare._classes(PORT, [scores], task).reshape(4, 4)
+    return measured.classes(PORT, [scores], task).reshape(4, 4)
 
 
 def by_demo(scores: Any, task: Task, artifact: Path) -> Any:
@@ -212,7 +212,7 @@ def test_regions(name: str, scores: Any, nan_regions: Path) -> None:
 @given(scores=hnp.arrays(np.float32, (1, 3, 4, 4), elements=VALUES))
 def test_regions_are_compared_one_by_one(scores: Any) -> None:
     expected = np.where(np.isnan(scores), NO_CLASS, scores > 0)
-    got = compare._classes(PORT, [scores], REGIONS).reshape(scores.shape)
+    got = measured.classes(PORT, [scores], REGIONS).reshape(scores.shape)
     np.testing.assert_array_equal(got, expected)
 
 

@@ -91,7 +91,7 @@ def parser() -> Parser:
     made = Parser(
         prog="lading",
         description="Converts PyTorch checkpoints to Core ML and ONNX, and proves the result.",
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=width()),
+        formatter_class=Overview,
     )
     made.add_argument("--version", action="version", version=f"lading {__version__}")
     made.add_argument(
@@ -141,6 +141,20 @@ class Completion(argparse.Action):
                     action.complete = shtab.FILE
         print(shtab.complete(made, value))
         made.exit()
+
+
+class Overview(argparse.RawDescriptionHelpFormatter):
+    """The help of all: a command is one line, however long its name is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=width())
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action.choices, dict):  # argparse forgets that their names are indented
+            longest = max(map(len, action.choices), default=0)
+            indent = self._current_indent + self._indent_increment
+            self._action_max_length = max(self._action_max_length, longest + indent)
 
 
 class Help(argparse.RawDescriptionHelpFormatter):

@@ -50,7 +50,7 @@ class Arrays:
             for label in [v for v in plain.values() if isinstance(v, (str, int))]:
                 _require_most_probable(label, *shares.values())
             plain = {n: v for n, v in plain.items() if not isinstance(v, (str, int))}
-        arrays = {name: np.ascontiguousarray(value) for name, value in plain.items()}
+        arrays = {name: np.asarray(value, order="C") for name, value in plain.items()}
         return arrays | {name: in_order(value, self._labels) for name, value in shares.items()}
 
 

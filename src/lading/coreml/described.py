@@ -33,8 +33,10 @@ class Described:
         version: of the specification.
         inputs: what goes in.
         outputs: what comes out.
+        optional: names of inputs that may be left out.
         metadata: see `description.metadata`.
         functions: of a program, with the opset of each.
+        shapes: of a program, of every value whose rank it states; -1 is an open size.
         kinds: operations, layers, or what else the model is made of, by name.
         stored: how many numbers it stores, by their type.
         half: whether an operation gives float16.
@@ -49,8 +51,10 @@ class Described:
     version: int
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
+    optional: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
     stored: Counter[str] = field(default_factory=Counter)
     half: bool = False
@@ -100,6 +104,7 @@ def _described(spec: Any) -> Described:
         version=spec.specificationVersion,
         inputs=tuple(_port(one) for one in interface.input),
         outputs=tuple(_port(one) for one in interface.output),
+        optional=tuple(one.name for one in interface.input if one.type.isOptional),
         metadata=description.metadata(told),
         updatable=spec.isUpdatable,
     )
@@ -172,7 +177,13 @@ def _operation(op: Any, model: Described) -> bool:
     if op.type != "const":
         model.kinds[op.type] += 1
     for output in op.outputs:
-        model.half |= _dtype(output.type.tensorType) == "fp16"
+        kind = output.type.tensorType
+        model.half |= _dtype(kind) == "fp16"
+        if output.type.WhichOneof("type") == "tensorType" and kind.rank >= 0:
+            sizes = kind.dimensions
+            model.shapes[output.name] = tuple(
+                min(one.constant.size, _MOST) if one.HasField("constant") else -1 for one in sizes
+            )
     if op.type == "classify" and op.inputs["classes"].arguments:
         held = op.inputs["classes"].arguments[0].value.immediateValue
         model.classes = len(held.list.values) or len(held.tensor.strings.values)

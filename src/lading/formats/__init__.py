@@ -97,6 +97,8 @@ class Held:
         reader: the operation that reads it, e.g. ``"conv"``; empty where several do or none.
         packed: how it is compressed, e.g. ``"constexpr_lut_to_dense"``; empty where it is plain.
         step: of a linear grid, its spacing, broadcastable to `values`; None without one.
+        table: of a palette, what each group of elements may be: a row for each group along each
+            axis, ``[*groups, values]``; None without one.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Held:
     reader: str = ""
     packed: str = ""
     step: Array | None = None
+    table: Array | None = None
 
 
 class Restore(Protocol):
@@ -116,8 +119,13 @@ class Restore(Protocol):
 
     unknown: int
 
-    def constant(self, rounded: Array) -> Array:
-        """The values in full precision and their own shape; themselves where nobody knows."""
+    def constant(self, rounded: Array, name: str) -> Array:
+        """The values in full precision and their own shape; themselves where nobody knows.
+
+        Args:
+            rounded: as the file has them.
+            name: as `Held` has it.
+        """
         ...
 
     def packed(self, unpacked: Array) -> Array | None:
@@ -140,6 +148,11 @@ class Artifact(ABC):
     def constants(self) -> Sequence[Held]:
         """Every constant, in the file's order."""
 
+    @property
+    def settings(self) -> Settings:
+        """Those under which its format would write the same network in fp32."""
+        return Settings("fp32")
+
     @abstractmethod
     def side(self, reading: str = "declared") -> Side:
         """The artifact as computed here, each value rounded as `reading` says: ``"declared"``, as
@@ -156,6 +169,17 @@ class Artifact(ABC):
         Raises:
             ProgramError: the graph is none in fp32.
         """
+
+    def exact(self) -> Side:
+        """The same graph on the same weights in float64: without what a runtime's sums leave.
+
+        Raises:
+            ProgramError: nothing here can compute it so.
+        """
+        raise ProgramError(
+            str(self.path), found=f"no evaluation of {self.format.name} in float64",
+            expected="a format that has one", remedy="compare it in another runtime",
+        )  # fmt: skip
 
     def shaken(self, size: float) -> Side:
         """The same graph with every weight off by up to `size`, relative; of what torch does not
@@ -184,6 +208,11 @@ class Artifact(ABC):
 
     def randomness(self) -> str:
         """What in it draws random numbers, in words; empty where nothing does."""
+        return ""
+
+    def unloadable(self) -> str:
+        """Why the system that it is made for does not load it, in words; empty where nothing is
+        known."""
         return ""
 
     @property

@@ -8,14 +8,12 @@ from lading.errors import RequestError
 from lading.formats import is_artifact, open_artifact
 from lading.interface.original import TorchSide
 from lading.job.request import Compare
-from lading.job.source import source
+from lading.job.source import files, source
 from lading.job.verify import judged
-from lading.network.source import load
 from lading.proof import verdict
 from lading.proof.beside import Beside
 from lading.proof.between import Between, looked
 from lading.proof.compare import every_runtime
-from lading.proof.weights.origins import Origins
 
 
 def compare(request: Compare) -> Between:
@@ -36,7 +34,7 @@ def compare(request: Compare) -> Between:
     request.progress("read", str(second))
     other = open_artifact(second)
     if is_artifact(first):
-        request.require_unread("two artifacts")
+        request.require_unread("two artifacts", "data")
         request.progress("compare", f"{first} and {second}")
         beside = Beside(open_artifact(first), other)
         comparisons = tuple(every_runtime(beside, other, beside.record, request.progress))
@@ -44,12 +42,11 @@ def compare(request: Compare) -> Between:
             beside, beside.side, other, beside.record, comparisons, stop_at=request.stop_at
         )
         return Between(verdict.overall(comparisons), comparisons, *seen)
-    loaded = load(source(request, first), request.progress)
-    made = judged(other, loaded, (), None, request.progress)
+    made = judged(request, other, source(request, first), files(request.data), None)
     original = TorchSide(made.original.interface, str(first))
-    state = Origins(made.original.interface.module.state_dict())
+    followed = made.original.followed
     seen = looked(
-        made.original, original, other, made.record, made.comparisons, state, request.stop_at
+        made.original, original, other, made.record, made.comparisons, followed, request.stop_at
     )
     walks = tuple(taken.record for taken in made.taken)
     sources = (made.source,)

@@ -6,29 +6,27 @@ The reference of every comparison is the untouched original, which runs once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.progress import Progress
-from lading.conversion.capture import Axes, Captured, capture
-from lading.conversion.repairs import repaired
+from lading.conversion.capture import Captured
+from lading.conversion.graphs import ROUTES, Graphs
 from lading.coreml import mil
 from lading.errors import CaptureError, ConversionError, LadingError
 from lading.formats import Artifact, Format
 from lading.formats.coreml.artifact import MLProgram
-from lading.interface import Interface
 from lading.interface.settings import Settings
+from lading.interface.side import Array
 from lading.proof import compare, mixed, verdict
 from lading.proof.original import Original
 from lading.proof.trajectory import Course, Taken
+from lading.proof.weights.again import Fresh
 from lading.record import ArtifactRecord, Comparison, Provenance, RepairRecord, Route
-
-ROUTES: tuple[Route, ...] = ("export", "trace")
-#: A captured graph and what was repaired to take it.
-_Graph = tuple[Captured, tuple[RepairRecord, ...]]
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,13 @@ class Converted:
 
 @dataclass
 class Conversion:
-    """What every target of one conversion shares; graphs are taken once per route and axes."""
+    """What every target of one conversion shares."""
 
-    interface: Interface
+    graphs: Graphs
     settings: Settings
     original: Original
     progress: Progress
     notices: Notices
-    graphs: dict[tuple[Route, Axes], _Graph] = field(default_factory=dict)
     #: traces an artifact's constants; None where there is no checkpoint
     trace: Callable[[Artifact], Provenance] | None = None
     #: of a diffusion network, the original's walk
@@ -96,15 +93,17 @@ class Conversion:
         return self._placed(last, folder, name + kind.suffix)
 
     def _by(self, route: Route, kind: Format, path: Path) -> Converted:
-        axes = kind.axes(self.interface.options)
+        axes = kind.axes(self.graphs.interface.options)
         with gathered(self.notices):
             if (route, axes) not in self.graphs:
                 self.progress("capture", f"by {route}")
-                self.graphs[route, axes] = self._captured(route, axes)
-            graph, repairs = self.graphs[route, axes]
+            graph, repairs = self.graphs.take(route, axes)
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
             made = self._made(graph, kind, self.settings, path, repairs)
-            return self._widened(graph, kind, made) if self.settings.auto else made
+            if self.settings.auto:
+                return self._widened(graph, kind, made)
+            self._advised(graph, kind, made)
+            return made
 
     def _made(
         self,
@@ -131,7 +130,9 @@ class Conversion:
             and verdict.overall(made.comparisons) == "fail"
         ):
             self.progress("search", "what must stay in fp32")
-            found = mixed.search(made.opened.model, partial(self._meets, made, made.opened))
+            fresh = [*islice(self.original.again.own(made.opened), 1)]
+            meets = partial(self._meets, made, made.opened)
+            found = mixed.search(made.opened.model, meets, partial(_in_full, fresh))
             trials += found.trials
             if not found.kept or set(found.kept) <= set(kept):
                 break
@@ -140,10 +141,41 @@ class Conversion:
             storage.remove(path)
             settings = replace(self.settings, wide=kept)
             made = self._made(graph, kind, settings, path, made.repairs)
+        if _rounded_too_far(made):
+            whole = self._in_fp32(graph, kind, made)
+            if whole is not None:
+                trials.append("the whole in fp32: pass")
+                made = whole
         if not trials:
             return made
         details = {**made.artifact.details, "search": "; ".join(trials)}
         return replace(made, artifact=replace(made.artifact, details=details))
+
+    def _in_fp32(self, graph: Captured, kind: Format, made: Converted) -> Converted | None:
+        """The same in fp32 where that passes; None, and no file, where it does not."""
+        self.progress("search", "whether fp32 passes")
+        path = made.opened.path
+        settings = replace(self.settings, precision="fp32", wide=())
+        wide = path.with_name(f"wide-{path.name}")
+        try:
+            found = self._made(graph, kind, settings, wide, made.repairs)
+        except LadingError:  # what can be said in fp16 may not be in fp32
+            return None
+        if verdict.overall(found.comparisons) != "pass":
+            storage.remove(found.opened.path)
+            return None
+        return found
+
+    def _advised(self, graph: Captured, kind: Format, made: Converted) -> None:
+        """Names the precision that passes, of a file that fp16 spoils."""
+        if _rounded_too_far(made):
+            whole = self._in_fp32(graph, kind, made)
+            if whole is not None:
+                storage.remove(whole.opened.path)
+                self.notices.add(
+                    f"{kind.title}: fp16 misses its gate and fp32 passes: --precision fp32, or "
+                    "--precision auto for fp32 only where it is needed"
+                )
 
     def _meets(self, made: Converted, opened: MLProgram, model: mil.Model) -> bool:
         """Whether a program in the place of the file's own meets its gates."""
@@ -156,13 +188,6 @@ class Conversion:
             alone=False,
         )
         return found.verdict == "pass"
-
-    def _captured(self, route: Route, axes: Axes) -> _Graph:
-        """The graph of the repaired module, filed under the untouched one."""
-        sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
-        with repaired(self.interface, route, fixed=not axes and not sized) as (mended, records):
-            graph = capture(mended, route, axes)
-        return replace(graph, interface=self.interface), records
 
     def _placed(self, converted: Converted, folder: Path, name: str) -> Converted:
         """Moves the artifact to its name, or under ``rejected/`` when it did not pass."""
@@ -184,6 +209,16 @@ class Conversion:
                 for one in converted.trajectories
             ),
         )
+
+
+def _rounded_too_far(made: Converted) -> bool:
+    return made.artifact.precision == "fp16" and verdict.overall(made.comparisons) == "fail"
+
+
+def _in_full(fresh: Sequence[Fresh], rounded: Array, name: str) -> Array | None:
+    """A constant as a file in fp32 has it."""
+    found = (one.find(rounded, name) for one in fresh)
+    return next((one.values for one in found if one is not None), None)
 
 
 def _why(converted: Converted) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.version import __version__
 from lading.checkpoint import ledger
+from lading.conversion.graphs import Graphs
 from lading.formats import format_named
-from lading.interface import Options, Sizes, wrap
+from lading.interface import Options, wrap
 from lading.interface.settings import Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
+from lading.job.described import described
 from lading.job.request import Convert
 from lading.job.source import files, source
 from lading.network.source import Loaded, load
@@ -60,8 +63,11 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
+    graphs = Graphs(interface)
     own: Any = request.gate  # checked, and so by kind
-    original = Original(interface, probes.make(interface, probed), own)
+    original = Original(
+        interface, probes.make(interface, probed), _frozen(request), own=own, graphs=graphs
+    )
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -71,9 +77,11 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         checkpoint=loaded.checkpoint,
         required=ledger.loaded(loaded.ledger),
         baked=provenance.baked(interface),
+        followed=original.followed,
+        again=original.again,
     )
     conversion = Conversion(
-        interface, settings, original, progress, notices, trace=tracer, course=course
+        graphs, settings, original, progress, notices, trace=tracer, course=course
     )
     with storage.errors_about(out):
         converted = [conversion.convert(one, name, aside, request.route) for one in wanted]
@@ -101,11 +109,17 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
             original,
             [(one.artifact, one.opened if one.passed else None) for one in converted],
             digest,
+            course,
         )
         (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
         (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
         (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
     return bill
+
+
+def _frozen(request: Convert) -> Sequence[str]:
+    asked: Any = request  # checked, and so in one form
+    return tuple(asked.accept_frozen)
 
 
 def folder(request: Convert) -> Path:
@@ -116,13 +130,8 @@ def folder(request: Convert) -> Path:
 def _options(request: Convert) -> Options:
     """What is asked of the inputs and outputs."""
     asked: Any = request  # checked, and so in one form
-    return Options(
-        output=asked.output,
-        bake=asked.bake,
-        image=asked.input_image,
-        scale=asked.scale,
-        bias=asked.bias,
-        sizes=Sizes.parse(asked.shapes) if asked.shapes else Sizes(),
+    return replace(
+        described(request),
         dynamic=asked.dynamic,
         classifier=asked.classifier,
         part=(asked.sampler or "ddpm") if asked.part == "step" else "network",

@@ -132,5 +132,5 @@ def _numbers(port: Port, text: str) -> Prepared:
             expected=f"1, for all alike, or {int(np.prod(shape))}, for shape {list(shape)}",
             remedy="give a .npy for more than a few",
         )
-    whole = np.broadcast_to(values, shape) if values.size == 1 else values.reshape(shape)
+    whole = np.full(shape, values[0]) if values.size == 1 else values.reshape(shape)
     return Prepared(prepare.cast(whole, port, text))

@@ -32,6 +32,7 @@ from lading.job.options import (  # fmt: skip
     one_of,
     option,
     options,
+    verb,
     whole,
 )
 from lading.record.values import show
@@ -86,9 +87,10 @@ def _gates(value: Any) -> dict[str, float]:
 
 
 #: What of an output can be gated.
-GATED = ("psnr", "label_agreement", "dice", "relative_l2", "max_abs")
+GATED = ("psnr", "label_agreement", "dice", "snr", "relative_l2", "max_abs")
 GATES = Kind(
-    _gates, "KIND=NUMBER: psnr in dB, agreement or dice from 0 to 1, relative_l2 or max_abs",
+    _gates, "KIND=NUMBER: psnr, or snr of the worst channel, in dB, agreement or dice from 0 to 1, "
+    "relative_l2 or max_abs",
     lambda gates: [f"{name}={value!r}" for name, value in gates.items()],
     metavar="KIND=NUMBER", repeats=True,
 )  # fmt: skip
@@ -97,6 +99,7 @@ GATE: Any = {
     "help": "your own tolerance for the outputs: psnr=30, agreement=0.99",
 }  # fmt: skip
 SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
+PORT_NAMES = replace(PAIRS, expected="ARTIFACT_NAME=NAME, the port's name in either")
 CODE = Kind(
     _code, "FILE.py:FACTORY; in Python also a module, or what returns one",
     lambda value: value if isinstance(value, str) else None, "FILE.py:FACTORY",
@@ -142,7 +145,8 @@ class Reading(Request):
         Raises:
             RequestError: something is said.
         """
-        said = " ".join(flag(name) for name in self.said() if name in {*options(Reading), *more})
+        known = {*options(Beside), *more}
+        said = " ".join(flag(name) for name in self.said() if name in known)
         if said:
             raise RequestError(
                 said, found=found, expected="a checkpoint, of which that could tell",
@@ -153,6 +157,11 @@ class Reading(Request):
 FILES = "the files"
 DIFFUSION = "of a diffusion network"
 PORTS = "what the artifact takes and gives"
+FROZEN: Any = {
+    "kind": many(TEXT),
+    "metavar": "FILE.py:LINE",
+    "help": "a branch on values that is meant so",
+}
 TRAJECTORY: Any = {
     "kind": replace(whole(0), expected="a number of moves such as 25, or 0 for no trajectory"),
     "help": "prove it over N moves; default 25, 0: none",
@@ -165,7 +174,44 @@ FORMATS = shelf.names("lading.formats", "lading.formats")
 
 
 @dataclass(frozen=True)
-class Convert(Reading):
+class Described(Reading):
+    """A checkpoint's network, and what an artifact of it takes and gives."""
+
+    _: KW_ONLY
+    output: Literal["logits", "probabilities", "labels"] = option(
+        "logits", one_of("logits", "probabilities", "labels"), "what comes out", group=PORTS
+    )
+    bake: Sequence[str] = option(
+        (), many(one_of("zscore")), "put nnU-Net's z-score inside", group=PORTS
+    )
+    input_image: Literal["grayscale", "rgb"] | None = option(
+        None, one_of("grayscale", "rgb"), "Core ML takes a picture, 0-255", group=PORTS
+    )
+    scale: float = option(
+        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
+    )
+    bias: float | Sequence[float] = option(
+        (0.0,), joined(number(), "B[,B,B]"), "one, or one a channel", group=PORTS
+    )
+    shapes: str = option("", SHAPES, "more sizes: 256x256,512x512 or 64..512x64..512", group=PORTS)
+    accept_frozen: Sequence[str] = option((), **FROZEN)
+
+
+@dataclass(frozen=True)
+class Beside(Described):
+    """An artifact, whoever made it, beside a checkpoint.
+
+    What is said of its ports stands in place of what lading noted in it when it made it.
+    """
+
+    _: KW_ONLY
+    map: Mapping[str, str] | Sequence[str] = option(
+        (), PORT_NAMES, "the network's name of a port", metavar="ARTIFACT_NAME=NAME", group=PORTS
+    )
+
+
+@dataclass(frozen=True)
+class Convert(Described):
     """Converts a checkpoint to the formats in `to` and compares each with the original.
 
     The folder `out` holds the artifacts, the bill, its page and the golden vectors afterwards; what
@@ -191,25 +237,9 @@ class Convert(Reading):
         (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
     )
     gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
-    output: Literal["logits", "probabilities", "labels"] = option(
-        "logits", one_of("logits", "probabilities", "labels"), "what comes out", group=PORTS
-    )
     classifier: bool = option(
         False, FLAG, "the class by name, and probabilities by class", group=PORTS
     )
-    bake: Sequence[str] = option(
-        (), many(one_of("zscore")), "put nnU-Net's z-score inside", group=PORTS
-    )
-    input_image: Literal["grayscale", "rgb"] | None = option(
-        None, one_of("grayscale", "rgb"), "Core ML takes a picture, 0-255", group=PORTS
-    )
-    scale: float = option(
-        1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
-    )
-    bias: float | Sequence[float] = option(
-        (0.0,), joined(number(), "B[,B,B]"), "one, or one a channel", group=PORTS
-    )
-    shapes: str = option("", SHAPES, "more sizes: 256x256,512x512 or 64..512x64..512", group=PORTS)
     dynamic: Sequence[str] = option(
         (), joined(one_of("batch", "size"), "AXES"), "left open in ONNX: batch,size", group=PORTS
     )
@@ -273,7 +303,7 @@ JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FI
 
 
 @dataclass(frozen=True)
-class Verify(Reading):
+class Verify(Beside):
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
 
     With `golden` in place of `against`, with golden vectors alone. Written to `out` are the bill
@@ -323,7 +353,7 @@ class Verify(Reading):
 
 
 @dataclass(frozen=True)
-class Compare(Reading):
+class Compare(Beside):
     """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference.
 
     Raises:
@@ -333,6 +363,9 @@ class Compare(Reading):
     first: StrPath = field(metadata=argument(PATH, "A", "checkpoint or artifact"))
     second: StrPath = field(metadata=argument(PATH, "B", "checkpoint or artifact"))
     _: KW_ONLY
+    data: StrPath | Sequence[StrPath] = option(
+        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+    )
     stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
 
 
@@ -519,6 +552,47 @@ class Diff(Request):
 
 
 @dataclass(frozen=True)
+class Swift(Request):
+    """Writes a Swift package: the model, what stands around it, and its golden vectors as tests.
+
+    Raises:
+        LadingError: there is no bill, no artifact for Core ML that passed, no golden vector, the
+            name cannot be one, or the package cannot be written.
+    """
+
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    out: StrPath | None = option(None, PATH, "default: NAME-swift", metavar="DIR", short="o")
+    _: KW_ONLY
+    name: str = option("", TEXT, "of module and class; default: the artifact's", metavar="NAME")
+    artifact: str = option("", TEXT, "of several for Core ML: which", metavar="FILE")
+
+
+@dataclass(frozen=True)
+class DeviceCheck(Request):
+    """The commands that test a package on a Mac and on a device.
+
+    Raises:
+        LadingError: it is no package that lading wrote.
+    """
+
+    package: StrPath = field(metadata=argument(PATH, "PACKAGE", "what lading swift wrote"))
+
+
+@dataclass(frozen=True)
+class DeviceReport(Request):
+    """Reads what the tests of a package printed on a device into its bill, and draws the page.
+
+    Raises:
+        LadingError: nothing of the kind was printed, or it is of another artifact.
+    """
+
+    report: StrPath = field(metadata=argument(PATH, "FILE", "what the tests printed"))
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    _: KW_ONLY
+    device: str = option("", TEXT, 'what people call it, such as "iPhone 15"', metavar="NAME")
+
+
+@dataclass(frozen=True)
 class Doctor(Request):
     """What this computer can and cannot do."""
 
@@ -526,9 +600,10 @@ class Doctor(Request):
 def requests() -> dict[str, type[Request]]:
     """Every verb by name, with what can be asked of it."""
     kinds = (
-        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Doctor,
+        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Swift,
+        DeviceCheck, DeviceReport, Doctor,
     )  # fmt: skip
-    return {kind.__name__.lower(): kind for kind in kinds}
+    return {verb(kind): kind for kind in kinds}
 
 
 __all__ = ["Reading", "Request", "options", "requests"]

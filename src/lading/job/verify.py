@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lading import page as report
 from lading.base import storage
-from lading.base.progress import Progress
 from lading.checkpoint import ledger
 from lading.errors import StorageError
 from lading.formats import Artifact, open_artifact
-from lading.interface import Options, wrap
-from lading.interface.matching import matched
+from lading.interface import wrap
 from lading.job import junit
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
-from lading.job.request import Verify
+from lading.job.described import beside, described
+from lading.job.request import Beside, Verify
 from lading.job.source import files, source
-from lading.network.source import Loaded, load
+from lading.network.source import Loaded, Source
 from lading.page import tables
 from lading.proof import compare, golden, probes
 from lading.proof import trajectory as trajectories
@@ -36,8 +35,8 @@ def verify(request: Verify, bar: dataset.Advance | None = None) -> Bill | golden
     runs it on golden vectors. The bill and its page go to `request.out`, where that is named.
 
     Args:
-        request: what was asked. The artifact's inputs and outputs are what lading noted in it when
-            it made it, or the bare network's.
+        request: what was asked. The artifact's inputs and outputs are as it says, else as lading
+            noted them in it when it made it, else the bare network's.
         bar: called how far a table is.
 
     Raises:
@@ -107,36 +106,44 @@ class Judged:
 
 
 def judged(
+    asked: Beside,
     artifact: Artifact,
-    loaded: Loaded,
+    had: Source,
     data: Sequence[Path],
     steps: int | None,
-    progress: Progress,
+    check: Callable[[Loaded], None] = lambda _: None,
     own: Mapping[str, float] | None = None,
 ) -> Judged:
     """Everything that a verdict is made of.
 
     Args:
-        artifact: opened; its inputs and outputs are what lading noted in it when it made it, or the
-            bare network's.
-        loaded: the checkpoint.
+        asked: what is said of the artifact's inputs and outputs, over what lading noted in it.
+        artifact: opened.
+        had: the checkpoint.
         data: the user's own files, as further probes.
         steps: moves of a diffusion network's walk; see `Verify.trajectory`.
-        progress: called when a stage begins.
+        check: called with the checkpoint's network before anything is run.
         own: the user's own gates, by kind of measurement.
 
     Raises:
-        LadingError: their ports do not fit.
+        LadingError: the checkpoint cannot be read, or the ports do not fit.
     """
-    interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
+    progress = asked.progress
+    loaded, record, interface = beside(asked, artifact, had, progress, check)
     trajectories.require_walkable(interface, steps)
-    record, interface = matched(artifact.record, interface)
+    progress("reference", "the untouched original")
+    original = Original(
+        interface, probes.make(interface, data), tuple(asked.accept_frozen), own=own
+    )
     progress("trace", f"the weights of {artifact.path}")
     source = provenance.trace(
-        artifact, loaded.checkpoint, ledger.loaded(loaded.ledger), provenance.baked(interface)
+        artifact,
+        loaded.checkpoint,
+        ledger.loaded(loaded.ledger),
+        provenance.baked(interface),
+        original.followed,
+        original.again,
     )
-    progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, data), own)
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
     notices = [artifact.remark] if artifact.remark else []
     course = trajectories.course(
@@ -157,11 +164,15 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
     data = () if table else files(request.data)
     progress("read", str(artifact))
     opened = open_artifact(artifact)
-    loaded = load(source(request, request.against or ""), progress)
-    if over:
-        dataset.require(over, loaded.task, str(request.against))
+
+    def check(loaded: Loaded) -> None:
+        if over:
+            dataset.require(over, loaded.task, str(request.against))
+
+    had = source(request, request.against or "")
     own: Any = request.gate  # checked, and so by kind
-    made = judged(opened, loaded, data, request.trajectory, progress, own)
+    made = judged(request, opened, had, data, request.trajectory, check, own)
+    loaded = made.loaded
     bill = drawn_up(
         loaded,
         made.original,
@@ -178,7 +189,8 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
     if over is None:
         return bill
     progress("compare", f"every row of {over.table}")
-    chosen = replace(opened.noted()[1] or Options(), output="logits", classifier=False)
+    own = described(request, opened.noted()[1])
+    chosen = replace(own, output="logits", classifier=False)
     bare = wrap(loaded.network, loaded.task, chosen)
     batched = opened.record.inputs[0].shape[:1] == (-1,)
     return dataset.added(bill, over, opened, made.record, bare, batched)

@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from lading.checkpoint import ledger
+from lading.conversion.graphs import Graphs
+from lading.errors import LadingError
 from lading.formats import Artifact, open_artifact
+from lading.interface import Options, wrap
 from lading.job import junit
 from lading.job.options import StrPath, options
 from lading.job.request import Reading, Whose
 from lading.job.source import source
 from lading.network.source import load, tensors
 from lading.proof.weights import provenance
+from lading.proof.weights.again import Again
+from lading.proof.weights.followed import Followed
 from lading.record import Provenance
 from lading.record.brief import Brief
 
@@ -43,9 +48,26 @@ def whose(request: Whose) -> Owner:
 
 
 def _traced(request: Whose, artifact: Artifact, path: StrPath) -> Provenance:
+    """By the tensors, and by the network where something is said of it, or where they do not say
+    enough and a family knows it."""
     had = source(request, path)
-    if not request.said().keys() & (options(Reading).keys() - {"which", "fold"}):
-        return provenance.trace(artifact, tensors(had))
-    loaded = load(had, request.progress)
-    required = ledger.loaded(loaded.ledger)
-    return provenance.trace(artifact, loaded.checkpoint, required)
+    asked = bool(request.said().keys() & (options(Reading).keys() - {"which", "fold"}))
+    if not asked:
+        found = provenance.trace(artifact, tensors(had))
+        if found.made or not any(one.tensors for one in found.constants):
+            return found
+    try:
+        loaded = load(had, request.progress)
+        interface = wrap(loaded.network, loaded.task, artifact.noted()[1] or Options())
+    except LadingError:
+        if asked:
+            raise
+        return found  # no family knows it: the tensors have to do
+    return provenance.trace(
+        artifact,
+        loaded.checkpoint,
+        ledger.loaded(loaded.ledger) if asked else None,
+        provenance.baked(interface),
+        Followed(interface),
+        Again(Graphs(interface)),
+    )

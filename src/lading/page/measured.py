@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lading.record import Bill, Comparison, Measurement, Reading
 from lading.record.measurement import KINDS
-from lading.record.wording import RUNTIMES, gate, number, subject, unproved
+from lading.record.wording import covered, gate, number, ran_in, subject, unproved
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Compared:
     informing: tuple[Row, ...]
     findings: tuple[str, ...]
     unproved: tuple[str, ...]
+    covered: str
 
 
 def ordered(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -58,7 +59,7 @@ def compared(bill: Bill, one: Comparison) -> Compared:
     precision = next((a.precision for a in bill.artifacts if a.path == one.artifact), "")
     return Compared(
         one.artifact,
-        RUNTIMES.get(one.runtime, one.runtime),
+        ran_in(one),
         precision,
         one.probes,
         one.verdict,
@@ -67,6 +68,7 @@ def compared(bill: Bill, one: Comparison) -> Compared:
         tuple(_row(each) for each in one.measurements if each.gate is None),
         tuple(f"{found.where} is {found.name}: {found.text}" for found in one.findings),
         tuple(map(unproved, one.unproved)),
+        covered(one),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from lading.formats import Held
 from lading.interface.side import Array, Made
 from lading.proof.metrics import relative_l2
-from lading.proof.weights.folding import Formulas
+from lading.proof.weights.followed import Followed
 from lading.proof.weights.origins import Origins
 
 How = Literal["module path", "value"]
@@ -61,9 +61,9 @@ def align(
     return [placed[one.name] for one in artifact if one.name in placed]
 
 
-def owners(constants: Sequence[Held], state: Origins) -> dict[str, str]:
-    """The module whose parameter each constant holds: of a folded one, the norm's."""
-    formulas = Formulas(state)
+def owners(constants: Sequence[Held], followed: Followed) -> dict[str, str]:
+    """The module whose parameter each constant holds, or is computed of."""
+    state = Origins(followed.interface.module.state_dict())
     found: dict[str, str] = {}
     for one in constants:
         if one.values.dtype.kind != "f" or one.values.size < 2:
@@ -73,8 +73,8 @@ def owners(constants: Sequence[Held], state: Origins) -> dict[str, str]:
         if permuted:
             names = [permuted[0]]
         if not names:
-            derived = formulas.find(one.values)
-            names = [derived.tensors[-1]] if derived else []
+            derived = followed.find(one.values)
+            names = list(derived.tensors) if derived else []
         modules = {name.rpartition(".")[0] for name in names}
         if len(modules) == 1:
             found[one.name] = modules.pop()

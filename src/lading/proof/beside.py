@@ -6,6 +6,7 @@ of two that it does not, on the reference with its weights disturbed in place of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,13 +18,17 @@ from lading.errors import LadingError, RequestError
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface, Options
 from lading.interface.side import Array, Made, Side
-from lading.proof import noise, scores, steadiness
+from lading.proof import channels, noise, scores, steadiness
+from lading.proof.beyond import Beyond
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe, make
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
+from lading.proof.weights.again import Fresh
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
+from lading.task.further import Price
 
 
 class Renamed:
@@ -100,8 +105,26 @@ class Beside:
             if all(probe.inputs[port.name].shape == port.shape for port in ports)
         ]
         self.outputs: Sequence[Outputs] = [self._own(self.side, probe) for probe in self.drawn]
+        self._beyond = Beyond(
+            self.interface,
+            Price.of(_most(artifact)),
+            lambda probe: self._own(self.side, probe),
+            self._add,
+        )
         self._steady: dict[str, list[bool]] = {}
-        self._floors: list[dict[str, float]] | None = None
+
+    def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
+        """See `lading.proof.beyond`; before anything else is asked."""
+        return self._beyond.widen(artifact)
+
+    def _add(self, probe: Probe, outputs: Outputs) -> None:
+        self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
+
+    def undecided(self) -> Sequence[str]:
+        return ()
+
+    def decided(self) -> Sequence[str]:
+        return ()
 
     def steady(self, precision: str) -> Sequence[bool]:
         if precision not in self._steady:
@@ -112,16 +135,25 @@ class Beside:
         return self._steady[precision]
 
     def floors(self) -> Sequence[Mapping[str, float]] | None:
-        if self._floors is None:
-            try:
-                calm, moved, _ = self._twice
-                self._floors = [
-                    noise.gates(self._own(calm, probe), self._own(moved, probe))
-                    for probe in self.drawn
-                ]
-            except LadingError:  # what runs as it is may not run in float32
-                self._floors = []
-        return self._floors or None
+        return [noise.gates(calm, moved) for calm, moved in self._moved] or None
+
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+        """See `lading.proof.channels`."""
+        if not self._moved:
+            return ()
+        wanted = [self.outputs[place][port.name] for place in places]
+        calm, moved = ([self._moved[place][i][port.name] for place in places] for i in (0, 1))
+        return channels.measured(port, wanted, calm, moved)
+
+    @cached_property
+    def _moved(self) -> list[tuple[dict[str, Array], dict[str, Array]]]:
+        """Per probe, the outputs of the network in fp32, and of its disturbed twin; empty where
+        what runs as it is does not run in float32."""
+        try:
+            calm, moved, _ = self._twice
+            return [(self._own(calm, probe), self._own(moved, probe)) for probe in self.drawn]
+        except LadingError:
+            return []
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         gates = GATES[precision]
@@ -133,11 +165,21 @@ class Beside:
         if isinstance(found, str):
             return found
         (known,) = self._noted()
-        return Scores(known, found, self.steady(precision), self._score_floors())
+        steady = self.steady(precision)
+        if self._moved_scores is None:
+            return Scores(known, found, steady, [GATES["fp32"].psnr] * len(self.drawn))
+        calm, moved = self._moved_scores
+        floors = [noise.gate(a, b) for a, b in zip(calm, moved, strict=True)]
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+        def of(places: Sequence[int], precision: str) -> Sequence[Channels]:
+            own, before, after = ([one[i] for i in places] for one in (found, calm, moved))
+            return channels.measured(known, own, before, after)
+
+        return Scores(known, found, steady, floors, of)
+
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """Either in fp32; what one rounds is put back from the other where that has it in full."""
-        if runtime.precision or runtime.own:
+        if exact or runtime.precision or runtime.own:
             return None
         other, rounded = self._widened(artifact, self.artifact)
         mine, own = self._widened(self.artifact, artifact)
@@ -162,17 +204,15 @@ class Beside:
             return "the reference does not say what its labels are chosen from"
         return scores.own(side, labels, self.drawn, self._noted()[0].shape)
 
-    def _score_floors(self) -> list[float]:
-        """As `floors`, of the scores."""
-        fixed = [GATES["fp32"].psnr] * len(self.drawn)
+    @cached_property
+    def _moved_scores(self) -> tuple[Sequence[Array], Sequence[Array]] | None:
+        """As `_moved`, of the scores; None where they are not to be had."""
         try:
             calm, moved, labels = self._twice
             before, after = (self._scores(side, labels) for side in (calm, moved))
         except LadingError:
-            return fixed
-        if isinstance(before, str) or isinstance(after, str):
-            return fixed
-        return [noise.gate(a, b) for a, b in zip(before, after, strict=True)]
+            return None
+        return None if isinstance(before, str) or isinstance(after, str) else (before, after)
 
     @cached_property
     def _twice(self) -> tuple[Side, Side, str]:
@@ -193,18 +233,22 @@ class Beside:
         if artifact.record.precision != "fp16":
             return artifact.side("float32"), 0
         exact = full.record.precision != "fp16"
-        state = {
-            held.name: torch.from_numpy(held.values.copy())
-            for held in (full.constants() if exact else ())
-            if held.values.dtype.kind == "f"
-        }
-        restored = Restored(Origins(state))
+        fresh = Fresh(full.record.path, full.constants() if exact else ())
+        restored = Restored(Origins({}), fresh=lambda: (fresh,))
         side = artifact.widened(restored)
         return side, restored.unknown if exact else 0
 
     def _own(self, side: Side, probe: Probe) -> dict[str, Array]:
         values = side.run(probe.inputs)
         return {port.name: values[port.name] for port in self.record.outputs}
+
+
+def _most(artifact: Artifact) -> float:
+    """Operations that one call takes at the most: every number of it met by every value that goes
+    in."""
+    weights = sum(held.values.size for held in artifact.constants())
+    values = [math.prod(map(abs, port.shape)) for port in artifact.record.inputs]
+    return 2.0 * weights * max(values, default=1)
 
 
 def _beside(
@@ -243,7 +287,12 @@ def _beside(
 
     inputs = tuple(map(merged, ours.inputs, theirs.inputs))
     outputs = tuple(
-        replace(their, shape=mine.shape, meaning=_meaning(mine), class_axis=_axis(mine, task))
+        replace(
+            their,
+            shape=mine.shape if mine.shaped else their.shape,
+            meaning=_meaning(mine),
+            class_axis=_axis(mine, task),
+        )
         for mine, their in zip(ours.outputs, theirs.outputs, strict=True)
     )
     plain = task or Task("module", inputs, outputs)
@@ -259,9 +308,11 @@ def _beside(
 
 
 def _alike(mine: Port, their: Port) -> bool:
-    """Whether the shapes can be the same; less than 1 is a size that a file leaves open."""
-    return len(mine.shape) == len(their.shape) and all(
-        a == b or a < 1 or b < 1 for a, b in zip(mine.shape, their.shape, strict=True)
+    """Whether the shapes can be the same; less than 1 is a size that a file leaves open, and it may
+    leave out all of them."""
+    return not (mine.shaped and their.shaped) or (
+        len(mine.shape) == len(their.shape)
+        and all(a == b or a < 1 or b < 1 for a, b in zip(mine.shape, their.shape, strict=True))
     )
 
 

@@ -14,7 +14,7 @@ from lading.interface.side import EVERYTHING, Array, Made, Side, compared
 from lading.proof import divergence, metrics
 from lading.proof.alignment import owners
 from lading.proof.reference import Reference
-from lading.proof.weights.origins import Origins
+from lading.proof.weights.followed import Followed
 from lading.record import (
     ArtifactRecord,
     Comparison,
@@ -65,7 +65,7 @@ def looked(
     artifact: Artifact,
     record: ArtifactRecord,
     comparisons: Sequence[Comparison],
-    state: Origins | None = None,
+    followed: Followed | None = None,
     stop_at: str = "",
 ) -> tuple[Walk, tuple[Value, ...], str]:
     """The walk of two sides at the worst probe, and the value that is asked for on both.
@@ -76,7 +76,7 @@ def looked(
         artifact: opened.
         record: of it.
         comparisons: of the two.
-        state: the checkpoint's tensors, where the reference is one.
+        followed: the network, where the reference is one.
         stop_at: name of a value, or path of a module; empty for none.
 
     Raises:
@@ -87,7 +87,7 @@ def looked(
     other = artifact.open(artifact.runtime())
     values = side.run(probe.inputs, EVERYTHING)
     arrays = other.run(probe.inputs, EVERYTHING)
-    known = owners(artifact.constants(), state) if state is not None else {}
+    known = owners(artifact.constants(), followed) if followed is not None else {}
     failed = any(one.verdict == "fail" for one in comparisons)
     walk = divergence.along(
         artifact.path, side, values, other, arrays, known, record.precision, failed=failed

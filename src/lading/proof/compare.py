@@ -17,22 +17,24 @@ from lading.coreml.arrays import noted_labels
 from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
-from lading.proof import degenerate, metrics, own_gates, scores
-from lading.proof.probes import fits
+from lading.proof import channels, degenerate, measured, metrics, noise, own_gates, scores
+from lading.proof.beyond import KINDS, meant
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Task, Unproved
+from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
 from lading.record.measurement import ReadingName
 from lading.record.wording import missed
-from lading.task.finish import likeliest, present
 
-#: A class with fewer positions than this on all probes together is shown and not gated; below this
-#: Dice it was lost or swapped. A rare class is too few positions for the agreement to notice.
-JUDGED, LOST = 50, 0.5
+#: Channels that are spelled out.
+SPELLED = 8
 FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
 UNSTEADY_REASON = "the original itself misses its gate here when its input is rounded"
+RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
+#: A runtime that comes no nearer (dB) computes something else, whatever the file is: a third of the
+#: peak; as much as a channel varies.
+GARBLED = {"psnr": 10.0, "snr": 0.0}
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
 
 
@@ -57,13 +59,14 @@ def in_runtime(
     reference: Reference, artifact: Artifact, record: ArtifactRecord, runtime: Runtime
 ) -> Comparison:
     """The artifact in one runtime, with its graph alone where the runtime rounds."""
-    random = artifact.randomness()
-    if random:
-        return _ended(reference, record, runtime, "fail", random)
+    wrong = artifact.randomness() or artifact.unloadable()
+    if wrong:
+        return _ended(reference, record, runtime, "fail", wrong)
     absent = runtime.unavailable()
     if absent:
         return _ended(reference, record, runtime, "not run", absent)
-    return compare(reference, artifact, record, runtime, artifact.open(runtime))
+    left = reference.widen(artifact)
+    return compare(reference, artifact, record, runtime, artifact.open(runtime), left=left)
 
 
 def compare(
@@ -74,6 +77,7 @@ def compare(
     side: Side,
     *,
     alone: bool = True,
+    left: Sequence[Unproved] = (),
 ) -> Comparison:
     """Runs every probe that fits the artifact and judges the outputs.
 
@@ -84,19 +88,22 @@ def compare(
         runtime: what runs it.
         side: the artifact there; or in another's place, changed.
         alone: judge an fp16 artifact's graph alone too.
+        left: what the artifact claims and nobody ran.
     """
     told = noted_labels(record.details)
     if told and reference.task.labels and told != reference.task.labels:
         both = f"{', '.join(told)}; the original's are {', '.join(reference.task.labels)}"
         reason = f"the artifact's class names are {both}"
         return _ended(reference, record, runtime, "fail", reason)
-    places = [i for i, probe in enumerate(reference.drawn) if fits(probe, record.inputs)]
+    places = [i for i, probe in enumerate(reference.drawn) if meant(probe, record)]
     if not places:
         return _ended(reference, record, runtime, "not run", "no probe fits the artifact's inputs")
     judge = _Judge(reference, record, runtime, places)
+    judge.unproved += left
     try:
         judge.run(side)
         if alone:
+            judge.exactly(artifact)
             judge.graph(artifact)
     except _StoppedError as stopped:
         return _ended(reference, record, runtime, "fail", stopped.reason, stopped.probes)
@@ -136,7 +143,15 @@ class _Judge:
 
     def __post_init__(self) -> None:
         self.precision = self.runtime.precision or self.record.precision
-        steady = self.reference.steady(self.precision)
+        steady, sound = (self.reference.steady(p) for p in (self.precision, "fp32"))
+        drawn, half = self.reference.drawn, self.precision == "fp16"
+        #: where the graph alone is judged besides
+        self.far = [p for p in self.places if half and drawn[p].far and sound[p]]
+        self.places = [
+            place
+            for place in self.places
+            if not (half and drawn[place].far) and (steady[place] or drawn[place].kind not in KINDS)
+        ]
         self.firm = [place for place in self.places if steady[place]]
         floors = None if self.runtime.own else self.reference.floors()
         self.floors: Sequence[Mapping[str, float]] = floors or ()
@@ -145,6 +160,10 @@ class _Judge:
         self.findings: list[Finding] = []
         self.unproved: list[Unproved] = []
         self._graph: Graph | None = None
+        #: what of an output nothing can be shown of
+        self._coarse: dict[str, tuple[str, ...]] = {}
+        # the system's own arithmetic is nobody's to know: it is given what fp16 may move
+        self._summing = "fp16" if self.runtime.own else self.precision
 
     # ------------------------------------------------------------------------------- the outputs
     def run(self, side: Side) -> None:
@@ -166,7 +185,7 @@ class _Judge:
         found: dict[int, Outputs] = {}
         for place in counted(self.places, "probes"):
             found[place] = self._of_one(side, place, len(found))
-            wrong = mismatch(self.record.outputs, expected[place], found[place])
+            wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
             if wrong:
                 name = self.reference.drawn[place].name
                 raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
@@ -186,12 +205,12 @@ class _Judge:
     def _names(self, places: Sequence[int]) -> list[str]:
         return [self.reference.drawn[place].name for place in places]
 
-    def _limits(self, name: str, precision: str) -> tuple[list[float], str]:
-        """PSNR gates of an output at the steady probes, and why those."""
+    def _limits(self, name: str, precision: str, places: Sequence[int]) -> tuple[list[float], str]:
+        """PSNR gates of an output at steady probes, and why those."""
         gates = GATES[precision]
         if precision == "fp32" and self.floors:
-            return [self.floors[place][name] for place in self.firm], FLOOR_REASON
-        return [gates.psnr] * len(self.firm), gates.psnr_reason
+            return [self.floors[place][name] for place in places], FLOOR_REASON
+        return [gates.psnr] * len(places), gates.psnr_reason
 
     def _measured(self, port: Port) -> list[Measurement]:
         """What is measured of one output over all steady probes."""
@@ -200,26 +219,51 @@ class _Judge:
         numbers: list[Measurement] = []
         real = wanted[0].dtype.kind == "f"
         if port.meaning != "labels" and real:
-            limits, reason = self._limits(port.name, self.precision)
+            limits, reason = self._limits(port.name, self.precision, self.firm)
+            known = self.reference.channels(port, self.firm, self._summing)
             numbers += [
                 own_gates.worst(
-                    lambda gates: ratio(port.name, wanted, got, probes, gates, reason),
+                    lambda gates: measured.ratio(port.name, wanted, got, probes, gates, reason),
                     limits,
                     probes,
                     self.reference.own,
                 ),
-                *(_informing(port.name, kind, wanted, got, probes) for kind in metrics.SHOWN),
+                *(
+                    measured.informing(port.name, kind, wanted, got, probes)
+                    for kind in metrics.SHOWN
+                ),
+                *self._channels(port, known, wanted, got, self._summing),
             ]
             if port.class_axis is None:
                 return numbers
         task = self.reference.task
-        flat_w, flat_g = _classes(port, wanted, task), _classes(port, got, task)
+        flat_w, flat_g = measured.classes(port, wanted, task), measured.classes(port, got, task)
         gate, reason = self.reference.agreement(port, self.firm, self.precision)
         agreed = metrics.label_agreement(flat_w, flat_g)
         numbers.append(Measurement(port.name, "label_agreement", agreed, gate, reason))
         if not real or task.activation != "sigmoid" or port.meaning == "labels":
-            numbers += _overlaps(port, flat_w, flat_g, task)
+            numbers += measured.overlaps(port, flat_w, flat_g, task)
         return numbers
+
+    def _channels(
+        self,
+        port: Port,
+        known: Sequence[channels.Channels],
+        wanted: Sequence[Array],
+        got: Sequence[Array],
+        precision: str,
+        **more: Any,
+    ) -> list[Measurement]:
+        """The worst channel of an output; what the finest reading does not resolve is kept."""
+        cap = noise.HIGHEST if precision == "fp32" else GATES["fp16"].psnr
+        if more.get("reading") == "graph":
+            cap = max(cap, GATES["fp32"].psnr)
+        labels = self.reference.task.labels
+        found = channels.judged(port, known, wanted, got, precision, cap, labels, **more)
+        if found is None:
+            return []
+        self._coarse[port.name] = found.unresolved
+        return [found.number]
 
     def _unsteady(self, port: Port, place: int) -> Measurement:
         """A probe that is shown and not gated. NaN still passes nothing."""
@@ -235,9 +279,37 @@ class _Judge:
         varied = [place for place in self.places if self.reference.drawn[place].varied]
         ports, activation = self.record.outputs, self.reference.task.activation
         theirs = [self.reference.outputs[place] for place in varied]
-        self.findings += degenerate.findings(theirs, ports, activation, "reference")
         ours = [self.got[place] for place in varied]
-        self.findings += degenerate.findings(ours, ports, activation, self.runtime.name)
+        name = self.runtime.name
+        self.findings += degenerate.of_both(theirs, ours, ports, activation, name)
+
+    # ----------------------------------------------------------------------- the file, not the sums
+    def exactly(self, artifact: Artifact) -> None:
+        """Where a runtime misses, whether the file does: the same in float64. Where that meets
+        every gate, the file is equal, and what the runtime makes of it is shown."""
+        missed = [n for n in self.numbers if n.gate is not None and not n.passed]
+        if not missed or self.findings or self.precision != "fp32" or self.runtime.own:
+            return
+        if any(not n.value >= GARBLED.get(n.kind, np.inf) for n in missed):
+            return
+        got, self.got = self.got, {}
+        try:
+            exact = artifact.exact()
+            for place in self.firm:
+                values = exact.run(self.reference.drawn[place].inputs)
+                self.got[place] = {n: v.astype(got[place][n].dtype) for n, v in values.items()}
+            found = [n for port in self.record.outputs for n in self._measured(port)]
+        except LadingError:
+            return
+        finally:
+            self.got = got
+        gated = [replace(n, reading="float64") for n in found if n.gate is not None]
+        if gated and all(number.passed for number in gated):
+            self.numbers = [
+                replace(n, gate=None, why=RUNTIME_REASON) if n in missed else n
+                for n in self.numbers
+            ]
+            self.numbers += gated
 
     # --------------------------------------------------------------------------- the graph alone
     def graph(self, artifact: Artifact) -> None:
@@ -248,34 +320,55 @@ class _Judge:
         """
         if self.precision != "fp16" and self.record.precision != "fp16":
             return
+        read = self._read_graph(artifact, exact=False)
+        if read is None:
+            return
+        if not all(number.passed for number in read) or (self._graph and self._graph.rounded):
+            # guesses are not held against the artifact: as a fresh conversion has its constants
+            read = self._read_graph(artifact, exact=True) or read
+        self.numbers += read
+
+    def _read_graph(self, artifact: Artifact, *, exact: bool) -> list[Measurement] | None:
+        """What is measured of the graph alone; None where there is none to judge."""
         try:
-            graph = self.reference.graph(artifact, self.runtime)
+            graph = self.reference.graph(artifact, self.runtime, exact=exact)
         except LadingError as error:  # what is a graph as it is may be none in float32
-            self.unproved.append(Unproved("graph", error.found))
-            return
+            self.unproved += [] if exact else [Unproved("graph", error.found)]
+            return None
         if graph is None or not self.firm:
-            return
+            return None
         self._graph = graph
-        got = {place: self._of_one(graph.side, place) for place in self.firm}
+        places = [*self.firm, *self.far]
+        got = {place: self._of_one(graph.side, place) for place in places}
+        numbers: list[Measurement] = []
         for port in self.record.outputs:
-            wanted = [graph.expected[place][port.name] for place in self.firm]
-            values = [got[place][port.name] for place in self.firm]
-            self.numbers.append(self._of_the_graph(port, wanted, values, exact=not graph.rounded))
+            wanted = [graph.expected[place][port.name] for place in places]
+            values = [got[place][port.name] for place in places]
+            numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
+        return numbers
 
     def _of_the_graph(
         self, port: Port, wanted: Sequence[Array], got: Sequence[Array], *, exact: bool
-    ) -> Measurement:
+    ) -> list[Measurement]:
         gates = GATES["fp32"]
         if port.meaning == "labels" or wanted[0].dtype.kind != "f":
-            value = metrics.label_agreement(_flat(wanted), _flat(got))
+            value = metrics.label_agreement(measured.flat(wanted), measured.flat(got))
             why = f"the graph in fp32; {gates.agreement_reason}"
-            return Measurement(
-                port.name, "label_agreement", value, gates.agreement, why, reading="graph"
-            )
-        limits, why = [gates.psnr] * len(self.firm), ROUNDED_REASON
+            return [
+                Measurement(
+                    port.name, "label_agreement", value, gates.agreement, why, reading="graph"
+                )
+            ]
+        places = [*self.firm, *self.far]
+        limits, why = [gates.psnr] * len(places), ROUNDED_REASON
         if exact and self.floors:
-            limits, why = self._limits(port.name, "fp32")[0], GRAPH_REASON
-        return ratio(port.name, wanted, got, self._names(self.firm), limits, why, reading="graph")
+            limits, why = self._limits(port.name, "fp32", places)[0], GRAPH_REASON
+        names = self._names(places)
+        known = self.reference.channels(port, places, "fp32" if exact else "fp16")
+        return [
+            measured.ratio(port.name, wanted, got, names, limits, why, reading="graph"),
+            *self._channels(port, known, wanted, got, "fp32" if exact else "fp16", reading="graph"),
+        ]
 
     # ----------------------------------------------------------------------- scores behind labels
     def scores(self, side: Side) -> None:
@@ -303,7 +396,7 @@ class _Judge:
         if isinstance(found, str):
             self.unproved.append(Unproved("scores", found))
             return
-        self.numbers.append(found)
+        self.numbers += found
         if self._graph is None:
             return
         gates, why = floors, GRAPH_REASON
@@ -315,7 +408,7 @@ class _Judge:
             return
         expected = replace(expected, values=wanted)
         found = self._scored("graph", self._graph.side, port, expected, places, gates, why)
-        self.numbers += [found] if isinstance(found, Measurement) else []
+        self.numbers += [] if isinstance(found, str) else found
 
     def _scored(
         self,
@@ -326,8 +419,8 @@ class _Judge:
         places: Sequence[int],
         gates: Sequence[float],
         why: str,
-    ) -> Measurement | str:
-        """PSNR of the scores at the worst probe; in words why there is none."""
+    ) -> list[Measurement] | str:
+        """PSNR of the scores at the worst probe, and the worst class; in words why not."""
         try:
             if not side.graph:
                 return "this runtime shows no inner values"
@@ -337,23 +430,37 @@ class _Judge:
         if found is None:
             return f"no value that {port.name} is chosen from was found"
         names = self._names(places)
-        return ratio(
-            port.name, found.wanted, found.got, names, found.limits, why,
-            reading=reading, of="scores",
-        )  # fmt: skip
+        more: Any = {"reading": reading, "of": "scores"}
+        whole = measured.ratio(port.name, found.wanted, found.got, names, found.limits, why, **more)
+        if not found.plain:
+            return [whole]
+        exact = self._summing == "fp32" or (reading == "graph" and why == GRAPH_REASON)
+        named = replace(expected.port, name=port.name)
+        wanted, got, precision = found.wanted, found.got, "fp32" if exact else "fp16"
+        known = expected.channels(places, precision)
+        return [whole, *self._channels(named, known, wanted, got, precision, **more)]
 
     # ----------------------------------------------------------------------------------- the end
     def comparison(self) -> Comparison:
         """All of it."""
         self.numbers = own_gates.held(self.numbers, self.reference.own)
+        for name, these in self._coarse.items():
+            if these:
+                more = f" and {len(these) - SPELLED} more" if len(these) > SPELLED else ""
+                text = f"{', '.join(these[:SPELLED])}{more} of {name}"
+                self.unproved.append(Unproved("channels", text))
         # of each output itself: scores or a graph that agree say nothing of what is made of them
-        own = [n for n in self.numbers if n.reading == "declared" and n.of == "output"]
+        own = [n for n in self.numbers if n.reading in ("declared", "float64") and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
         proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
         missing += own_gates.unmet(self.numbers, self.reference.own)
+        missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
         passed = proved and not missing
+        missing += self.reference.decided() if missing else ()
+        drawn, deep = self.reference.drawn, self.far if self._graph else ()
+        fed, far = ([drawn[place] for place in many] for many in (self.firm, deep))
         return Comparison(
             artifact=self.record.path,
             runtime=self.runtime.name,
@@ -364,91 +471,5 @@ class _Judge:
             verdict="pass" if passed else "fail",
             reason="" if passed else "; ".join(missing) or NOTHING_GATED,
             unproved=tuple(self.unproved),
+            covered=tuple(measured.covered(self.record.inputs, fed, far)),
         )
-
-
-def mismatch(ports: Sequence[Port], expected: Outputs, got: Outputs) -> str:
-    """What is wrong with names, shapes or dtypes of one probe's outputs; empty if nothing."""
-    for port in ports:
-        if port.name not in got:
-            return f"output {port.name!r} is missing; there is {', '.join(got) or 'nothing'}"
-        if port.name not in expected:
-            return f"the reference has no output {port.name!r}"
-        if got[port.name].shape != expected[port.name].shape:
-            shapes = f"{list(got[port.name].shape)}, not {list(expected[port.name].shape)}"
-            return f"output {port.name!r} has shape {shapes}"
-        if not got[port.name].size:
-            return f"output {port.name!r} is empty: there is nothing to compare"
-        if got[port.name].dtype != np.dtype(port.dtype):
-            return f"output {port.name!r} is {got[port.name].dtype}, not {port.dtype}"
-    extra = set(got) - {port.name for port in ports}
-    return f"unexpected outputs: {', '.join(sorted(extra))}" if extra else ""
-
-
-def _overlaps(port: Port, wanted: Array, got: Array, task: Task) -> list[Measurement]:
-    """The overlap of every class that either side has."""
-    numbers = []
-    for index, name in enumerate(task.labels):
-        overlap = metrics.dice(wanted, got, index)
-        if overlap is not None:
-            kept = LOST if int((wanted == index).sum()) >= JUDGED else None
-            why = f"overlap of {name} with the reference's; rounding moves borders only"
-            numbers.append(Measurement(port.name, "dice", overlap, kept, why, channel=name))
-    return numbers
-
-
-def _classes(port: Port, values: Sequence[Array], task: Task) -> Array:
-    """The class at every position (or the presence of every region), over all probes."""
-    if port.meaning == "labels" or port.class_axis is None:
-        return _flat(values)
-    if task.activation == "sigmoid":
-        return _flat([present(one, port) for one in values])
-    return _flat([likeliest(one, port.class_axis) for one in values])
-
-
-def ratio(
-    output: str,
-    wanted: Sequence[Array],
-    got: Sequence[Array],
-    probes: Sequence[str],
-    limits: Sequence[float],
-    why: str,
-    **more: Any,
-) -> Measurement:
-    """PSNR at the probe where least is left above the gate of that probe.
-
-    Args:
-        output: name of the port.
-        wanted: the reference's values, one array per probe.
-        got: the artifact's.
-        probes: names.
-        limits: the gates, in dB.
-        why: those.
-        more: fields of the measurement: its reading, and whether it is of the scores.
-    """
-    ratios = [metrics.psnr(w, g) for w, g in zip(wanted, got, strict=True)]
-    left = [ratio - limit for ratio, limit in zip(ratios, limits, strict=True)]
-    worst = _worst(left, highest_is_worst=False)
-    return Measurement(output, "psnr", ratios[worst], limits[worst], why, probes[worst], **more)
-
-
-def _informing(
-    output: str, kind: str, wanted: Sequence[Array], got: Sequence[Array], probes: Sequence[str]
-) -> Measurement:
-    """A number without a gate, its largest value over the probes."""
-    values = [getattr(metrics, kind)(w, g) for w, g in zip(wanted, got, strict=True)]
-    worst = _worst(values, highest_is_worst=True)
-    return Measurement(
-        output, kind, values[worst], None, "worst probe; psnr is gated", probes[worst]
-    )
-
-
-def _worst(values: Sequence[float], *, highest_is_worst: bool) -> int:
-    """The index of the worst value; NaN is worse than anything."""
-    sign = -1.0 if highest_is_worst else 1.0
-    keys = [(0, 0.0) if value != value else (1, sign * value) for value in values]
-    return keys.index(min(keys))
-
-
-def _flat(arrays: Sequence[Array]) -> Array:
-    return np.concatenate([array.reshape(-1) for array in arrays])

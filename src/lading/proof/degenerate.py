@@ -26,6 +26,8 @@ UNIFORM_QUANTILE = 0.99
 #: Outputs for different inputs closer than this (relative to their size) do not depend on them:
 #: ten times fp32's rounding.
 BLIND_RELATIVE = 1e-6
+#: Findings that say that an output does not depend on the input.
+FIXED = ("constant", "blind to the input")
 
 
 def findings(
@@ -59,6 +61,54 @@ def findings(
         if activation == "softmax" and port.class_axis is not None:
             found += _near_uniform(arrays, port, place)
     return tuple(found)
+
+
+def of_both(
+    reference: Sequence[Mapping[str, Array]],
+    outputs: Sequence[Mapping[str, Array]],
+    ports: Sequence[Port],
+    activation: str,
+    where: str,
+) -> tuple[Finding, ...]:
+    """What is degenerate on either side and not meant.
+
+    Infinities that both have in the same places are a mask. An output that the reference itself
+    gives the same everywhere or for every input (anchors, a table) is meant as long as another of
+    its outputs depends on the input: of a network that lost its weights none does.
+    """
+    theirs, ours = [dict(one) for one in reference], [dict(one) for one in outputs]
+    for their, our in zip(theirs, ours, strict=True):
+        for name in {*their, *our} & {port.name for port in ports}:
+            if name in their and name in our and their[name].shape == our[name].shape:
+                their[name], our[name] = _unmasked(their[name], our[name])
+    own = findings(theirs, ports, activation, "reference")
+    fixed = {one.where.removeprefix("reference: ") for one in own if one.name in FIXED}
+    alive = any(port.name not in fixed for port in ports)
+    other = findings(ours, ports, activation, where)
+    if not alive:
+        return own + other
+    return (
+        *(one for one in own if one.name not in FIXED),
+        *(
+            one
+            for one in other
+            if one.name not in FIXED or one.where.removeprefix(f"{where}: ") not in fixed
+        ),
+    )
+
+
+def _unmasked(reference: Array, value: Array) -> tuple[Array, Array]:
+    """Both with zero where both have the same infinity.
+
+    >>> _unmasked(np.array([-np.inf, 1.0]), np.array([-np.inf, np.inf]))
+    (array([0., 1.]), array([ 0., inf]))
+    """
+    if reference.dtype.kind != "f" or value.dtype.kind != "f":
+        return reference, value
+    same = np.isinf(reference) & (reference == value)
+    if not same.any():
+        return reference, value
+    return np.where(same, 0, reference), np.where(same, 0, value)
 
 
 def _blind(arrays: Sequence[Array]) -> bool:

@@ -8,7 +8,7 @@ what rounding explains, is the one to look at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +20,18 @@ from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import EVERYTHING, Array, Made, Side, compared
 from lading.proof.alignment import Pair, align, owners
+from lading.proof.beyond import meant
 from lading.proof.metrics import relative_l2
-from lading.proof.probes import Probe, fits
-from lading.proof.weights.origins import Origins
+from lading.proof.probes import Probe
+from lading.proof.weights.followed import Followed
 from lading.record import ArtifactRecord, Comparison, Station, Walk
 
 #: What rounding alone may leave between two values (relative L2).
 FLOOR = {"fp32": 1e-5, "fp16": 4e-3}
 #: A departing value's error over the largest error before it.
 JUMP = 8.0
+#: The original's values without a counterpart that are spelled out.
+DROPPED = 3
 
 
 def walk(
@@ -63,7 +66,7 @@ def walk(
         arrays = other.run(inputs, EVERYTHING)
     except LadingError as error:
         return Walk(str(artifact.path), "", "", 0, 0, (), text=f"not walked: {error}")
-    known = owners(artifact.constants(), Origins(interface.module.state_dict()))
+    known = owners(artifact.constants(), Followed(interface))
     return along(artifact.path, original, values, other, arrays, known, precision)
 
 
@@ -93,7 +96,7 @@ def along(
     made, theirs = compared(original.graph, values), compared(other.graph, arrays)
     pairs = align(made, values, theirs, arrays, known, precision)
     stations = tuple(station(pair, values[pair.ours.name], precision) for pair in pairs)
-    return _walk(path, other, pairs, stations, theirs, arrays, precision, failed=failed)
+    return _walk(path, other, pairs, stations, made, theirs, arrays, precision, failed=failed)
 
 
 def explain(
@@ -113,7 +116,7 @@ def explain(
         comparisons: of this artifact.
     """
     failed = [one for one in comparisons if one.verdict == "fail"]
-    fitting = {one.name: one for one in drawn if fits(one, record.inputs)}
+    fitting = {one.name: one for one in drawn if meant(one, record)}
     if not failed or not fitting:
         return ()
     worst = [m.probe for m in failed[0].measurements if not m.passed and m.probe in fitting]
@@ -140,6 +143,7 @@ def _walk(
     side: Side,
     pairs: Sequence[Pair],
     stations: tuple[Station, ...],
+    made: Sequence[Made],
     theirs: Sequence[Made],
     arrays: Mapping[str, Array],
     precision: str,
@@ -152,17 +156,38 @@ def _walk(
     if first is None and failed:
         lost = _lost(stations, theirs)
         if lost is not None:
+            agrees = "every value that has a counterpart agrees; the first that has none"
             text = (
-                f"every value that has a counterpart agrees; the first that has none, and from "
-                f"which nothing that agrees is computed, is {lost.op} {lost.name}"
-                + (f" in {lost.module}" if lost.module else "")
+                f"{agrees if pairs else 'nothing has a counterpart; the first'}, and from which "
+                f"nothing that agrees is computed, is {lost.op} {lost.name}"
             )
+            text += f" in {lost.module}" if lost.module else ""
+        elif not pairs:
+            text = "none of the file's values has a counterpart"
+        text += _dropped(made, {pair.ours.name for pair in pairs})
     if first is not None:
         name = stations[first].value
         text = _sentence(stations, first, pairs[first], arrays) + _between(stations, first, theirs)
+        agreed = {pair.ours.name for place, pair in enumerate(pairs) if place != first}
+        names = [one.name for one in made]
+        text += _dropped(made[: names.index(pairs[first].ours.name)], agreed)
     return Walk(
         str(path), side.runtime, side.reading, len(pairs), len(theirs), stations, name, text
     )
+
+
+def _dropped(made: Sequence[Made], agreed: Collection[str]) -> str:
+    """The original's last values before a place that the artifact has nothing for: work that was
+    lost on the way has no other trace."""
+    last = max((i for i, one in enumerate(made) if one.name in agreed), default=-1)
+    lost = [one for one in made[last + 1 :] if one.name not in agreed]
+    if not lost:
+        return ""
+    told = []
+    for one in lost[-DROPPED:]:
+        place = one.source or one.module
+        told.append(f"{one.op} {one.name}" + (f" ({place})" if place else ""))
+    return f"; of the original without a counterpart: {', '.join(told)}"
 
 
 def _lost(stations: Sequence[Station], theirs: Sequence[Made]) -> Made | None:

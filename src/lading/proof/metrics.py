@@ -1,6 +1,7 @@
 """Numbers that say how far two arrays are apart. Pure functions; all arithmetic in float64.
 
-NaN on either side makes every metric NaN, and NaN passes no gate. Each has the name of its kind in
+NaN on either side makes every metric NaN, and NaN passes no gate. An infinite value that both have
+in one place, as a mask has, is equal and counts for nothing else. Each has the name of its kind in
 `lading.record.measurement`, where unit and direction stand.
 """
 
@@ -94,7 +95,12 @@ def dice(reference: Array, value: Array, label: int) -> float | None:
 
 def _wide(reference: Array, value: Array) -> tuple[Array, Array]:
     _same_shape(reference, value)
-    return reference.astype(np.float64), value.astype(np.float64)
+    r, v = reference.astype(np.float64), value.astype(np.float64)
+    masked = np.isinf(r) & (r == v)
+    if not masked.any():
+        return r, v
+    # the elements that are left; of a mask alone, one that is equal
+    return (r[~masked], v[~masked]) if not masked.all() else (np.zeros(1), np.zeros(1))
 
 
 def _same_shape(reference: Array, value: Array) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from lading.coreml import mil
 from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
+from lading.interface.side import Array
 
 #: What coremltools appends to the name of an operation that it turns to fp16.
 SUFFIX = "_cast_fp16"
@@ -44,18 +45,24 @@ def operations(model: mil.Model) -> tuple[str, ...]:
     return tuple(op.name for op in function.block.operations if op.half)
 
 
-def search(model: mil.Model, passes: Callable[[mil.Model], bool]) -> Search:
+def search(
+    model: mil.Model,
+    passes: Callable[[mil.Model], bool],
+    full: Callable[[Array, str], Array | None] = lambda rounded, name: None,
+) -> Search:
     """The search; 1-minimal unless it runs out of patience.
 
     Args:
         model: an ML Program.
         passes: whether one meets the gates.
+        full: a constant in fp32, of its rounded values and its name; None where nobody knows. What
+            an operation in fp32 reads is not rounded: the least float32 is -inf in fp16.
     """
     names = operations(model)
     trials: list[str] = []
 
     def good(kept: Sequence[str]) -> bool:
-        met = passes(mixed(model, frozenset(kept)))
+        met = passes(mixed(model, frozenset(kept), full))
         trials.append(f"{len(kept)} of {len(names)} in fp32: {'pass' if met else 'fail'}")
         return met
 
@@ -91,21 +98,43 @@ def _split(names: Sequence[str], pieces: int) -> Iterator[list[str]]:
             yield list(names[start:end])
 
 
-def mixed(model: mil.Model, kept: frozenset[str]) -> mil.Model:
+def mixed(
+    model: mil.Model,
+    kept: frozenset[str],
+    full: Callable[[Array, str], Array | None] = lambda rounded, name: None,
+) -> mil.Model:
     """The program with the results of `kept` in fp32, and a rounding before each fp16 reader.
 
     Args:
         model: an ML Program.
         kept: names of the operations that keep fp32.
+        full: see `search`.
     """
     wide: dict[str, ValueType] = {}
     rounded: set[str] = set()
+    constants: dict[str, Constant] = {}
+
+    def read(one: Binding, name: str) -> Binding:
+        constant = constants.get(one) if isinstance(one, str) else one
+        if constant is None or not isinstance(constant.data, np.ndarray):
+            return one
+        if constant.data.dtype != np.float16:
+            return one
+        values = full(constant.data, one if isinstance(one, str) else name)
+        if values is None:
+            return one
+        kind = dataclasses.replace(constant.type, dtype="float32")
+        return Constant(kind, np.asarray(values, np.float32).reshape(constant.data.shape))
 
     def change(op: Op) -> list[Op]:
+        if op.type == "const" and op.outputs:
+            constants[op.outputs[0].name] = op.attributes["val"]
         if op.name in kept:
             outputs = tuple(_as_wide(value) for value in op.outputs)
             wide.update({value.name: value.type for value in outputs})
-            return [dataclasses.replace(op, outputs=outputs)]
+            own = outputs[0].name if outputs else op.name
+            inputs = {n: tuple(read(one, own) for one in many) for n, many in op.inputs.items()}
+            return [dataclasses.replace(op, inputs=inputs, outputs=outputs)]
         if not op.half or op.type == "cast":
             return [op]
         fresh = [name for name in dict.fromkeys(op.reads) if name in wide and name not in rounded]

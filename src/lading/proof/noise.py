@@ -66,6 +66,25 @@ def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> 
     return {p.name: v.numpy() for p, v in zip(interface.outputs, values, strict=True)}
 
 
+def halved(interface: Interface, probe: Probe) -> dict[str, Array]:
+    """The original's outputs for a probe with its tensors and its inputs rounded to fp16, and all
+    arithmetic in fp32; what fp16 cannot hold stays as it is."""
+    module, arguments = interface.module, interface.arguments(probe.inputs)
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    with torch.no_grad():
+        small = {name: _half(tensor) for name, tensor in own.items()}
+        values = torch.func.functional_call(module, small, tuple(map(_half, arguments)))
+    values = values if isinstance(values, tuple) else (values,)
+    return {p.name: v.numpy() for p, v in zip(interface.outputs, values, strict=True)}
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.dtype != torch.float32:
+        return tensor
+    small = tensor.half().float()
+    return torch.where(small.isfinite(), small, tensor)
+
+
 def gates(outputs: Mapping[str, Array], again: Mapping[str, Array]) -> dict[str, float]:
     """The least PSNR (dB) of a sound fp32 computation at a probe, for every floating-point output.
 

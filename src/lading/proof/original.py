@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from lading.base.progress import counted
+from lading.conversion.graphs import Graphs
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Array
-from lading.proof import noise, scores, steadiness
+from lading.proof import channels, noise, scores, steadiness
+from lading.proof.beyond import Beyond
+from lading.proof.branches import Branches
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
+from lading.proof.weights.again import Again
+from lading.proof.weights.followed import Followed
 from lading.proof.weights.origins import Origins
 from lading.proof.weights.restored import Restored
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
 from lading.task.finish import threshold
+from lading.task.further import Price
 
 #: Two classes tie where their margin is within this many root mean squares of what fp16 does to the
 #: original: twice of it moves either of them.
@@ -34,43 +42,101 @@ class Original:
     Args:
         interface: the untouched network.
         drawn: probes.
+        accepted: decisions by value that are meant to be frozen, as ``net.py:12``.
+        graphs: of the network, where some may be taken already.
+
+    Attributes:
+        followed: what the network computes of its tensors alone.
+        again: fresh conversions of it.
     """
 
     name = "torch"
 
     def __init__(
-        self, interface: Interface, drawn: Sequence[Probe], own: Mapping[str, float] | None = None
+        self,
+        interface: Interface,
+        drawn: Sequence[Probe],
+        accepted: Sequence[str] = (),
+        *,
+        own: Mapping[str, float] | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
         self.own = own or {}
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
+        self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
         self.outputs: Sequence[Outputs] = [
             self.side.run(probe.inputs) for probe in counted(drawn, "probes")
         ]
+        price = Price.of(self.side.operations(drawn[0].inputs) if drawn else None)
+        self._beyond = Beyond(
+            interface, price, lambda probe: self.side.run(probe.inputs), self._add
+        )
+        self._branches: Branches | None = None
+        self._accepted = accepted
         self._steady: dict[str, list[bool]] = {}
-        self._floors: list[dict[str, float]] = []
+        self._twins: list[dict[str, Array]] = []
         self._rounded: list[dict[str, Array]] = []
+        self._halved: dict[int, dict[str, Array]] = {}
         self._bare: Original | None = None
+
+    def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
+        """See `lading.proof.beyond`."""
+        left = self._beyond.widen(artifact)
+        if self._branches is None:
+            self._branches = Branches(self.interface, self._accepted)
+            for probe in self._branches.search(self._sound()):
+                self._beyond.take(probe)
+        return (*left, *(Unproved("frozen", text) for text in self._branches.frozen()[1]))
+
+    def _sound(self) -> list[Probe]:
+        """Probes at which it is steady: the others show nothing."""
+        steady = self.steady("fp32")
+        return [probe for probe, firm in zip(self.drawn, steady, strict=True) if firm]
+
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value of which one side alone was compared, in words."""
+        return self._branches.frozen()[0] if self._branches else ()
+
+    def decided(self) -> Sequence[str]:
+        """Decisions by value of which both sides were compared, in words."""
+        return self._branches.both() if self._branches else ()
+
+    def _add(self, probe: Probe, outputs: Outputs) -> None:
+        self.drawn, self.outputs = [*self.drawn, probe], [*self.outputs, outputs]
+        if self._bare:
+            self._bare._add(probe, self._bare.side.run(probe.inputs))
 
     def steady(self, precision: str) -> list[bool]:
         """See `lading.proof.steadiness`. Computed once per precision."""
-        if precision not in self._steady:
-            ports = self.interface.outputs
-            self._steady[precision] = [
-                steadiness.steady(self.side, probe, outputs, ports, precision)
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._steady[precision]
+        known, ports = self._steady.setdefault(precision, []), self.interface.outputs
+        for place in range(len(known), len(self.drawn)):
+            probe, outputs = self.drawn[place], self.outputs[place]
+            known.append(steadiness.steady(self.side, probe, outputs, ports, precision))
+        return known
 
     def floors(self) -> list[dict[str, float]]:
         """See `lading.proof.noise`."""
-        if not self._floors:
-            self._floors = [
-                noise.gates(outputs, noise.disturbed(self.interface, probe))
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._floors
+        return [noise.gates(a, b) for a, b in zip(self.outputs, self.twins(), strict=True)]
+
+    def twins(self) -> list[dict[str, Array]]:
+        """Per probe, the outputs with every result disturbed as by sums in another order."""
+        for probe in self.drawn[len(self._twins) :]:
+            self._twins.append(noise.disturbed(self.interface, probe))
+        return self._twins
+
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+        """See `lading.proof.channels`."""
+        wanted = [self.outputs[place][port.name] for place in places]
+        moved = [self.twins()[place][port.name] for place in places]
+        half = [self._half(place)[port.name] for place in places if precision == "fp16"]
+        return channels.measured(port, wanted, wanted, moved, half)
+
+    def _half(self, place: int) -> dict[str, Array]:
+        if place not in self._halved:
+            self._halved[place] = noise.halved(self.interface, self.drawn[place])
+        return self._halved[place]
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         """The fixed share; of fp16 scores less, where classes of the original tie."""
@@ -85,10 +151,8 @@ class Original:
 
     def rounded(self) -> list[dict[str, Array]]:
         """Per probe, the outputs with every result disturbed as fp16 rounds; see `noise`."""
-        if not self._rounded:
-            self._rounded = [
-                noise.disturbed(self.interface, probe, noise.HALF) for probe in self.drawn
-            ]
+        for probe in self.drawn[len(self._rounded) :]:
+            self._rounded.append(noise.disturbed(self.interface, probe, noise.HALF))
         return self._rounded
 
     def scores(self, precision: str) -> Scores | str:
@@ -103,13 +167,16 @@ class Original:
             [outputs[port.name] for outputs in self._bare.outputs],
             self._bare.steady(precision),
             [floors[port.name] for floors in self._bare.floors()],
+            partial(self._bare.channels, port),
         )
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """The artifact in fp32 with this network's own tensors in the place of its constants."""
         if artifact.record.precision != "fp16" or runtime.precision or runtime.own:
             return None
-        restored = Restored(Origins(self.interface.module.state_dict()))
+        origins = Origins(self.interface.module.state_dict())
+        files = partial(self.again.own, artifact) if exact else tuple
+        restored = Restored(origins, self.followed, files)
         return Graph(artifact.widened(restored), self.outputs, restored.unknown)
 
 

@@ -1,20 +1,21 @@
 """What an artifact is held against: outputs on probes, and how near to them is near enough.
 
 The untouched original is one (`lading.proof.original`), another artifact is one (`.beside`), golden
-vectors are one (`.golden.replay`). `compare` judges by what a reference says and by nothing else:
+vectors are one (`.golden.rerun`). `compare` judges by what a reference says and by nothing else:
 what one of them refuses none passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
+from lading.proof.channels import Channels
 from lading.proof.probes import Probe
-from lading.record import Port, Task
+from lading.record import Port, Task, Unproved
 
 Outputs = Mapping[str, Array]
 
@@ -28,12 +29,14 @@ class Scores:
         values: per probe.
         steady: per probe, whether they are, at the artifact's precision.
         floors: per probe, the PSNR that a sound fp32 computation keeps of them.
+        channels: at some of the probes, for a precision, what is known of each class.
     """
 
     port: Port
     values: Sequence[Array]
     steady: Sequence[bool]
     floors: Sequence[float]
+    channels: Callable[[Sequence[int], str], Sequence[Channels]] = lambda places, precision: ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,18 @@ class Reference(Protocol):
     outputs: Sequence[Outputs]
     own: Mapping[str, float]
 
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        """Adds the probes that this artifact is fed besides; what it claims and nobody ran."""
+        ...
+
+    def undecided(self) -> Sequence[str]:
+        """Decisions by value in the network's code of which one side alone was compared."""
+        ...
+
+    def decided(self) -> Sequence[str]:
+        """Those of which both sides were: why an artifact may differ."""
+        ...
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Per probe, whether the reference keeps the gates of `precision` against itself when its
         input is rounded. What is not steady proves nothing: it is shown and not gated."""
@@ -81,6 +96,11 @@ class Reference(Protocol):
         nobody can measure it."""
         ...
 
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+        """What is known of an output's channels from the probes at `places`, for arithmetic in
+        `precision`; empty where nobody can measure it."""
+        ...
+
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         """The share of equal labels that is enough on the probes at `places`, and why."""
         ...
@@ -89,9 +109,14 @@ class Reference(Protocol):
         """The scores behind its labels, or why there are none to show."""
         ...
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """An fp16 artifact's graph alone, in place of what a runtime makes of it; None where that
-        is not the matter.
+        is not the matter, or there is nothing more exact to be had.
+
+        Args:
+            artifact: opened.
+            runtime: that runs it.
+            exact: leave no constant to be guessed where a fresh conversion has it.
 
         Raises:
             LadingError: it cannot be had, though it should; why.

@@ -53,13 +53,15 @@ def behind(interface: Interface) -> Interface | None:
     return replace(interface, module=bare, outputs=(port,))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Found:
-    """Scores of both sides, per probe, and the gates (dB) that they are held to."""
+    """Scores of both sides, per probe, and the gates (dB) that they are held to; `plain` where
+    they are no probabilities."""
 
     wanted: list[Array]
     got: list[Array]
     limits: list[float]
+    plain: bool = True
 
 
 def behind_labels(
@@ -95,6 +97,7 @@ def behind_labels(
             scores = _probabilities(maker.op, scores, expected.port.class_axis or 0)
             # the gate was measured on the scores
             found.limits[number] = min(found.limits[number], GATES["fp32"].psnr)
+            found.plain = False
         found.wanted.append(scores)
         found.got.append(_laid(scores, values[maker.name]))
     return found

@@ -39,7 +39,8 @@ def disturbed(probe: Probe, precision: str) -> dict[str, Array]:
         if array.dtype.kind != "f":
             inputs[name] = array
             continue
-        size = DISTURBANCE[precision] * max(1.0, float(np.abs(array).max()))
+        least = 0.0 if probe.far else 1.0  # one of another magnitude rounds as that does
+        size = DISTURBANCE[precision] * max(least, float(np.abs(array).max()))
         noise = generator.uniform(-size, size, array.shape)
         inputs[name] = (array + noise).astype(array.dtype)
     return inputs

@@ -51,16 +51,16 @@ def overall(
 ) -> Verdict:
     """One verdict for several comparisons.
 
-    ``fail`` if any failed, or an artifact's weights are not the checkpoint's, or a trajectory ends
-    too far from the original's; ``not run`` if an artifact was compared in no runtime at all, or
-    nothing was compared; else ``pass``.
+    ``fail`` if any failed, or an artifact's weights are shown not to be the checkpoint's, or a
+    trajectory ends too far from the original's; ``not run`` if an artifact was compared in no
+    runtime at all, or nothing was compared; else ``pass``.
 
     >>> overall([])
     'not run'
     """
     if "fail" in [one.verdict for one in comparisons] + [one.verdict for one in trajectories]:
         return "fail"
-    if not all(one.made for one in sources):
+    if any(one.refuted for one in sources):
         return "fail"
     passed = {one.artifact for one in comparisons if one.verdict == "pass"}
     return "pass" if passed and passed == {one.artifact for one in comparisons} else "not run"

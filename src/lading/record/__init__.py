@@ -21,6 +21,7 @@ from lading.record.bill import SCHEMA, Bill
 from lading.record.comparison import (
     Changed,
     Comparison,
+    Covered,
     DatasetRecord,
     Finding,
     ProbeRecord,
@@ -68,6 +69,7 @@ __all__ = [
     "Comparison",
     "Conflict",
     "Constant",
+    "Covered",
     "DatasetRecord",
     "Evidence",
     "Fate",

@@ -29,6 +29,7 @@ class Port:
         bias: for images, one number per channel.
         value_range: ``(low, high)`` of values a user would feed or see; empty if unknown.
         class_axis: the axis of classes in a score output, or None.
+        shaped: False where the file does not state a shape: then `shape` is empty and says nothing.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Port:
     bias: tuple[float, ...] = ()
     value_range: tuple[float, ...] = ()
     class_axis: int | None = None
+    shaped: bool = True
 
     def allows(self, shape: tuple[int, ...]) -> bool:
         """Whether it takes arrays of a shape; a size or an upper bound of -1 is open.

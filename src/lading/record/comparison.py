@@ -33,18 +33,43 @@ class Finding:
 class Unproved:
     """What a comparison left open, and why.
 
-    `what` is ``scores``: those behind the labels; or ``graph``: without the artifact's rounding.
+    `what` is ``scores``: those behind the labels; ``graph``: without the artifact's rounding;
+    ``channels``: those that vary by less than the arithmetic resolves; ``claims``: what the file
+    says that it takes and nobody ran; or ``frozen``: a decision by value that was said to be meant.
     """
 
-    what: Literal["scores", "graph"]
+    what: Literal["scores", "graph", "channels", "claims", "frozen"]
     why: str
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What of an input was compared: its values over the probes that were gated.
+
+    Attributes:
+        input: name of the port.
+        low: least value.
+        high: largest.
+        values: how many different whole numbers; 0 of an input that has other numbers.
+        of: how many the network takes; 0 where nobody knows.
+        reading: ``graph``: beyond what is fed as a rule, with the artifact's graph alone.
+    """
+
+    input: str
+    low: float
+    high: float
+    values: int = 0
+    of: int = 0
+    reading: Literal["declared", "graph"] = "declared"
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
-    `data` names the user's table where its rows were the probes; see `DatasetRecord`.
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `device` says
+    where it ran, where that was not the computer that wrote the bill: its name, its system, and the
+    compute units. `covered` is what of the inputs it speaks of.
     """
 
     artifact: str
@@ -57,6 +82,8 @@ class Comparison:
     reason: str = ""
     data: str = ""
     unproved: tuple[Unproved, ...] = ()
+    device: str = ""
+    covered: tuple[Covered, ...] = ()
 
     @property
     def gated(self) -> tuple[Measurement, ...]:

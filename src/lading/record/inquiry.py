@@ -71,9 +71,9 @@ class Walk:
 class Constant:
     """One constant of the artifact and where it comes from.
 
-    `fate` is how: ``identical`` after the declared cast, ``permuted`` or split, ``folded`` (follows
-    by a formula that was recomputed), ``generated`` (a table or number of the code), ``packed``
-    (compressed; the evidence says how near the unpacked values are), ``unknown``.
+    `fate` is how: ``identical`` after the declared cast, ``permuted`` or split, ``folded`` (of
+    tensors, by the network or the converter), ``generated`` (a table or number of the code),
+    ``packed`` (compressed; the evidence says how near the unpacked values are), ``unknown``.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Provenance:
     Attributes:
         artifact: path of the file.
         checkpoint: path of the other.
-        finding: the answer in one of three sentences.
+        finding: the answer in one of four sentences; ``"not traced"``: nothing speaks against it.
         constants: every constant of some size, with its origin.
         missing: tensors of the checkpoint that no constant holds.
         evidence: the evidence in words.
@@ -100,7 +100,10 @@ class Provenance:
     artifact: str
     checkpoint: str
     finding: Literal[
-        "made from this checkpoint", "same architecture, other weights", "not this network"
+        "made from this checkpoint",
+        "not traced",
+        "same architecture, other weights",
+        "not this network",
     ]
     constants: tuple[Constant, ...]
     missing: tuple[str, ...] = ()
@@ -110,6 +113,11 @@ class Provenance:
     def made(self) -> bool:
         """Whether the artifact holds the checkpoint's weights."""
         return self.finding == "made from this checkpoint"
+
+    @property
+    def refuted(self) -> bool:
+        """Whether there is evidence that it does not."""
+        return self.finding in ("same architecture, other weights", "not this network")
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from typing import Literal
 
 Better = Literal["higher", "lower", "none"]
 #: How the artifact was computed: ``graph`` is the graph alone, its constants put back to where they
-#: came from and all arithmetic in fp32; the others are those of `lading.record.Reading`.
-ReadingName = Literal["declared", "graph", "float32", "half-accumulate"]
+#: came from and all arithmetic in fp32; ``float64`` is the file as it is, in that; the others are
+#: those of `lading.record.Reading`.
+ReadingName = Literal["declared", "graph", "float64", "float32", "half-accumulate"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
     "psnr": Kind("dB", "higher", ".1f"),
     "label_agreement": Kind("%", "higher", ".3f"),
     "dice": Kind("", "higher", ".4f"),
+    "snr": Kind("dB", "higher", ".1f"),
     "relative_l2": Kind("", "lower"),
     "max_abs": Kind("", "lower"),
     "accuracy": Kind("", "higher"),

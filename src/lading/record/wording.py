@@ -39,7 +39,21 @@ LONGEST_NAME, MENTIONED = 120, 20
 _UNPROVED = {
     "scores": "only labels were compared, not the scores behind them",
     "graph": "the graph alone, without its rounding, could not be judged",
+    "channels": "what varies by less than the original's own arithmetic resolves is not proved",
+    "claims": "the file takes more than was compared",
+    "frozen": "one side of a branch is not in the file, as was accepted",
 }
+
+
+def ran_in(one: Comparison) -> str:
+    """Where a comparison ran.
+
+    >>> device = "iPhone 15, iOS 18.1, cpuOnly"
+    >>> ran_in(Comparison("a", "coreml", "golden vectors", 4, (), (), "pass", device=device))
+    'Core ML on iPhone 15, iOS 18.1, cpuOnly'
+    """
+    title = RUNTIMES.get(one.runtime, one.runtime)
+    return f"{title} on {one.device}" if one.device else title
 
 
 def number(kind: str, value: float) -> str:
@@ -122,6 +136,26 @@ def unproved(one: Unproved) -> str:
     return f"{_UNPROVED[one.what]}: {one.why}"
 
 
+def covered(one: Comparison) -> str:
+    """What of the inputs a comparison speaks of, in a line; empty where it does not say.
+
+    >>> ids, x = Covered("ids", 0, 49, 50, 50), Covered("x", -4.2, 8.0)
+    >>> far = Covered("x", -3900.0, 3900.0, reading="graph")
+    >>> covered(Comparison("a", "b", "c", 1, (), (), "pass", covered=(ids, x, far)))
+    'ids 0 to 49, all 50 of them; x -4.2 to 8; its graph also x -3.9e+03 to 3.9e+03'
+    """
+    texts = []
+    for each in one.covered:
+        text = f"{each.input} {each.low:.3g} to {each.high:.3g}"
+        if each.values:
+            whole = each.of and each.values == each.of
+            known = f" of {each.of:,}" if each.of else " different ones"
+            text = f"{each.input} {each.low:.0f} to {each.high:.0f}"
+            text += f", all {each.of:,} of them" if whole else f", {each.values:,}{known}"
+        texts.append(f"its graph also {text}" if each.reading == "graph" else text)
+    return "; ".join(texts)
+
+
 def left_open(comparisons: Sequence[Comparison]) -> list[str]:
     """What comparisons left open; one that measured it speaks for the other runtimes of its
     artifact."""
@@ -181,7 +215,7 @@ def shape(sizes: tuple[int, ...]) -> str:
 def port(one: Port) -> str:
     """An input or output in a few words: ``image float32 1×1×256×256``."""
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
-    return f"{one.name} {kind} {shape(one.shape)}"
+    return f"{one.name} {kind} {shape(one.shape) if one.shaped else 'of a shape not stated'}"
 
 
 def where(artifact: str, runtime: str) -> str:
@@ -268,7 +302,7 @@ def summary(
     reference = PurePath(next((compared.reference for compared in comparisons), ""))
     original = reference.name if reference.suffix else "the original"
     found = [compared for compared in comparisons if compared.verdict == verdict]
-    strange = [source for source in sources if not source.made]
+    strange = [source for source in sources if source.refuted]
     lost = [walk for walk in trajectories if walk.verdict == "fail"]
     if verdict == "not run":
         proved = {compared.artifact for compared in comparisons if compared.verdict == "pass"}

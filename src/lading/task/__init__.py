@@ -14,6 +14,7 @@ from pathlib import Path
 from lading.base import shelf
 from lading.errors import InputError
 from lading.record import Port, Task
+from lading.task.further import Price, further, own
 from lading.task.probes import Probe
 
 
@@ -22,6 +23,8 @@ class Kind:
     """A kind of work.
 
     Attributes:
+        further: of these inputs, those beyond; see `lading.task.further`.
+        own: of these inputs, those drawn for the artifact of a digest.
         probes: of these inputs, of which these axes are open (any of ``"batch"``, ``"size"``), with
             the user's files among them.
         classifies: a whole sample has one class, by name.
@@ -30,6 +33,8 @@ class Kind:
     """
 
     probes: Callable[[Sequence[Port], Sequence[str], Sequence[Path]], list[Probe]]
+    further: Callable[[Sequence[Port], Price], list[Probe]] = further
+    own: Callable[[Sequence[Port], str, Price], list[Probe]] = own
     classifies: bool = False
     maps: bool = False
     walks: bool = False

@@ -139,7 +139,7 @@ def levels(values: Array, port: Port) -> Array:
         fed = low + fed / 255.0 * (high - low)
     elif port.meaning.startswith("normalised"):
         fed = np.stack([pictures.normalise(one) for one in fed])
-    return np.ascontiguousarray(fed, dtype=port.dtype)
+    return np.asarray(fed, port.dtype, order="C")
 
 
 def texts(given: Sequence[str], port: Port, words: Vocabulary) -> Array:
@@ -159,7 +159,7 @@ def cast(values: Array, port: Port, subject: str) -> Array:
         InputError: one of them has no place in it.
     """
     with np.errstate(all="ignore"):
-        exact = np.ascontiguousarray(values, dtype=port.dtype)
+        exact = np.asarray(values, port.dtype, order="C")
     if exact.dtype.kind in "iub" and not np.array_equal(exact, values):
         raise InputError(
             f"{subject} for input {port.name!r}",

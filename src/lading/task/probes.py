@@ -30,7 +30,11 @@ NORMALISED_RANGE = (-4.0, 8.0)
 class Probe:
     """Inputs by port name, and where they come from.
 
-    `raw` holds, for pictures, the grey levels or RGB values 0-255 [N, C, *] that they are made of.
+    Attributes:
+        raw: for pictures, the grey levels or RGB values 0-255 [N, C, *] that they are made of.
+        far: whether its values are beyond what a user feeds: what an fp16 artifact makes of them as
+            it rounds is not judged, its graph is.
+        only: digest of the artifact that it was drawn for; empty where it is for any.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Probe:
     source: str
     inputs: Mapping[str, Array]
     raw: Mapping[str, Array] = field(default_factory=dict)
+    far: bool = False
+    only: str = ""
 
     def record(self) -> ProbeRecord:
         """Name, kind, source and the digest of the inputs' bytes."""
@@ -195,7 +201,7 @@ def values(
         ]
         raw[port.name] = np.rint(np.stack(samples) * 255.0)
         drawn = prepare.levels(raw[port.name], port)
-    return np.ascontiguousarray(drawn, dtype=port.dtype)
+    return np.asarray(drawn, port.dtype, order="C")
 
 
 def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
@@ -209,6 +215,8 @@ def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Gen
     values: Array
     if kind == "zeros":
         values = np.full(shape, low)
+    elif not shape:
+        values = generator.integers(low, high + 1, shape)
     elif kind == "extremes":
         values = np.where(generator.integers(0, 2, shape), high, low)
     elif kind == "stripes":
@@ -219,7 +227,7 @@ def _ids(kind: str, port: Port, shape: tuple[int, ...], generator: np.random.Gen
         values = generator.integers(low, high + 1, shape)
         if kind == "shapes":
             values[..., generator.integers(1, shape[-1] + 1) :] = low
-    return np.ascontiguousarray(values, dtype=port.dtype)
+    return np.asarray(values, port.dtype, order="C")
 
 
 def _grid(size: Sequence[int]) -> list[Array]:

@@ -222,7 +222,7 @@ def test_torchs_readers_come_back() -> None:
 
 def test_the_proof_refuses_what_the_code_hides(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the reading of the code fooled, the bytes would tell."""
-    monkeypatch.setattr("lading.conversion.repairs.host_guards._only_guards", lambda *_: True)
+    monkeypatch.setattr("lading.conversion.repairs.host_guards.only_guards", lambda *_: True)
     with pytest.raises(CaptureError) as caught, repaired(interface(_is_used), "trace"):
         pass
     assert caught.value.subject == "repair 'host-side guards' in network"

@@ -56,8 +56,6 @@ IN = PLAIN.inputs[0]
         ("fp16 output whose rows are no multiple of 32", [],
          {"outputs": (replace(OUT, dtype="float16", shape=(1, 13)),)},
          []),
-        ("more than five axes", [op("reshape", (1, 2, 1, 2, 1, 2))], {},
-         [op("reshape", (1, 2, 1, 2, 1))]),
         ("enumerated shapes with several batch sizes", [],
          {"inputs": (replace(IN, enumerated=((1, 3, 8, 8), (4, 3, 8, 8))),)}, []),
         ("2 to the power of a value", [op("pow", x=number(2.0), y="a")], {},

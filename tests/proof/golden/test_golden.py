@@ -81,6 +81,7 @@ def test_every_file_is_in_the_index_with_its_digest(out: Path) -> None:
         )
         for entry in group.values()
     ]
+    entries += [axis["values"] for axes in index["channels"].values() for axis in axes]
     assert {p.name for p in folder.iterdir()} == {e["file"] for e in entries} | {"index.json"}
     for entry in entries:
         assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]

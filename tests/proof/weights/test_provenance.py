@@ -14,11 +14,15 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from lading.checkpoint import Checkpoint
-from lading.formats import open_artifact
-from lading.proof.weights.folding import generated
-from lading.proof.weights.provenance import MADE, OTHER, STRANGER, owner
+from lading.conversion.graphs import Graphs
+from lading.formats import Held, open_artifact
+from lading.interface import Options, wrap
+from lading.proof.weights.again import Again
+from lading.proof.weights.changed import off_grid
+from lading.proof.weights.followed import Followed
+from lading.proof.weights.provenance import MADE, OTHER, STRANGER, UNTRACED, owner
 from lading.proof.weights.provenance import trace as traced
-from lading.record import CheckpointRecord, Constant, Provenance
+from lading.record import CheckpointRecord, Constant, Port, Provenance, Task
 
 
 def trace(path: Path, checkpoint: Checkpoint, *required: Collection[str]) -> Provenance:
@@ -98,15 +102,38 @@ def test_parts_of_a_tensor_and_tensors_joined(tmp_path: Path) -> None:
     assert {one.name: one.tensors for one in found.constants}["all"] == ("q", "k")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("eps", [1e-5, 1e-3])
+def known(network: nn.Module, *shape: int) -> tuple[Followed, Again]:
+    """A network of one input: what it computes of its tensors, and its fresh conversions."""
+    port = Port("x", "tensor", "float32", shape)
+    with torch.no_grad():
+        given = network(torch.zeros(shape))
+    out = Port("y", "tensor", "float32", tuple(given.shape))
+    interface = wrap(network.eval(), Task("module", (port,), (out,)), Options())
+    return Followed(interface), Again(Graphs(interface))
+
+
+class Normed(nn.Module):
+    """A convolution and the norm that a converter joins to it."""
+
+    def __init__(self, transposed: bool, eps: float) -> None:
+        super().__init__()
+        self.conv = (nn.ConvTranspose2d if transposed else nn.Conv2d)(4, 6, 3)
+        self.norm = nn.BatchNorm2d(6, eps)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.norm(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "transposed", "eps"), [("float32", False, 1e-5), ("float16", True, 1e-3)]
+)
 def test_a_batch_norm_in_its_convolution(
     tmp_path: Path, dtype: str, transposed: bool, eps: float
 ) -> None:
+    """Joined by another tool: no exporter of ONNX does it, Core ML's converter does."""
     torch.manual_seed(0)
-    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
-    conv, norm = kind(4, 6, 3), nn.BatchNorm2d(6, eps)
+    network = Normed(transposed, eps).eval()
+    conv, norm = network.conv, network.norm
     for tensor in (norm.bias.data, norm.running_mean):
         tensor.normal_()
     for tensor in (norm.weight.data, norm.running_var):
@@ -117,36 +144,104 @@ def test_a_batch_norm_in_its_convolution(
         "w": (conv.weight * scale.reshape(shape)).detach().numpy().astype(dtype),
         "b": ((conv.bias - norm.running_mean) * scale + norm.bias).detach().numpy().astype(dtype),
     }
-    state = {**conv.state_dict(prefix="conv."), **norm.state_dict(prefix="norm.")}
-    found = trace(artifact(tmp_path, arrays), checkpoint(state), state)
+    state = network.state_dict()
+    required = [name for name in state if "num_batches" not in name]
+    about = (checkpoint(state), required, None, *known(network, 1, 4, 8, 8))
+    found = traced(open_artifact(artifact(tmp_path, arrays)), *about)
     assert found.finding == MADE, found.evidence
     assert all(one.fate == "folded" for one in found.constants)
-    assert f"epsilon {eps:g}" in found.constants[0].evidence
+    assert "converted once more" in found.constants[0].evidence
+    # by the tensors alone: rows times numbers are no evidence against it, and none for it
+    alone = trace(artifact(tmp_path, {**arrays, "g": norm.weight.detach()}), checkpoint(state))
+    assert (alone.finding, alone.refuted) == (UNTRACED, False)
     arrays["b"] = arrays["b"] * np.asarray(1.01, dtype)
-    assert trace(artifact(tmp_path, arrays), checkpoint(state), state).finding == OTHER
+    found = traced(open_artifact(artifact(tmp_path, arrays)), *about)
+    assert found.finding == OTHER, found.evidence
 
 
-def test_a_tensor_times_a_root_is_folded_and_one_times_a_per_cent_is_not(tmp_path: Path) -> None:
+def test_a_tensor_times_a_per_cent_is_another(tmp_path: Path) -> None:
     tensors = {"q.weight": random(16, 16)}
-    scaled = artifact(tmp_path, {"q": tensors["q.weight"] / 8**0.5})
-    found = only(trace(scaled, checkpoint(tensors)))
-    assert (found.fate, found.evidence) == ("folded", "q.weight times 8^-1/2")
     changed = trace(artifact(tmp_path, {"q": tensors["q.weight"] * 1.01}), checkpoint(tensors))
     assert changed.finding == OTHER
     assert "256 of 256 values differ, by 1.00%" in only(changed).evidence
 
 
-def test_what_the_code_makes(tmp_path: Path) -> None:
-    positions = torch.arange(20)[:, None] * 10_000.0 ** (-torch.arange(8) / 8)
-    table = torch.cat([positions.sin(), positions.cos()], 1)
-    beside = torch.stack([positions.sin(), positions.cos()], 2).reshape(20, 16)
-    mask = torch.full((20, 20), float("-inf")).triu(1)
-    for made in (table, beside, mask, torch.arange(9.0), torch.logspace(0, -4, 9), torch.ones(3)):
-        assert generated(made.numpy()), made
-    assert not generated(random(20, 16).numpy())
-    found = trace(artifact(tmp_path, {**WEIGHTS, "pe": table}), checkpoint(WEIGHTS), WEIGHTS)
-    assert found.finding == MADE
-    assert {one.name: one.fate for one in found.constants}["pe"] == "generated"
+class Computing(nn.Module):
+    """Constants by its own arithmetic, of tensors and of its code; a head for training alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(random(8, 8, seed=3))
+        self.rate = nn.Parameter(random(8, seed=4))
+        self.auxiliary = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        angles = torch.outer(torch.arange(6.0), 1e4 ** -(torch.arange(8) / 8))
+        y = (x + angles.sin()) @ (self.weight + torch.eye(8)) * -self.rate.exp()
+        return (y, self.auxiliary(y)) if self.training else y  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_the_network_computes_of_its_tensors_and_by_its_code(
+    tmp_path: Path, dtype: str
+) -> None:
+    network = Computing().eval()
+    angles = torch.outer(torch.arange(6.0), 1e4 ** -(torch.arange(8) / 8))
+    arrays = {
+        "w": (network.weight + torch.eye(8)).detach().numpy().T.astype(dtype),
+        "r": -network.rate.exp().detach().numpy().astype(dtype),
+        "t": angles.sin().numpy().astype(dtype),
+    }
+    about = (checkpoint(network.state_dict()), list(network.state_dict()), None)
+    followed = known(network, 6, 8)[0]
+    found = traced(open_artifact(artifact(tmp_path, arrays)), *about, followed)
+    assert (found.finding, found.missing) == (MADE, ())
+    assert "2 loaded, not read at inference: auxiliary.bias, auxiliary.weight" in found.evidence
+    told = {one.name: (one.fate, one.tensors) for one in found.constants}
+    assert told == {
+        "w": ("folded", ("weight",)),
+        "r": ("folded", ("rate",)),
+        "t": ("generated", ()),
+    }
+    # what the network needs and nothing holds is missed; what it does not read is not
+    del arrays["r"]
+    found = traced(open_artifact(artifact(tmp_path, arrays)), *about, followed)
+    assert (found.refuted, found.missing) == (True, ("rate",))
+    arrays["r"] = (-(network.rate * 1.1).exp()).detach().numpy().astype(dtype)
+    found = traced(open_artifact(artifact(tmp_path, arrays)), *about, *known(network, 6, 8))
+    assert found.refuted, found.evidence
+
+
+def test_what_is_made_in_place_depends_on_what_it_is_made_of(tmp_path: Path) -> None:
+    class Written(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(random(4, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            table = torch.zeros(4, 4)
+            table[1:] = self.weight[1:] * 2
+            given = torch.zeros(4, 4)
+            given.copy_(x)
+            return x @ table + given
+
+    followed, _ = known(Written().eval(), 4, 4)
+    table = random(4, 4).numpy() * 2
+    table[0] = 0
+    derived = followed.find(table)
+    assert derived is not None
+    assert derived.tensors == ("network.weight",)
+    given = followed.interface.example()["x"].numpy()
+    assert followed.find(given) is None  # an input, whatever it was copied into
+
+
+def test_gates_of_a_recurrent_layer_in_another_order(tmp_path: Path) -> None:
+    """Input, forget, cell, output are torch's; input, forget, output, cell another format's."""
+    weight = random(24, 8)
+    i, f, g, o = weight.chunk(4)
+    arrays = {"w": torch.cat([i, f, o, g])}
+    found = trace(artifact(tmp_path, arrays), checkpoint({"rnn.weight_ih_l0": weight}))
+    assert (found.finding, only(found).fate) == (MADE, "permuted")
 
 
 @pytest.mark.parametrize(
@@ -261,3 +356,38 @@ def test_a_neural_network_file_by_its_protobuf(tmp_path: Path) -> None:
     layer.innerProduct.weights.floatValue[3] *= 1.01
     path.write_bytes(spec.SerializeToString())
     assert trace(path, checkpoint(WEIGHTS), needed).finding == OTHER
+
+
+def held(values: Any, **more: Any) -> Held:
+    return Held("w", values, str(values.dtype), **more)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_grid_by_the_arithmetic_of_float16_is_the_tensor_and_a_second_rounding_is_not(
+    bits: int,
+) -> None:
+    """As coremltools does it: weight, scale, quotient and product in float16; trained weights have
+    tails."""
+    wide = np.random.default_rng(0).standard_t(3, (64, 576)) * 0.05
+    half, most = wide.astype(np.float16), 2 ** (bits - 1) - 1
+    scale = (np.abs(half).max(1, keepdims=True) / np.float16(most)).astype(np.float16)
+    unpacked = (np.rint(half / scale).clip(-most, most) * scale).astype(np.float16)
+    one = held(unpacked, packed="constexpr_affine_dequantize", step=scale.astype(np.float32))
+    flat = unpacked.astype(np.float64).reshape(-1)
+    assert off_grid(one, flat, wide.reshape(-1)) == 0
+    coarse = np.rint(wide / (scale * 1.13)) * scale * 1.13
+    assert (off_grid(one, flat, coarse.reshape(-1)) or 0) > 1000
+    assert off_grid(held(unpacked, packed="unknown"), flat, wide.reshape(-1)) is None
+
+
+def test_a_palette_for_each_group_of_channels() -> None:
+    draw = np.random.default_rng(1)
+    tables = np.sort(draw.standard_normal((2, 1, 8)).astype(np.float16), axis=-1)
+    wide = draw.standard_normal((8, 30))
+    levels = tables.repeat(4, axis=0)[:, 0]
+    place = np.abs(wide[..., None] - levels[:, None]).argmin(-1)
+    unpacked = np.take_along_axis(levels, place, 1)
+    one = held(unpacked, packed="constexpr_lut_to_dense", table=tables)
+    assert off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) == 0
+    unpacked[:, 7] = levels[:, 7]
+    assert (off_grid(one, unpacked.astype(np.float64).reshape(-1), wide.reshape(-1)) or 0) > 4

@@ -70,7 +70,7 @@ def _show(shown: Any, one: Applied) -> None:
 
 
 COMMAND = Command(
-    "run an artifact on pictures, volumes, arrays or texts, anywhere",
+    "run an artifact on pictures, volumes, arrays or texts",
     (
         "lading run Model.mlpackage --input echo.png -o labels.png --overlay drawn.png",
         "lading run Model.onnx --input pictures -o labels",

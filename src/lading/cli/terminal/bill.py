@@ -13,7 +13,16 @@ from lading.cli.terminal.inspection import settling
 from lading.cli.terminal.text import STYLE, Table, first_line, interface, words
 from lading.page import PAGE
 from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord
-from lading.record.wording import gate, megabytes, number, subject, where, worst
+from lading.record.wording import (
+    covered,
+    gate,
+    left_open,
+    megabytes,
+    number,
+    subject,
+    where,
+    worst,
+)
 
 if TYPE_CHECKING:
     from lading.proof.golden import Replay
@@ -74,6 +83,8 @@ def replay(console: Console, one: Replay) -> None:
         if comparison.verdict == "fail":
             text = f"  {where(comparison.artifact, comparison.runtime)}: {comparison.reason}"
             console.print(words(text, style="red"), soft_wrap=True)
+    for text in left_open(one.comparisons):
+        console.print(words(f"  note: {text}", style="dim"), soft_wrap=True)
 
 
 def _artifact(
@@ -100,11 +111,12 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
         if len(files) > 1 and (before is None or before.artifact != one.artifact):
             table.line(words(f" {one.artifact}", style="bold"))
         verdict = words(one.verdict, style=STYLE[one.verdict])
+        place = f"{one.runtime} on {one.device}" if one.device else one.runtime
         if not one.gated:
-            table.row(one.runtime, one.reason, "", "", "", verdict)
+            table.row(place, one.reason, "", "", "", verdict)
         for index, m in enumerate(one.gated):
             table.row(
-                one.runtime if index == 0 else "",
+                place if index == 0 else "",
                 subject(m),
                 number(m.kind, m.value),
                 gate(m),
@@ -113,12 +125,16 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
             )
     table.show(console)
     for one in many:
+        if text := covered(one):
+            line = f"  {where(one.artifact, one.runtime)}: compared on {text}"
+            console.print(words(line, style="dim"), soft_wrap=True)
+    for one in many:
         for m in one.measurements:
             if not m.steady:
-                place = f"{where(one.artifact, one.runtime)} at {m.probe}"
-                line = f"  {place}: {number(m.kind, m.value)}, not gated"
-                text = words(f"{line}: the original is not steady there", style="dim")
-                console.print(text, soft_wrap=True)
+                there = f"{where(one.artifact, one.runtime)} at {m.probe}"
+                line = f"  {there}: {number(m.kind, m.value)}, not gated"
+                note = words(f"{line}: the original is not steady there", style="dim")
+                console.print(note, soft_wrap=True)
 
 
 def datasets(console: Console, many: Sequence[DatasetRecord]) -> None:

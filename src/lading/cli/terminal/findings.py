@@ -46,13 +46,14 @@ def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
 
 def provenance(console: Console, one: Provenance) -> None:
     """One line for what was made from the checkpoint, and the evidence where it was not."""
-    style = "green" if one.made else "bold red"
+    style = "green" if one.made else "bold red" if one.refuted else "yellow"
     fates = Counter(constant.fate for constant in one.constants)
     counts = ", ".join(f"{number} {fate}" for fate, number in fates.most_common())
     text = words(f"  weights    {one.artifact}: {one.finding}", style)
     console.print(text + words(f"; {counts}", "dim"), soft_wrap=True)
-    if not one.made:
-        console.print(words(f"    {one.evidence}", "red"), soft_wrap=True)
+    if not one.made or "; " in one.evidence:  # more than that all are the checkpoint's
+        shade = "red" if one.refuted else "dim"
+        console.print(words(f"    {one.evidence}", shade), soft_wrap=True)
 
 
 def owner(

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from lading.conversion.compatibility import padding
+
 NAME = "lading::share_constants"
 
 
 def pipeline() -> Any:
-    """coremltools' default passes, and this one behind all that make or remove constants."""
+    """coremltools' default passes, padding as Core ML loads it, and this one behind all that make
+    or remove constants."""
     import coremltools as ct
     from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
     from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
@@ -32,6 +35,7 @@ def pipeline() -> Any:
                     _share(function)
 
     passes = ct.PassPipeline.DEFAULT
+    passes.append_pass(padding.register())
     passes.append_pass(NAME)
     return passes
 

@@ -152,6 +152,11 @@ class Model:
         return Model(replace(self._package, program=self.program.rewritten(change)))
 
     @property
+    def specification(self) -> int:
+        """Core ML's specification version that the file declares."""
+        return self._package.specification
+
+    @property
     def inputs(self) -> tuple[Port, ...]:
         """What `predict` takes."""
         return tuple(feature.port() for feature in self._interface.inputs)

@@ -13,12 +13,13 @@ import numpy as np
 from lading.conversion.described import record as recorded
 from lading.coreml import described, mil
 from lading.coreml.mil.precision import Precision
-from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
+from lading.coreml.mil.program import Constant, Op, Value, ValueType
 from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
-from lading.formats.coreml import hazards
+from lading.formats.coreml import hazards, limits
 from lading.formats.coreml.constants import constants
 from lading.formats.coreml.side import MilSide
+from lading.interface.settings import Settings
 from lading.interface.side import Array
 from lading.record import ArtifactRecord, Hazard
 
@@ -52,6 +53,12 @@ class MLProgram(Artifact):
         with refused(ProgramError, str(self.path), "a program whose constants can be read"):
             return list(constants(self.model))
 
+    @property
+    def settings(self) -> Settings:
+        functions = (f for part in self.model.leaves for f in part.program.functions.values())
+        newest = max((_system(function.opset) for function in functions), default=16)
+        return Settings("fp32", deployment=f"iOS{newest}")
+
     def hazards(self) -> tuple[Hazard, ...]:
         with refused(ProgramError, str(self.path), "a program that can be read"):
             return hazards.find(self.model, self.record)
@@ -62,6 +69,9 @@ class MLProgram(Artifact):
             if op.type.startswith("random_"):
                 return f"{op.type} {op.outputs[0].name} draws random numbers"
         return ""
+
+    def unloadable(self) -> str:
+        return limits.broken(self.model)
 
     @property
     def readings(self) -> tuple[Precision, ...]:
@@ -92,9 +102,12 @@ class MLProgram(Artifact):
         def restored(op: Op) -> Op:
             if op.type.startswith("constexpr_") and len(op.outputs) == 1:
                 return declared_wide(self._unpacked(op, restore))
-            attributes = {name: _restored(one, restore) for name, one in op.attributes.items()}
+            own = op.outputs[0].name if op.outputs else op.name
+            attributes = {name: _restored(one, own, restore) for name, one in op.attributes.items()}
             inputs = {
-                name: tuple(_restored_binding(one, restore) for one in many)
+                name: tuple(
+                    one if isinstance(one, str) else _restored(one, own, restore) for one in many
+                )
                 for name, many in op.inputs.items()
             }
             return declared_wide(replace(op, attributes=attributes, inputs=inputs))
@@ -129,12 +142,14 @@ def declared_wide(op: Op) -> Op:
     return replace(op, outputs=outputs)
 
 
-def _restored_binding(one: Binding, restore: Restore) -> Binding:
-    return one if isinstance(one, str) else _restored(one, restore)
+def _system(opset: str) -> int:
+    """The first iOS that reads a set of operations, ``"CoreML6"`` being iOS 16's."""
+    digits = opset.removeprefix("CoreML")
+    return min(max(int(digits) + 10, 15), 18) if digits.isdigit() else 16
 
 
-def _restored(one: Constant, restore: Restore) -> Constant:
+def _restored(one: Constant, name: str, restore: Restore) -> Constant:
     data = one.data
     if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
         return one
-    return Constant(one.type, restore.constant(data).astype(np.float32).reshape(data.shape))
+    return Constant(one.type, restore.constant(data, name).astype(np.float32).reshape(data.shape))

@@ -25,9 +25,10 @@ def _of(model: mil.Model, operations: Sequence[Op]) -> Iterator[Held]:
     for op in operations:
         for name in op.reads:
             readers.setdefault(name, set()).add(op.type)
+    staged = {v.name for op in operations if op.type.startswith("constexpr_") for v in op.outputs}
     for op in operations:
         if op.type.startswith("constexpr_"):
-            yield from _unpacked(model, op, readers)
+            yield from _unpacked(model, op, readers, staged)
             continue
         literals: list[Binding | None]
         if op.type == "const":
@@ -48,20 +49,36 @@ def _only(kinds: set[str]) -> str:
     return next(iter(kinds)) if len(kinds) == 1 else ""
 
 
-def _unpacked(model: Any, op: Any, readers: dict[str, set[str]]) -> Iterator[Held]:
+def _unpacked(
+    model: Any, op: Any, readers: dict[str, set[str]], staged: set[str]
+) -> Iterator[Held]:
     """A packed weight; an inner stage of one that is packed twice is not shown."""
     for value in op.outputs:
         kinds = readers.get(value.name, set())
         if kinds and all(kind.startswith("constexpr_") for kind in kinds):
             continue
         decoded = model.constant(value.name)
-        step = None
+        step, data = None, op.inputs.get("data", (None,))[0]
         scale = op.inputs.get("scale") or op.attributes.get("scale")
-        if scale is not None and not op.type.startswith("constexpr_sparse"):
+        grid = not (isinstance(data, str) and data in staged)
+        if scale is not None and grid and not op.type.startswith("constexpr_sparse"):
             scale = scale[0] if isinstance(scale, tuple) else scale
             array = model.constant(scale) if isinstance(scale, str) else np.asarray(scale.data)
             step = _spread(np.abs(array.astype(np.float32)), decoded.shape, op)
-        yield Held(value.name, decoded, value.type.dtype, _only(kinds), op.type, step)
+        table = _table(model, op, decoded.ndim) if "lut" in op.type else None
+        yield Held(value.name, decoded, value.type.dtype, _only(kinds), op.type, step, table)
+
+
+def _table(model: Any, op: Any, rank: int) -> Array | None:
+    """The palette of each group; None where its entries are vectors or a stage lies inside."""
+    lut = op.inputs.get("lut") or op.attributes.get("lut")
+    lut = lut[0] if isinstance(lut, tuple) else lut
+    if lut is None:
+        return None
+    array = model.constant(lut) if isinstance(lut, str) else np.asarray(lut.data)
+    if array.ndim == 1:  # of all systems before iOS 18: one for the whole
+        return array.reshape(*[1] * rank, -1)
+    return array[..., 0] if array.ndim == rank + 2 and array.shape[-1] == 1 else None
 
 
 def _spread(scale: Array, shape: tuple[int, ...], op: Any) -> Array | None:

@@ -97,10 +97,6 @@ def _rows(program: _Program) -> Iterator[str]:
             yield port.name
 
 
-def _ranks(program: _Program) -> Iterator[str]:
-    return (_name(op) for op in program.operations if op.type != "const" and _rank(op) > 5)
-
-
 def _batches(program: _Program) -> Iterator[str]:
     for port in program.record.inputs:
         if len({shape[0] for shape in port.enumerated if shape}) > 1:
@@ -196,16 +192,6 @@ TABLE: tuple[tuple[Hazard, Rule], ...] = (
             "give the output in fp32, or read it by its strides",
         ),
         _rows,
-    ),
-    (
-        Hazard(
-            "more than five axes",
-            "the system refuses to load the model",
-            "all versions of Core ML",
-            _ISSUES + "1723",
-            "join axes before and split them after",
-        ),
-        _ranks,
     ),
     (
         Hazard(

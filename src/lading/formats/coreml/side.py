@@ -66,7 +66,7 @@ class MilSide:
             take={made.name for made in self.graph if made.name in look_at and made.real}
         )
         outputs = self._run(inputs, taps)
-        values = {name: np.ascontiguousarray(value) for name, value in taps.values.items()}
+        values = {name: np.asarray(value, order="C") for name, value in taps.values.items()}
         return {**values, **outputs}
 
     def statistics(

@@ -61,7 +61,12 @@ class MLModel(Artifact):
         """The network in fp32, with its weights as they were before they were rounded."""
         network = self.model.network
         layers = tuple(
-            replace(layer, parameters=_unrounded(layer.parameters, restore))
+            replace(
+                layer,
+                parameters=_unrounded(
+                    layer.parameters, {id(w): name for name, w in layer.weights()}, restore
+                ),
+            )
             for layer in network.layers
         )
         model = neuralnetwork.Model(replace(network, layers=layers))
@@ -73,8 +78,9 @@ def _held(name: str, weights: Weights, reader: str) -> Held | None:
         dtype = "float32" if weights.bits == 32 else "float16"
         return Held(name, np.frombuffer(weights.raw, dtype), dtype, reader)
     if weights.table:
-        values = np.asarray(weights.table, np.float32)[weights.numbers()]
-        return Held(name, values, "float32", reader, f"table of {len(weights.table)}")
+        table = np.asarray(weights.table, np.float32)
+        how = f"table of {len(table)}"
+        return Held(name, table[weights.numbers()], "float32", reader, how, table=table[None])
     scale, numbers = np.asarray(weights.scale, np.float32), weights.numbers()
     if not scale.size or len(numbers) % scale.size:
         return None
@@ -86,15 +92,16 @@ def _held(name: str, weights: Weights, reader: str) -> Held | None:
     return Held(name, rows.reshape(-1), "float32", reader, how, step)
 
 
-def _unrounded(value: Any, restore: Restore) -> Any:
+def _unrounded(value: Any, names: Mapping[int, str], restore: Restore) -> Any:
     if isinstance(value, Mapping):
-        return {name: _unrounded(one, restore) for name, one in value.items()}
+        return {name: _unrounded(one, names, restore) for name, one in value.items()}
     if isinstance(value, tuple):
-        return tuple(_unrounded(one, restore) for one in value)
+        return tuple(_unrounded(one, names, restore) for one in value)
     if not isinstance(value, Weights) or value.bits == 32:
         return value
     if value.bits != 16:  # packed: nothing puts it back
         restore.unknown += 1
         return value
-    wide = restore.constant(np.frombuffer(value.raw, "<f2").astype(np.float16))
+    rounded = np.frombuffer(value.raw, "<f2").astype(np.float16)
+    wide = restore.constant(rounded, names.get(id(value), ""))
     return Weights(np.ascontiguousarray(wide).astype("<f4").tobytes(), place=value.place)

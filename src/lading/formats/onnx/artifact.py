@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
-from lading.formats.onnx.graph import graphs, tensors
+from lading.formats.onnx.exact import ExactSide
+from lading.formats.onnx.graph import graphs, nodes, tensors
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.worker import Here
-from lading.interface.side import Array
+from lading.interface.settings import Settings
+from lading.interface.side import Array, Side
 from lading.record import ArtifactRecord
 from lading.record.text import LFS_POINTER
 
@@ -126,16 +128,21 @@ class OnnxFile(Artifact):
         with refused(ProgramError, str(self.path), "a graph whose constants are there", _REMEDY):
             return list(constants(self._whole.graph, self.path.parent))
 
+    @property
+    def settings(self) -> Settings:
+        opset = next((o.version for o in self._proto.opset_import if not o.domain), 0)
+        return Settings("fp32", opset=max(opset, Settings.opset))
+
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
-            return self._wide(lambda rounded: rounded)
+            return self._wide(lambda rounded, name: rounded)
         return OnnxSide(self.model, self.path, self._engine, changed=bool(self.remark))
 
     def widened(self, restore: Restore) -> OnnxSide:
         """Where the file computes in float16 too, every type is turned to float32."""
         return self._wide(restore.constant)
 
-    def _wide(self, constant: Callable[[Array], Array]) -> OnnxSide:
+    def _wide(self, constant: Callable[[Array, str], Array]) -> OnnxSide:
         import onnx
 
         model = onnx.ModelProto()
@@ -145,10 +152,13 @@ class OnnxFile(Artifact):
         for tensor in tensors(model.graph):
             if tensor.data_type == _HALF:
                 data = onnx.numpy_helper.to_array(tensor)
-                wide = constant(data) if data.size else data
+                wide = constant(data, tensor.name) if data.size else data
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
         return OnnxSide(model, self.path, self._engine, "float32", changed=True)
+
+    def exact(self) -> Side:
+        return ExactSide(self.model, self.path)
 
     def shaken(self, size: float) -> OnnxSide:
         """One row of numbers is left: it may be a shape's."""
@@ -170,18 +180,25 @@ class OnnxFile(Artifact):
             return self._randomness()
 
     def _randomness(self) -> str:
-        from onnx import numpy_helper
-
-        graph = self._proto.graph
-        small = {one.name: one for one in graph.initializer if len(one.dims) == 0}
-        for node in graph.node:
+        for node, known in nodes(self._proto):
             if node.op_type.startswith(("Random", "Multinomial", "Bernoulli")):
                 return f"{node.op_type} {node.output[0]} draws random numbers"
-            if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2]:
-                flag = small.get(node.input[2])
-                if flag is None or bool(numpy_helper.to_array(flag)):
-                    return f"Dropout {node.output[0]} is in training mode"
+            if "Dropout" in node.op_type and _drops(node, known):
+                return f"{node.op_type} {node.output[0]} is in training mode"
         return ""
+
+
+def _drops(node: Any, known: Mapping[str, Any]) -> bool:
+    """Whether a dropout may drop: its flag is on, or is no constant of the graph's."""
+    from onnx import numpy_helper
+
+    old = [one.i for one in node.attribute if one.name == "is_test"]
+    if old:
+        return not old[0]
+    if len(node.input) < 3 or not node.input[2]:
+        return False
+    flag = known.get(node.input[2])
+    return flag is None or bool(numpy_helper.to_array(flag).any())
 
 
 def _widen(graph: Any) -> None:

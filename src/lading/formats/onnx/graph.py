@@ -29,3 +29,24 @@ def tensors(graph: Any) -> Iterator[Any]:
                 if attribute.HasField("t"):
                     yield attribute.t
                 yield from attribute.tensors
+
+
+def nodes(model: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Every node of a model, those of branches, loops and functions included; and with each the
+    constants that it sees, as tensors by name."""
+    for outer in (model.graph, *model.functions):
+        yield from _nodes(outer, {})
+
+
+def _nodes(graph: Any, outside: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    known = {**outside, **{one.name: one for one in getattr(graph, "initializer", ())}}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            values = [one.t for one in node.attribute if one.name == "value"]
+            known.update(zip(node.output, values, strict=False))
+        elif node.op_type == "Identity" and node.input[0] in known:
+            known[node.output[0]] = known[node.input[0]]
+        yield node, known
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _nodes(inner, known)

@@ -63,7 +63,9 @@ class OnnxSide:
         session = self._looking(look_at) if look_at else self._session()
         wanted = {value.name: _dtype(value.type) for value in session.inputs}
         fed = {
-            name: value.astype(wanted[name]) if self._changed and wanted.get(name) else value
+            name: value.astype(wanted[name])
+            if wanted.get(name) and (self._changed or value.dtype.kind != "f")
+            else value
             for name, value in inputs.items()
         }
         try:
@@ -80,7 +82,7 @@ class OnnxSide:
                 remedy="feed what the model takes",
             ) from error
         made = dict(zip((one.name for one in session.outputs), values, strict=True))
-        return {n: np.ascontiguousarray(v) for n, v in made.items() if isinstance(v, np.ndarray)}
+        return {n: np.asarray(v, order="C") for n, v in made.items() if isinstance(v, np.ndarray)}
 
     def _session(self) -> Session:
         if self._plain is None:

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 FOLDER = "golden"
 INDEX = "index.json"
 FORMAT = "lading golden vectors"
-SCHEMA = 2
+SCHEMA = 3
 DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool")
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _REMEDY = "take the folder again from where the artifact came from"
@@ -91,6 +91,43 @@ class Vector:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """A walk of the original from noise to a picture: what it is made of, move by move.
+
+    Attributes:
+        sampler: as in the bill's trajectory.
+        seed: of the noise, its first picture; see `docs/sampling.md`.
+        respacing: of the schedule; empty where the network is one step of sampling itself.
+        timesteps: what the network is given at each move.
+        start: x before the first move.
+        x: x after each move; the last is the picture.
+        answers: the network's answer at each move.
+    """
+
+    sampler: str
+    seed: int
+    respacing: str
+    timesteps: tuple[float, ...]
+    start: Stored
+    x: tuple[Stored, ...]
+    answers: tuple[Stored, ...]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is known of the channels along an axis of an output, over all probes.
+
+    Attributes:
+        axis: of the output, or of the scores behind it.
+        values: float64 [6, size of the axis]: centre, spread, noise, least, and the two of fp16,
+            as in `lading.proof.channels.Channels`.
+    """
+
+    axis: int
+    values: Stored
+
+
+@dataclass(frozen=True)
 class Index:
     """All that `index.json` says.
 
@@ -108,6 +145,8 @@ class Index:
         tolerances: by precision of the artifact.
         vectors: the probes.
         left_out: why there are no more.
+        walk: of a diffusion network, where there is room for one.
+        channels: per float output, and output of labels of which the scores are known.
     """
 
     format: str
@@ -123,6 +162,8 @@ class Index:
     tolerances: Mapping[str, tuple[Tolerance, ...]]
     vectors: tuple[Vector, ...]
     left_out: str = ""
+    walk: Walked | None = None
+    channels: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
 
 
 def store(probe: str, role: str, port: str, array: Array) -> tuple[Stored, bytes]:
@@ -177,6 +218,12 @@ def load(folder: Path) -> Index:
         for group in (*groups, *vector.graphs.values(), vector.graph_scores):
             for stored in group.values():
                 read(folder, stored)
+    if index.walk:
+        for stored in (index.walk.start, *index.walk.x, *index.walk.answers):
+            read(folder, stored)
+    for axes in index.channels.values():
+        for one in axes:
+            read(folder, one.values)
     return index
 
 

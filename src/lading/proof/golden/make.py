@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,20 +16,24 @@ from lading.errors import LadingError
 from lading.formats import Artifact
 from lading.interface.side import Side
 from lading.proof import degenerate, scores
+from lading.proof.channels import Channels
 from lading.proof.golden.index import (
     FORMAT,
     INDEX,
     SCHEMA,
+    Axis,
     Index,
     Stored,
     Tolerance,
     Vector,
+    Walked,
     dumps,
     store,
 )
 from lading.proof.original import Original
 from lading.proof.probes import Probe, fits
 from lading.proof.reference import Scores
+from lading.proof.trajectory import Course
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Port, Task
 from lading.task import finish, prepare
@@ -40,6 +45,10 @@ Array = npt.NDArray[Any]
 LIMIT = 5_000_000
 #: Enough to tell a wrong axis, a wrong channel order and a wrong normalisation apart.
 MOST = 4
+#: Besides, of the kinds that say what those leave out. Values that fp16 need not bear are no
+#: example for an app that has an fp16 artifact.
+FURTHER = 3
+BEYOND = ("rows", "spike", "magnitude")
 #: The user's own first, then what looks like a picture, then what looks like nothing.
 ORDER = ("data", "shapes", "stripes", "noise")
 #: Room for the index.
@@ -51,6 +60,7 @@ def write(
     original: Original,
     artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]],
     checkpoint: str,
+    course: Course | None = None,
 ) -> Index:
     """Writes the vectors of a conversion into `folder`, which must not exist.
 
@@ -60,6 +70,7 @@ def write(
         artifacts: that the vectors are for, each opened where it passed: others are held to its
             graph; every one takes the same inputs.
         checkpoint: SHA-256 of the file.
+        course: of a diffusion network, the original's walk, kept where there is room for it.
 
     Raises:
         OSError: it cannot be written.
@@ -67,13 +78,16 @@ def write(
     interface = original.interface
     precisions = sorted({record.precision for record, _ in artifacts})
     graphs = _graphs(artifacts)
-    chosen, left_out = _choose(original, precisions, graphs)
+    axes, files = _channels(original, precisions)
+    room = LIMIT - _INDEX_BYTES - sum(map(len, files.values()))
+    chosen, left_out = _choose(original, precisions, graphs, room)
     vectors: list[Vector] = []
-    files: dict[str, bytes] = {}
     for place in chosen:
         vector, data = _vector(original, place, precisions, graphs)
         vectors.append(vector)
         files |= data
+    walk, data = _walked(course, interface.options.part, sum(map(len, files.values())))
+    files |= data
     index = Index(
         FORMAT,
         SCHEMA,
@@ -88,6 +102,8 @@ def write(
         {name: _tolerances(original, name, chosen) for name in precisions},
         tuple(vectors),
         left_out,
+        walk,
+        axes,
     )
     folder.mkdir()
     for name, content in files.items():
@@ -107,33 +123,69 @@ def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict
     return found
 
 
-def _choose(
-    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side]
-) -> tuple[list[int], str]:
-    """Which probes, and why no more.
-
-    Only those that fit the artifact at its default size and where the original is steady.
-    """
+def _steady(original: Original, precisions: Sequence[str]) -> list[int]:
+    """Probes that fit the artifact at its default size and at which the original is steady."""
     ports = original.interface.inputs
-    able = [
+    return [
         place
         for place, probe in enumerate(original.drawn)
-        if probe.kind in ORDER
-        and fits(probe, ports)
+        if fits(probe, ports)
         and all(probe.inputs[port.name].shape == port.shape for port in ports)
         and all(original.steady(precision)[place] for precision in precisions)
     ]
-    able.sort(key=lambda place: ORDER.index(original.drawn[place].kind))
+
+
+def _channels(
+    original: Original, precisions: Sequence[str]
+) -> tuple[dict[str, tuple[Axis, ...]], dict[str, bytes]]:
+    """What is known of every output's channels, and the files that hold it."""
+    places = _steady(original, precisions)
+    found: dict[str, tuple[Axis, ...]] = {}
+    files: dict[str, bytes] = {}
+    behind = original.scores(precisions[0]) if precisions else ""
+    for port in original.interface.outputs if places else ():
+        known: Sequence[Channels] = ()
+        if port.meaning == "labels":
+            known = behind.channels(places, "fp16") if isinstance(behind, Scores) else ()
+        elif original.outputs[places[0]][port.name].dtype.kind == "f":
+            known = original.channels(port, places, "fp16")
+        axes = []
+        for one in known:
+            values = np.array(
+                [one.centre, one.spread, one.noise, one.least, one.halved, one.halved_least]
+            )
+            stored, data = store("channels", str(one.axis), port.name, values)
+            files[stored.file] = data
+            axes.append(Axis(one.axis, stored))
+        if axes:
+            found[port.name] = tuple(axes)
+    return found, files
+
+
+def _choose(
+    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side], room: int
+) -> tuple[list[int], str]:
+    """Which probes for so many bytes, and why no more."""
+    kinds = (*ORDER, *BEYOND)
+    able = [
+        place
+        for place in _steady(original, precisions)
+        if original.drawn[place].kind in kinds
+        and not (original.drawn[place].far and "fp16" in precisions)
+    ]
+    able.sort(key=lambda place: kinds.index(original.drawn[place].kind))
+    plain = [place for place in able if original.drawn[place].kind in ORDER]
+    more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
-    room, dropped = LIMIT - _INDEX_BYTES, 0
-    for place in able:
+    dropped = 0
+    for place in [*plain[:MOST], *_in_turn(original, more)[:FURTHER]]:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
-        if len(taken) == MOST or size > room:
-            dropped += size > room
+        if size > room:
+            dropped += 1
             continue
         taken.append(place)
         room -= size
-    if not able:
+    if not plain:
         return [], "the original is steady at no probe: its answers would be chance"
     if not taken:
         return [], f"one probe alone is larger than {LIMIT:,} bytes"
@@ -142,13 +194,51 @@ def _choose(
     return taken, f"more would be larger than {LIMIT:,} bytes" if dropped else ""
 
 
+def _in_turn(original: Original, places: Sequence[int]) -> list[int]:
+    """The first of each kind before a second of any: each kind shows what the others leave out."""
+    turns: dict[int, int] = {}
+    had: Counter[str] = Counter()
+    for place in places:
+        kind = original.drawn[place].kind
+        turns[place] = had[kind]
+        had[kind] += 1
+    return sorted(places, key=turns.__getitem__)
+
+
+def _walked(course: Course | None, part: str, taken: int) -> tuple[Walked | None, dict[str, bytes]]:
+    """The original's walk and its files, where they fit beside `taken` bytes of vectors."""
+    if course is None or course.start is None:
+        return None, {}
+    room = LIMIT - _INDEX_BYTES - taken
+    arrays = [course.start, *course.trail, *course.answers]
+    if sum(one.nbytes for one in arrays) > room or len(course.answers) != len(course.trail):
+        return None, {}
+    files: dict[str, bytes] = {}
+
+    def kept(move: int, role: str, array: Array) -> Stored:
+        stored, data = store(f"walk-{move}", role, "x", array)
+        files[stored.file] = data
+        return stored
+
+    way = course.way
+    walk = Walked(
+        way.sampler,
+        way.seed,
+        str(len(way.timesteps)) if part == "network" else "",
+        way.timesteps,
+        kept(0, "input", course.start),
+        tuple(kept(move, "output", one) for move, one in enumerate(course.trail, start=1)),
+        tuple(kept(move, "answer", one) for move, one in enumerate(course.answers, start=1)),
+    )
+    return walk, files
+
+
 def _degenerate(original: Original, places: Sequence[int]) -> bool:
     """Whether a comparison over these alone would find the original itself at fault."""
     outputs = [original.outputs[place] for place in places if original.drawn[place].varied]
     interface = original.interface
-    return bool(
-        degenerate.findings(outputs, interface.outputs, interface.task.activation, "reference")
-    )
+    ports, activation = interface.outputs, interface.task.activation
+    return bool(degenerate.of_both(outputs, outputs, ports, activation, "again"))
 
 
 def _vector(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -163,7 +164,8 @@ class Origins:
 def _gates(runs: Sequence[tuple[str, int, int]]) -> bool:
     """Whether the runs are equal parts of recurrent weights, whose gates formats order by taste."""
     recurrent = all("_ih" in name or "_hh" in name for name, _, _ in runs)
-    return recurrent and len({count for _, _, count in runs}) == 1 and len(runs) in (3, 4, 6, 8)
+    counts = [count for _, _, count in runs]
+    return recurrent and sum(counts) // math.gcd(*counts) in (3, 4, 6, 8)
 
 
 def _widths(shape: Sequence[int]) -> set[int]:

@@ -1,5 +1,5 @@
-"""Rounded constants as they were before: the checkpoint's own tensors, formulas recomputed, numbers
-that a person wrote down.
+"""Rounded constants as they were before: the checkpoint's own tensors, what the network computes of
+them, and what a fresh fp32 conversion has in their place.
 
 Rounding to fp16 hides a wrong approximation, a wrong epsilon, a changed slope. So an fp16 artifact
 is run a second time in fp32 with each traced constant put back. What differs then is the graph, and
@@ -8,10 +8,13 @@ it is judged like fp32. What nothing explains stays as it is, and is counted.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from lading.interface.side import Array
-from lading.proof.weights.folding import Formulas, generated, roots
+from lading.proof.weights.again import Fresh
+from lading.proof.weights.followed import Followed
 from lading.proof.weights.origins import Origins
 
 
@@ -19,52 +22,55 @@ class Restored:
     """See `lading.formats.Restore`.
 
     Args:
-        state: the checkpoint's tensors.
+        state: the tensors.
+        followed: what the network computes of them, where it is known.
+        fresh: files in full precision, made of the same network; the first that has a constant
+            decides. Without one a single number is taken for the shortest that rounds to it.
 
     Attributes:
         unknown: how many constants stay rounded, as nobody knows what they were.
     """
 
-    def __init__(self, state: Origins) -> None:
-        self.state, self.formulas = state, Formulas(state)
+    def __init__(
+        self,
+        state: Origins,
+        followed: Followed | None = None,
+        fresh: Callable[[], Iterable[Fresh]] = tuple,
+    ) -> None:
+        self.state, self.followed, self.fresh = state, followed, fresh
         self.unknown = 0
 
-    def constant(self, rounded: Array) -> Array:
+    def constant(self, rounded: Array, name: str) -> Array:
         """See `lading.formats.Restore.constant`."""
-        data = rounded
-        if data.size == 1:
-            return self._number(data)
-        names = self.state.whole(data)
+        if rounded.size == 1 and float(rounded.reshape(-1)[0]).is_integer():
+            return rounded
+        wide = self._of_the_tensors(rounded) if rounded.size > 1 else None
+        if wide is None:
+            wide = self._of_the_files(rounded, name)
+        if wide is None and self.followed is not None:
+            derived = self.followed.find(rounded)
+            wide = None if derived is None else derived.values
+        if wide is not None:
+            return wide
+        if rounded.size == 1:  # 1.0014e-5 was 1e-5 before it was rounded
+            return np.asarray(
+                float(np.format_float_scientific(rounded.reshape(-1)[0], unique=True))
+            )
+        self.unknown += np.unique(rounded).size > 1
+        return rounded
+
+    def _of_the_tensors(self, rounded: Array) -> Array | None:
+        names = self.state.whole(rounded)
         if names:
             return self.state.cast(names[0], "float32")
-        order = self.state.permuted(data)
+        order = self.state.permuted(rounded)
         if order is not None:
             return self.state.cast(order[0], "float32").transpose(order[1])
-        rows = self.state.unrounded(data)
-        if rows is not None:
-            return rows
-        derived = self.formulas.find(data)
-        if derived is None and not generated(data):
-            self.unknown += 1
-        return data if derived is None else derived.values
+        return self.state.unrounded(rounded)
 
-    def _number(self, data: Array) -> Array:
-        """1.0014e-5 was 1e-5 before it was rounded, 0.3535 was 8^-1/2, 0.4502 a sigmoid."""
-        half = float(data.reshape(-1)[0])
-        if not np.isfinite(half) or half == int(half):
-            return data
-        written = float(np.format_float_scientific(data.reshape(-1)[0], unique=True))
-        few = len(f"{written:e}".split("e")[0].strip("-0").replace(".", "").strip("0")) <= 2
-        if few:
-            return np.asarray(written)
-        for _, known in roots(abs(half)):
-            if float(np.float16(known)) == abs(half):
-                return np.asarray(known if half > 0 else -known)
-        derived = self.formulas.find(data)
-        if derived is not None:
-            return derived.values
-        self.unknown += written != half
-        return np.asarray(written)
+    def _of_the_files(self, rounded: Array, name: str) -> Array | None:
+        found = (fresh.find(rounded, name) for fresh in self.fresh())
+        return next((one.values for one in found if one is not None), None)
 
     def packed(self, unpacked: Array) -> Array | None:
         """The tensor that a packed weight is nearest to, if it is near at all."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lading.record import Port
 from lading.task import Kind, prepare
+from lading.task.further import Price
 from lading.task.probes import Probe, require_picture, values
 
 Array = npt.NDArray[Any]
@@ -122,4 +123,30 @@ def noised(picture: Array, way: float, generator: np.random.Generator) -> Array:
     return np.asarray(mixed, dtype=np.float32)
 
 
-KIND = Kind(probes, walks=True)
+def nothing_further(ports: Sequence[Port], price: Price) -> list[Probe]:
+    """None: what it sees on its way is all that it ever sees."""
+    return []
+
+
+def own(ports: Sequence[Port], digest: str, price: Price) -> list[Probe]:
+    """Somewhere on its way, as the digest of an artifact has it."""
+    drawn = []
+    times = [port for port in ports if port.name == "timesteps" and port.value_range]
+    last = int(times[0].value_range[1]) if times else 0
+    taken = [port if port.dtype.startswith("int") else clean(port) for port in ports]
+    for number in range(price.own):
+        key = int(digest[:16] or "0", 16) + number
+        generator = np.random.Generator(np.random.Philox(key=key))
+        point = Point("shapes", int(generator.integers(0, last + 1)))
+        pictures = {
+            p.name: values(point.kind, p, p.shape, generator, {})
+            for p in taken
+            if p.name not in ("timesteps", "noise")
+        }
+        fed = inputs(ports, pictures, point, generator)
+        source = f"Philox key {key}, of the file's digest"
+        drawn.append(Probe(f"own-{number} at {point.step}", "own", source, fed, only=digest))
+    return drawn
+
+
+KIND = Kind(probes, further=nothing_further, own=own, walks=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,12 +16,14 @@ from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact, Runtime, open_artifact
 from lading.proof import compare, noise, verdict
+from lading.proof.beyond import optional
+from lading.proof.channels import Channels, axes
 from lading.proof.golden.index import Index, Vector, load, read
 from lading.proof.golden.make import seen
 from lading.proof.original import LEAST
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
-from lading.record import ArtifactRecord, Comparison, Port, Verdict
+from lading.record import ArtifactRecord, Comparison, Port, Unproved, Verdict
 from lading.record.brief import Brief
 from lading.record.wording import unproved
 from lading.task import prepare
@@ -31,6 +34,8 @@ Array = npt.NDArray[Any]
 #: Of the inputs prepared again from the raw ones, against their largest: a mean taken in another
 #: order differs in the last bit of a float32.
 PREPARED = 1e-6
+#: Of what is known of channels: as folders of before have them, and as they are written.
+ROWS = (4, 6)
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,9 +86,10 @@ def replay(folder: Path, artifact: Path, progress: Progress, only: str | None = 
 
 def _proved(comparison: Comparison) -> Comparison:
     """What the vectors leave open is no pass: the checkpoint would show it."""
-    if comparison.verdict != "pass" or not comparison.unproved:
+    shown = [one for one in comparison.unproved if one.what in ("scores", "graph")]
+    if comparison.verdict != "pass" or not shown:
         return comparison
-    left = "; ".join(unproved(one) for one in comparison.unproved)
+    left = "; ".join(unproved(one) for one in shown)
     return replace(comparison, verdict="not run", reason=left)
 
 
@@ -107,12 +113,46 @@ class Recorded:
             _finished(folder, index, vector, outputs)
             _gated(folder, vector, outputs)
 
+    def widen(self, artifact: Artifact) -> Sequence[Unproved]:
+        """Nothing: the original is not here to be asked."""
+        sizes = any(-1 in p.shape or p.ranges or p.enumerated for p in artifact.record.inputs)
+        one = (Unproved("claims", "the vectors have one size"),) if sizes else ()
+        return (*one, *optional(artifact.record))
+
+    def undecided(self) -> Sequence[str]:
+        return ()
+
+    def decided(self) -> Sequence[str]:
+        return ()
+
     def steady(self, precision: str) -> Sequence[bool]:
         """Only probes at which the original is were chosen."""
         return [True] * len(self.drawn)
 
     def floors(self) -> Sequence[Mapping[str, float]]:
         return [vector.floors for vector in self.index.vectors]
+
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+        """What was known when the vectors were made, of all probes.
+
+        Raises:
+            InputError: nothing is known of an axis.
+        """
+        found = {
+            one.axis: read(self.folder, one.values)
+            for one in self.index.channels.get(port.name, ())
+        }
+        wanted = axes(port, max(1, len(port.shape)))
+        whole = {axis for axis, one in found.items() if one.ndim == 2 and len(one) in ROWS}
+        missing = next((axis for axis in wanted if axis not in whole), None)
+        if missing is not None:
+            raise InputError(
+                str(self.folder),
+                found=f"nothing of the channels along axis {missing} of {port.name}",
+                expected="what the original keeps of each",
+                remedy="take the folder again from where the artifact came from",
+            )
+        return [Channels(axis, *found[axis]) for axis in wanted]
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         for known in self.index.tolerances.get(precision, ()):
@@ -136,11 +176,12 @@ class Recorded:
             return "the vectors hold labels only"
         values = [read(self.folder, vector.scores[labels.name]) for vector in vectors]
         floors = [vector.floors[labels.name] for vector in vectors]
-        return Scores(known, values, self.steady(precision), floors)
+        own = partial(self.channels, replace(known, name=labels.name))
+        return Scores(known, values, self.steady(precision), floors, own)
 
-    def graph(self, artifact: Artifact, runtime: Runtime) -> Graph | None:
+    def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """The rounded weights in fp32, as they were when the vectors were made."""
-        if artifact.record.precision != "fp16" or runtime.precision or runtime.own:
+        if exact or artifact.record.precision != "fp16" or runtime.precision or runtime.own:
             return None
         form, vectors = artifact.format.name, self.index.vectors
         if any(form not in vector.graphs for vector in vectors):
@@ -215,7 +256,8 @@ def _probe(folder: Path, index: Index, vector: Vector) -> Probe:
             raise _odd(
                 folder, vector, f"another {port.name}", f"what its raw form gives: {index.before}"
             )
-    return Probe(vector.name, vector.kind, vector.source, inputs)
+    far = vector.kind == "magnitude"
+    return Probe(vector.name, vector.kind, vector.source, inputs, far=far)
 
 
 def _finished(folder: Path, index: Index, vector: Vector, outputs: Mapping[str, Array]) -> None:
