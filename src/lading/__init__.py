@@ -32,18 +32,22 @@ if TYPE_CHECKING:
         verify,
         whose,
     )
+    from lading.cli.demos import run as demo
     from lading.errors import LadingError
 
 
 __all__ = [
-    "LadingError", "__version__", "classify", "compare", "convert", "device_check", "device_report",
-    "diff", "doctor", "inspect", "report", "run", "sample", "swift", "verify", "whose",
+    "LadingError", "__version__", "classify", "compare", "convert", "demo", "device_check",
+    "device_report", "diff", "doctor", "inspect", "report", "run", "sample", "swift", "verify",
+    "whose",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'lading' has no attribute {name!r}")
+    if name == "demo":
+        return importlib.import_module("lading.cli.demos").run
     return getattr(importlib.import_module("lading.api"), name)
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import inspect as signatures
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
+from lading import page
+from lading.base import progress
 from lading.errors import LadingError
 from lading.job import options, request
 from lading.job.classify import classify as _classify
@@ -27,6 +30,8 @@ from lading.job.sample import sample as _sample
 from lading.job.swift import swift as _swift
 from lading.job.verify import verify as _verify
 from lading.job.whose import whose as _whose
+from lading.page import diff as _page_of_diff
+from lading.record import Bill
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=options.Request)
@@ -38,11 +43,21 @@ def _verb(made: Callable[P, R], work: Callable[[R], T]) -> Callable[P, T]:
     kind: Any = made
 
     def call(*values: P.args, **keywords: P.kwargs) -> T:
-        return work(options.request(kind, values, keywords))
+        asked = options.request(kind, values, keywords)
+        stages = None if "progress" in keywords else progress.here()
+        if stages is None:
+            return work(asked)
+        try:
+            return work(replace(asked, progress=stages))
+        finally:
+            stages.finish()
 
     known = options.options(kind).items()
-    lines = [f"    {name}: {one.help or one.kind.expected}" for name, one in known]
-    told = "    progress: called when a stage begins, and what it works on"
+    lines = [f"    {name}: {one.described}" for name, one in known]
+    told = (
+        "    progress: called when a stage begins, and what it works on; by default a terminal and "
+        "a notebook show it"
+    )
     call.__name__ = call.__qualname__ = options.verb(kind).replace("-", "_")
     call.__doc__ = "\n".join([f"{signatures.getdoc(kind)}\n\nArgs:", *lines, told])
     gives = signatures.signature(work).return_annotation
@@ -65,6 +80,10 @@ swift = _verb(request.Swift, _swift)
 device_check = _verb(request.DeviceCheck, _device_check)
 device_report = _verb(request.DeviceReport, _device_report)
 doctor = _verb(request.Doctor, _doctor)
+
+#: How a notebook shows them.
+Bill.html = page.cell
+_page_of_diff.Difference.html = lambda found: page.framed(_page_of_diff.render(found))
 
 __all__ = [
     "ArtifactInspection", "Inspection", "LadingError", "classify", "compare", "convert",

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,7 +21,9 @@ import torch
 from PIL import Image
 
 from lading import cli
+from lading.cli.commands import commands
 from lading.errors import RequestError
+from lading.job.options import REQUIRED, options
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_quiet_prints_nothing(
 def test_inspect_shows_evidence_and_tensors(
     small_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["inspect", str(small_checkpoint)]) == 0
+    assert cli.main(["inspect", str(small_checkpoint), "--tensors"]) == 0
     out = capsys.readouterr().out
     for word in ("nnU-Net v2", "features_per_stage", "tensors", "embedded", "transpconvs"):
         assert word in out
@@ -114,7 +117,9 @@ def test_run_draws_a_label_map(
     assert "resampled from 48x40 to 32x32" in shown
     assert "normalised: zscore" in shown
     assert "LeftVentricle" in shown
-    assert Image.open(out).size == (32, 32)
+    assert "labels put back to 48x40: scores resampled" in shown
+    assert Image.open(out).size == (40, 48)
+    assert set(np.unique(np.asarray(Image.open(out)))) <= {0, 1, 2}
 
 
 def test_run_on_an_array_gives_the_networks_own_output(
@@ -268,19 +273,84 @@ def test_a_full_disk_is_one_error(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "subject", "remedy"),
     [
-        [],
-        ["sail"],
-        ["convert"],
-        ["convert", "x.pth", "--whither"],
+        (["sail"], "lading sail", "lading --help lists all"),
+        (["vrify", "x.onnx"], "lading vrify", "did you mean verify? lading --help lists all"),
+        (["convert"], "lading convert", "see lading convert --help"),
+        (
+            ["convert", "x.pth", "--ouput=labels"],
+            "lading convert --ouput",
+            "did you mean --output?",
+        ),
+        (["convert", "x.pth", "--zzz"], "lading convert --zzz", "lading convert --help lists all"),
+        (["convert", "x.pth", "y", "z"], "lading convert y", "leave it out"),
+        (["convert", "x.pth", "--shapes"], "lading convert", "see lading convert --help"),
+        (["--frobnicate"], "lading --frobnicate", "lading --help lists all"),
     ],
 )
-def test_wrong_words_end_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert ended.value.code == 2
-    assert "usage: lading" in capsys.readouterr().err
+def test_wrong_words_end_with_two_and_name_the_nearest(
+    arguments: list[str], subject: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"lading: {subject}\n")
+    assert cli.main([*arguments, "--json"]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    told = json.loads(shown.out)
+    assert told["subject"] == subject
+    assert told["remedy"].startswith(remedy)
+
+
+def test_lading_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"    {name} " in shown for name in commands())
+
+
+def test_every_option_s_help_says_what_it_means_and_its_default() -> None:
+    for command in commands().values():
+        for name, one in options(command.request).items():
+            assert len(one.described) > 3, name
+            plain = one.kind.flag or one.default in (REQUIRED, None, "", (), {})
+            assert plain or f"default {one.kind.spell(one.default)}" in one.described or (
+                "default coreml, onnx" in one.described
+            ), name  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_columns_are_honoured(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        cli.main(["sample", "--help"])
+    shown = capsys.readouterr().out.partition("examples:")[0].splitlines()
+    assert min(columns, 100) - 25 < max(map(len, shown)) <= min(columns, 100)
+    assert cli.commands.console().width == columns
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_a_shell_completes_commands_options_and_words(tmp_path: Path) -> None:
+    script = tmp_path / "lading.sh"
+    made = subprocess.run(
+        [sys.executable, "-m", "lading", "--print-completion", "bash"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    script.write_text(made.stdout)
+    for typed, expected in (
+        (["ver"], "verify"), (["convert", "--prec"], "--precision"),
+        (["convert", "--precision", "fp"], "fp16"),
+    ):  # fmt: skip
+        words = " ".join(["lading", *typed])
+        asked = (
+            f"source {script}; COMP_WORDS=({words}); COMP_CWORD={len(typed)}; "
+            'COMPREPLY=(); _shtab_lading lading "${COMP_WORDS[COMP_CWORD]}"; echo "${COMPREPLY[@]}"'
+        )
+        out = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=False)
+        assert expected in out.stdout.split(), out.stderr
 
 
 @pytest.mark.parametrize(

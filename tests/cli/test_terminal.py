@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
+from lading.base.progress import Stages, counted
 from lading.cli import terminal
 from lading.cli.terminal import findings
 from lading.errors import ConversionError
@@ -30,9 +33,11 @@ from lading.record import (
     Measurement,
     Recognition,
     Settling,
+    Station,
     Trajectory,
+    Walk,
 )
-from lading.record.wording import number, summary
+from lading.record.wording import RUNTIMES, number, summary
 from tests import bills
 from tests.toys import task
 
@@ -98,12 +103,15 @@ def failed() -> Bill:
     )
 
 
-@pytest.mark.parametrize(("name", "one"), [("bill-pass", bill()), ("bill-fail", failed())])
+PRINTED = {"bill-pass": bill(), "bill-fail": failed(), "bill-full": bills.full()}
+
+
+@pytest.mark.parametrize(("name", "one"), PRINTED.items())
 def test_a_bill_as_it_is_printed(name: str, one: Bill) -> None:
+    """After a change that is meant: ``python -m tests.page.gold``."""
     text = drawn(terminal.bill, one, Path("out"), Path("out"))
     assert text == (GOLD / f"{name}.txt").read_text(encoding="utf-8")
     assert text.startswith(one.verdict.upper())
-    assert max(map(len, text.splitlines()[1:])) <= 80  # the first line is one, for whoever greps
     assert "\x1b" not in text
 
 
@@ -199,7 +207,7 @@ def nasty_doctor(console: Console) -> None:
 
 
 def nasty_stages(console: Console) -> None:
-    stages = terminal.Stages(console)
+    stages = Stages(console)
     stages("read", NASTY)
     stages.finish()
 
@@ -218,10 +226,18 @@ def test_an_inspection() -> None:
     hyper = HyperParameter("stages", [1, 2], "tensors", "encoder.*", ("3",))
     recognition = Recognition("nnunet", "nnU-Net v2", (), (hyper,))
     record = CheckpointRecord("weights.pth", "ab" * 32, 12_300, "torch zip", ("unwrapped x",))
-    text = drawn(
-        terminal.inspection, record, recognition, LedgerSummary(3, 2, 2, 1, 0, 0, 9),
-        {"a.w": (2, 3), "a.b": (3,), "c": (2, 3)}, {"c": "a.w"}, "it is odd",
+    shown: Any = (
+        record, recognition, LedgerSummary(3, 2, 2, 1, 0, 0, 9),
+        {"a.w": (2, 3), "a.b": (3,), "c": (2, 3)}, {"c": "a.w"},
     )  # fmt: skip
+    text = drawn(terminal.inspection, *shown, "it is odd", tensors=True)
+    short = drawn(terminal.inspection, *shown)
+    assert "├" not in short
+    assert short.splitlines()[-1].endswith("next: lading convert weights.pth")
+    claim = Claim([1, 2], "tensors", "encoder.*")
+    torn = replace(recognition, conflicts=(Conflict("stages", (claim,), ""),))
+    open_ = drawn(terminal.inspection, record, torn, *shown[2:])
+    assert open_.splitlines()[-1] == "not settled: stages; say which: --set NAME=VALUE"
     for line in ("nnU-Net v2  weights.pth", "  torch zip, 12.3 kB", "  unwrapped x",
                  "  3 names, 2 tensors, 9 parameters; 0 unexplained",
                  "3 names over 2 tensors", "│   ├── w 2×3", "│   └── b 3",
@@ -234,7 +250,7 @@ def test_an_inspection() -> None:
 
 def test_stages_say_how_long_they_took() -> None:
     def run(console: Console) -> None:
-        stages = terminal.Stages(console)
+        stages = Stages(console)
         stages("read", "a.pth")
         stages("write", "x" * 200)
         stages.finish()
@@ -290,8 +306,88 @@ def test_each_trajectory_is_a_line_with_its_gate() -> None:
     absent = replace(walked, runtime="coreml", psnr=(), verdict="not run", reason="no Mac")
     shown = drawn(findings.trajectories, [absent, walked, equal, lost]).splitlines()
     assert shown == [
-        "  trajectory onnxruntime: 132.4 dB after 2 moves of ddim, gate ≥ 60.0 dB",
-        "  trajectory mil: equal after 2 moves of ddim, gate ≥ 35.0 dB",
-        "  trajectory mil: it ends elsewhere [bold]a[/bold] [/nothing] ⟨U+001B⟩[31mred⟨U+0007⟩",
-        "  trajectory coreml: not run, no Mac",
+        "  trajectory A.onnx in ONNX Runtime: 132.4 dB after 2 moves of ddim, gate ≥ 60.0 dB",
+        f"  trajectory A.onnx in {RUNTIMES['mil']}: equal after 2 moves of ddim, gate ≥ 35.0 dB",
+        f"  trajectory A.onnx in {RUNTIMES['mil']}: it ends elsewhere "
+        "[bold]a[/bold] [/nothing] ⟨U+001B⟩[31mred⟨U+0007⟩",
+        f"  trajectory A.onnx in {RUNTIMES['coreml']}: not run, no Mac",
     ]
+
+
+# ---------------------------------------------------------------------------------------- tables
+@given(st.lists(st.lists(st.text("ab./ ", max_size=60), min_size=3, max_size=3), max_size=5),
+       st.integers(40, 120))  # fmt: skip
+def test_a_table_fits_and_breaks_no_word(rows: list[list[str]], width: int) -> None:
+    table = terminal.Table("first", ">second", "third")
+    for row in rows:
+        table.row(*row)
+    stream = io.StringIO()
+    table.show(Console(file=stream, width=width))
+    shown = stream.getvalue().splitlines()
+    assert max(map(len, shown), default=0) <= width
+    known = {word for row in rows for cell in row for word in cell.split()}
+    for word in " ".join(shown[1:]).split():
+        head, cut, tail = word.partition("…")
+        whole = word in known
+        assert whole or (cut and any(w.startswith(head) and w.endswith(tail) for w in known))
+
+
+def test_the_walk_s_paths_are_shortened_in_the_middle() -> None:
+    """A path that was folded came in syllables: ``decoder.sta`` and ``ges.0.convs`` below it."""
+    shown = drawn(findings.walk, walked_long())
+    assert "…" in shown
+    assert max(map(len, shown.splitlines()[2:])) <= 80
+    for line in shown.splitlines()[3:]:
+        assert line.split()[0] in ("→", *(word for word in line.split()[:1]))
+        assert len(line.split()) >= 6
+
+
+def walked_long() -> Walk:
+    long = "decoder.encoder.stages.0.0.convs.0.all_modules.1.instance_normalisation"
+    stations = tuple(
+        Station(
+            f"{long}_{i}", "instance_norm", f"{long}.{i}", "a.py:1", "value", 0.5, -1.0, 1.0, 0, 0
+        )
+        for i in range(3)
+    )
+    return Walk("out/A.mlpackage", "mil", "fp16", 3, 3, stations, stations[1].value, "why")
+
+
+# ------------------------------------------------------------------------------- how far it is
+def test_a_long_stage_moves_counts_and_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
+
+    def work(console: Console) -> None:
+        stages = Stages(console)
+        stages("compare", "A.onnx")
+        list(counted("abcd", "probes"))
+        stages.finish()
+        assert list(counted("ab", "more")) == ["a", "b"]  # nobody listens any more
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True)
+    monkeypatch.setattr(console, "status", lambda line: Status(seen, line))
+    seen: list[str] = []
+    work(console)
+    assert seen[0] == "compare    A.onnx"
+    assert [line.split("A.onnx  ")[1].split(",")[0] for line in seen[1:]] == [
+        f"{done} of 4 probes" for done in range(4)
+    ]
+    assert seen[-1].endswith("left")
+    assert seen[0] in stream.getvalue()
+
+
+class Status:
+    """In the place of rich's, which draws from another thread."""
+
+    def __init__(self, seen: list[str], line: Any) -> None:
+        self.seen = seen
+        seen.append(str(line))
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def update(self, line: Any) -> None:
+        self.seen.append(str(line))

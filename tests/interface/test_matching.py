@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lading.interface import Options, Sizes, wrap
-from lading.interface.matching import meant
+from lading.interface.matching import matched, meant
 from lading.record import ArtifactRecord, Port
 from tests.toys import interface, net, task
 
@@ -50,6 +50,16 @@ def test_open_axes_stay_open() -> None:
     assert got.shape == (-1, 1, -1, -1)
     assert got.meaning == "normalised grey levels"
     assert got.multiples == (1, 1, 2, 2)
+
+
+def test_an_output_without_a_shape_is_as_the_notes_say() -> None:
+    """Core ML declares none where sizes are flexible."""
+    one = interface()
+    outputs = (Port("logits", "tensor", "float32", (), shaped=False),)
+    _, (got,) = meant(record(one.inputs, outputs), one.task, Options())
+    assert (got.shape, got.class_axis) == (one.outputs[0].shape, 1)
+    found, merged = matched(record(one.inputs, outputs), one)
+    assert found.outputs == merged.outputs == one.outputs
 
 
 def test_what_the_notes_do_not_know_is_as_the_file_says() -> None:

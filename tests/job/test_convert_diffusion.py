@@ -205,7 +205,7 @@ def test_an_artifact_that_only_the_walk_convicts_is_rejected(
     assert bill["capture"]["attempts"][0].startswith("onnx by export: the trajectory ends ")
     shown = " ".join(capsys.readouterr().out.split())
     assert "FAIL small.onnx does not lead where the original leads: the trajectory ends" in shown
-    assert "trajectory onnxruntime: the trajectory ends" in shown
+    assert "trajectory small.onnx in ONNX Runtime: the trajectory ends" in shown
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "small.onnx does not lead where the original leads: the trajectory ends" in page
 

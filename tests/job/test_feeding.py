@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,43 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from lading.errors import InputError
-from lading.job.feeding import feed
+from lading.job.feeding import feedings
 from lading.record import Port
+from lading.task.text import Vocabulary
 
 X = Port("x", "tensor", "float32", (1, 1, 4, 6))
 T = Port("timesteps", "tensor", "int32", (1,))
 FREE = Port("tokens", "tensor", "float32", (1, 8), ranges=((1, 1), (2, -1)))
 LISTED = Port("y", "tensor", "float32", (1, 2), enumerated=((1, 2), (1, 5)))
+
+
+def feed(ports: list[Port], texts: Sequence[str]) -> dict[str, Any]:
+    (only,) = feedings(ports, texts)
+    return dict(only.values)
+
+
+def test_several_values_are_several_samples(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name in ("b.png", "a.png"):
+        Image.fromarray(np.full((4, 6), ord(name[0]), np.uint8)).save(pictures / name)
+    for texts in (["x=1", "x=2", "timesteps=7"], [f"x={pictures}", "timesteps=7"]):
+        first, second = feedings([X, T], texts)
+        assert first.values["timesteps"].value == second.values["timesteps"].value == 7
+        assert not np.array_equal(first.values["x"].value, second.values["x"].value)
+    assert [Path(one.name).name for one in (first, second)] == ["a.png", "b.png"]
+    paired = feedings([X, T], ["x=1", "x=2", "timesteps=3", "timesteps=4"])
+    assert [int(one.values["timesteps"].value[0]) for one in paired] == [3, 4]
+
+
+def test_a_text_is_encoded_where_the_network_takes_text() -> None:
+    words = Vocabulary("abc", 5)
+    ids = Port("ids", "tensor", "int32", (1, 5))
+    (one,) = feedings([ids], ["cab"], words)
+    assert one.values["ids"].value.tolist() == [[3, 1, 2, 0, 0]]
+    with pytest.raises(InputError, match="text '!'"):
+        list(feedings([ids], ["!"], words))
+    assert len(list(feedings([ids], ["a" * 5000], words))) == 1  # longer than a file's name can be
 
 
 def values(ports: list[Port], *texts: str) -> dict[str, Any]:
@@ -79,7 +110,7 @@ def test_a_list_takes_its_own(tmp_path: Path, length: int) -> None:
     [
         ([X, T], ["a.png"], "2 inputs, and none is named", "write --input x=a.png"),
         ([X, T], ["timestep=3"], "no input 'timestep'", "write --input timesteps=3"),
-        ([X, T], ["timesteps=3", "timesteps=4"], "a second value for 'timesteps'", "leave one"),
+        ([X, T], ["x=1", "x=2", "x=3", "timesteps=3", "timesteps=4"], "2 values", "as many"),
         ([T], ["timesteps=1,2"], "2 numbers", ".npy"),
         ([T], ["timesteps=1.5"], "not whole", "round"),
         ([T], ["timesteps=5000000000"], "too large", "round"),

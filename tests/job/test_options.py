@@ -38,7 +38,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("sample", "mask"): {"sampler": "repaint", "image": "i.png"},
 }
 #: Texts of every kind of value: each option takes one of them at least.
-TEXTS = ["20", "0.5", "a=1", "32x32", "x:float32[1]", "net.py:make", "a b"]
+TEXTS = ["20", "0.5", "a=1", "32x32", "x:float32[1]", "net.py:make", "a b", "psnr=30"]
 PARSER = cli.parser()
 EVERY = [
     (verb, name, one)

@@ -14,13 +14,14 @@ from PIL import Image
 from lading.conversion.capture import capture
 from lading.errors import InputError, ProgramError, RequestError, RuntimeUnavailableError
 from lading.formats import format_named
-from lading.interface import Options
+from lading.interface import Options, Sizes
 from lading.interface.original import TorchSide
 from lading.interface.settings import Settings
 from lading.job.request import Run
-from lading.job.run import Applied, run, save, shares
+from lading.job.run import Applied, run
+from lading.job.saved import save
 from lading.record import to_json
-from lading.task.pictures import PALETTE, normalise
+from lading.task.pictures import normalise
 from tests.toys import LABELS, interface
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
@@ -67,9 +68,8 @@ def test_a_picture_goes_through(made: dict[str, Path], name: str) -> None:
     assert applied.notes == (("normalised: zscore",) if name == "bare" else ())
     wanted = expected[0] if name == "labels" else expected[0].argmax(axis=0)
     assert (applied.label_map == wanted).mean() > 0.99  # ties aside
-    told = shares(applied)
-    assert list(told) == list(LABELS)
-    assert sum(told.values()) == pytest.approx(1)
+    assert [one.name for one in applied.classes] == list(LABELS)
+    assert sum(one.share for one in applied.classes) == pytest.approx(1)
 
 
 def test_an_array_of_the_exact_shape_is_fed_as_it_is(made: dict[str, Path], tmp_path: Path) -> None:
@@ -84,7 +84,11 @@ def test_an_array_of_the_exact_shape_is_fed_as_it_is(made: dict[str, Path], tmp_
 def test_another_size_is_resampled_and_said(made: dict[str, Path], tmp_path: Path) -> None:
     Image.fromarray(PIXELS[:12, :10]).save(tmp_path / "a.png")
     applied = run(Run(made["baked"], input=[str(tmp_path / "a.png")]))
-    assert applied.notes == ("resampled from 12x10 to 16x16, bilinear",)
+    assert applied.notes == (
+        "resampled from 12x10 to 16x16, bilinear", "labels put back to 12x10: scores resampled"
+    )  # fmt: skip
+    assert applied.label_map is not None
+    assert applied.label_map.shape == (12, 10)
 
 
 def test_where_the_size_is_open_a_picture_keeps_its_own(tmp_path: Path) -> None:
@@ -130,7 +134,7 @@ def test_an_artifact_of_somebody_else(tmp_path: Path) -> None:
     path = artifact(tmp_path, Options(), **{"lading.task": "", "lading.options": ""})
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     applied = run(Run(path, input=[str(tmp_path / "a.png")]))
-    assert (applied.labels, applied.label_map, shares(applied)) == ((), None, {})
+    assert (applied.labels, applied.label_map, applied.classes) == ((), None, ())
 
 
 class Several(torch.nn.Module):
@@ -165,7 +169,7 @@ def test_several_inputs_and_outputs_and_a_state(tmp_path: Path) -> None:
         assert {name: one.tolist() for name, one in applied.outputs.items()} == {
             "held": [4.0, 8.0], "less": [-3.0, -2.0]
         }  # fmt: skip
-    save(applied, tmp_path / "all.npz")
+    save(applied, Run("net.mlpackage", out=tmp_path / "all.npz"))
     with np.load(tmp_path / "all.npz") as kept:
         assert {name: kept[name].tolist() for name in kept.files} == {
             "held": [4.0, 8.0], "less": [-3.0, -2.0]
@@ -175,29 +179,38 @@ def test_several_inputs_and_outputs_and_a_state(tmp_path: Path) -> None:
     assert caught.value.remedy == "give 't' a value"
 
 
-def applied_with(output: Any, label_map: Any) -> Applied:
-    return Applied(output, interface().outputs[0], LABELS, label_map, (), "some")
+# ------------------------------------------------------------------------ sizes, and the way back
+@pytest.mark.parametrize("kind", ["coreml", "onnx"])
+def test_a_flexible_file_takes_the_picture_at_the_size_it_has(kind: str, tmp_path: Path) -> None:
+    path = artifact(tmp_path, Options(sizes=Sizes.parse("16..32x16..32")), kind)
+    Image.fromarray(np.tile(PIXELS, (2, 2))[:26, :21]).save(tmp_path / "a.png")
+    applied = run(Run(path, input=[str(tmp_path / "a.png")]))
+    assert applied.output.shape == (1, 3, 26, 20)  # its own size, down to a multiple of 2
+    assert applied.label_map is not None
+    assert applied.label_map.shape == (26, 21)
 
 
-def test_what_came_out_is_saved(tmp_path: Path) -> None:
-    labels = np.array([[0, 1], [2, 1]], np.int32)
-    applied = applied_with(np.arange(4.0), labels)
-    save(applied, tmp_path / "a.npy")
-    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), applied.output)
-    save(applied, tmp_path / "a.png")
-    pixels = np.asarray(Image.open(tmp_path / "a.png"))
-    assert [tuple(p) for p in pixels.reshape(4, 3)] == [PALETTE[i] for i in (0, 1, 2, 1)]
-    assert shares(applied) == {"background": 0.25, "ventricle": 0.5, "muscle": 0.25}
-    for lossy in ("a.gif", "a.jpg", "a.jpeg", "a.webp"):
-        with pytest.raises(RequestError) as caught:
-            save(applied, tmp_path / lossy)
-        assert caught.value.expected == ".npy, .npz, .png or .bmp, which keep every value as it is"
-    with pytest.raises(RequestError) as caught:
-        save(applied_with(np.arange(4.0), None), tmp_path / "b.png")
-    assert caught.value.remedy == "write the raw values: -o out.npy"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npy", "a.png"]
+def test_of_listed_sizes_the_nearest_is_taken(tmp_path: Path) -> None:
+    path = artifact(tmp_path, Options(sizes=Sizes.parse("16x16,32x24")), "coreml")
+    Image.fromarray(np.tile(PIXELS, (2, 2))[:30, :22]).save(tmp_path / "a.png")
+    assert run(Run(path, input=[str(tmp_path / "a.png")])).output.shape == (1, 3, 32, 24)
 
 
-def test_labels_without_names_are_numbered() -> None:
-    told = shares(applied_with(np.zeros(1), np.array([[0, 4]])))
-    assert told == {"background": 0.5, "ventricle": 0, "muscle": 0, "class 3": 0, "class 4": 0.5}
+def applied_with(output: Any, label_map: Any, **more: Any) -> Applied:
+    return Applied(output, interface().outputs[0], LABELS, label_map, (), "some", **more)
+
+
+def test_the_legend_has_every_class_and_those_without_a_name() -> None:
+    told = applied_with(np.zeros(1), np.array([[0, 4]])).classes
+    assert {one.name: one.share for one in told} == {
+        "background": 0.5, "ventricle": 0, "muscle": 0, "class 3": 0, "class 4": 0.5
+    }  # fmt: skip
+    assert told[1].colour == "#e69f00"
+
+
+def test_of_a_whole_sample_the_likeliest_class_comes_first() -> None:
+    probabilities = np.array([0.25, 0.5, 0.25])
+    told = applied_with(np.zeros(1), None, label=1, probabilities=probabilities).classes
+    assert [(one.name, one.share) for one in told] == [
+        ("ventricle", 0.5), ("background", 0.25), ("muscle", 0.25)
+    ]  # fmt: skip

@@ -9,7 +9,7 @@ from lading.cli import terminal
 from lading.page import diff
 from tests import bills
 from tests.cli.test_terminal import GOLD as TERMINAL
-from tests.cli.test_terminal import drawn, settlings
+from tests.cli.test_terminal import PRINTED, drawn, settlings
 from tests.page.test_diff import retrained
 from tests.page.test_page import BILLS, GOLD, text_of
 
@@ -22,3 +22,6 @@ if __name__ == "__main__":
         (GOLD / f"{name}.txt").write_text(text, encoding="utf-8")
     settled = drawn(settlings, bills.settlings())
     (TERMINAL / "settlings.txt").write_text(settled, encoding="utf-8")
+    for name, one in PRINTED.items():
+        text = drawn(terminal.bill, one, Path("out"), Path("out"))
+        (TERMINAL / f"{name}.txt").write_text(text, encoding="utf-8")

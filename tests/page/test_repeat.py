@@ -72,6 +72,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "description": ["--description", "line\nand\ttab \u202e"],
         "accept_frozen": ["--accept-frozen=-a net.py:12", "--accept-frozen", "it's.py:3"],
         "data": ["--data=-pictures"],
+        "gate": ["--gate", "psnr=30.5", "--gate", "label_agreement=0.99"],
     },
     "verify": {
         "artifact": [],
@@ -93,6 +94,7 @@ SAMPLES: dict[str, dict[str, list[str]]] = {
         "map": ["--map", "a b=x", "--map=-q=$(echo y)"],
         "accept_frozen": ["--accept-frozen=-a net.py:12", "--accept-frozen", "it's.py:3"],
         "data": ["--data=-pictures"],
+        "gate": ["--gate", "psnr=30.5", "--gate", "label_agreement=0.99"],
     },
 }
 #: Beside those, values that are spelled another way.

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from lading.base.drawing import gallery
+from lading.base.drawing.palette import PALETTE
 from lading.formats import Runtime
 from lading.proof import figures, probes
 from lading.proof.original import Original
-from lading.task import pictures
 from tests import toys
 from tests.standin import Changed, Fake
 
@@ -52,7 +52,7 @@ def test_maps_and_difference(original: Original) -> None:
         f"{probe}/{name}" for probe in ("shapes-2", "stripes-3") for name in names
     ]
     truth = original.outputs[2]["logits"][0].argmax(0)
-    expected = np.asarray(pictures.PALETTE, dtype=np.uint8)[truth]
+    expected = np.asarray(PALETTE, dtype=np.uint8)[truth]
     assert np.array_equal(pixels(made["shapes-2/original"]), expected)
     red = (pixels(made["shapes-2/difference"]) == gallery.WRONG).all(axis=2)
     changed = np.zeros((16, 16), dtype=bool)

@@ -29,7 +29,7 @@ from lading.cli.demos import segmentation as demo
 from lading.errors import NoAnswerError
 from lading.formats import Artifact
 from lading.interface import Options
-from lading.job import run
+from lading.job import run, saved
 from lading.job.classify import Classifier
 from lading.job.request import Run
 from lading.network.families.keyboard_layout import alphabet
@@ -124,7 +124,8 @@ def by_run(scores: Any, task: Task, artifact: Path) -> Any:
         applied = run.run(Run(str(artifact), input=(str(artifact.parent / "a.png"),)))
     assert (applied.unanswered == ()) == np.isfinite(scores).all()
     assert (applied.lost == 0) == np.isfinite(scores).all()
-    assert run.shares(applied).get("no class", 0.0) == (applied.label_map == NO_CLASS).mean()
+    told = {one.name: one.share for one in applied.classes}
+    assert told.get("no class", 0.0) == (applied.label_map == NO_CLASS).mean()
     return applied.label_map
 
 
@@ -237,7 +238,7 @@ def test_run_says_so_and_ends_with_1(nan_map: Path, capsys: pytest.CaptureFixtur
     assert "no answer: 16 of 16 pixels belong to no class" in text
 
 
-@pytest.mark.parametrize("name", ["lab.png", "lab.bmp"])
+@pytest.mark.parametrize("name", ["lab.png", "lab.bmp", "lab.tif"])
 def test_run_writes_no_picture(
     nan_map: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,8 +259,9 @@ def test_run_writes_the_values_that_were_asked_for(
     fed = ["--input", str(nan_map.parent / "a.png"), "-o", str(out), "--json"]
     status, text = told(["run", str(nan_map), *fed], capsys)
     assert status == 1
-    record = json.loads(text)
-    assert record["shares"] == {"no class": 1.0, **dict.fromkeys(toys.LABELS, 0.0)}
+    (record,) = json.loads(text)["samples"]
+    known = {one["name"]: one["share"] for one in record["classes"]}
+    assert known == {"no class": 1.0, **dict.fromkeys(toys.LABELS, 0.0)}
     assert len(record["unanswered"]) == 2
     values = np.load(out)
     assert np.isnan(values if name.endswith(".npy") else values["logits"]).all()
@@ -269,10 +271,11 @@ def test_one_pixel_is_enough(nan_map: Path, tmp_path: Path) -> None:
     scores = toys.noise((1, 3, 4, 4))
     scores[0, 1, 2, 3] = np.nan
     with instead(Artifact, "open", lambda *_: Gives(logits=scores)):
-        applied = run.run(Run(str(nan_map), input=(str(nan_map.parent / "a.png"),)))
-    assert run.shares(applied)["no class"] == 1 / 16
+        request = Run(str(nan_map), input=(str(nan_map.parent / "a.png"),))
+        applied = run.run(request)
+    assert {one.name: one.share for one in applied.classes}["no class"] == 1 / 16
     with pytest.raises(NoAnswerError) as refused:
-        run.save(applied, tmp_path / "lab.png")
+        saved.save(applied, replace(request, out=tmp_path / "lab.png"))
     assert refused.value.found.endswith("1 of 16 pixels belong to no class")
 
 

@@ -6,20 +6,20 @@ compared); 2 the request or the input was wrong.
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from lading.base.version import __version__
 from lading.cli import commands, output
-from lading.cli.commands import Command, Display, add
+from lading.cli.commands import Command, Display
+from lading.cli.parser import parser
 from lading.errors import LadingError, unforeseen
-from lading.record.text import visible
+
+__all__ = ["main", "parser"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,9 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     An error of any kind is told in one block, and as a traceback only with ``--debug``.
     """
     output.ready()
-    display, debug = Display(), False
+    given = sys.argv[1:] if argv is None else list(argv)
+    display, debug = Display(json="--json" in given), False
     try:
-        words = _parsed(argv)
+        words = _parsed(given)
+        if "command" not in words:
+            return 0
         command: Command = words.pop("command")
         debug = words.pop("debug")
         display = Display(words.pop("json"), words.pop("quiet"))
@@ -71,89 +74,18 @@ def _asked_to_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _parsed(argv: Sequence[str] | None) -> dict[str, Any]:
+def _parsed(given: Sequence[str]) -> dict[str, Any]:
+    """The words as values; without a command the help is printed, and there are none."""
+    known = parser()
     try:
-        return vars(parser().parse_args(argv))
-    except SystemExit:  # after the help, the version, or argparse's own complaint
+        found = known.read(given)
+        if "command" not in found:
+            known.print_help()
+            output.flush()
+        return found
+    except SystemExit:  # after the help or the version
         output.flush()
         raise
-
-
-def parser() -> argparse.ArgumentParser:
-    """Every command with its options."""
-    parser = Parser(
-        prog="lading",
-        description="Converts PyTorch checkpoints to Core ML and ONNX, and proves the result.",
-        formatter_class=Overview,
-    )
-    parser.add_argument("--version", action="version", version=f"lading {__version__}")
-    shown = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, command in commands.commands().items():
-        one = shown.add_parser(
-            name,
-            help=command.text,
-            description=command.text[0].upper() + command.text[1:] + ".",
-            epilog="examples:\n" + "\n".join(f"  {example}" for example in command.examples),
-            formatter_class=Help,
-            add_help=False,
-        )
-        one.set_defaults(command=command)
-        add(one, command.request)
-        always = one.add_argument_group("always")
-        always.add_argument("-h", "--help", action="help", help="print this")
-        always.add_argument("--json", action="store_true", help="print JSON and nothing else")
-        always.add_argument("--quiet", action="store_true", help="print nothing but errors")
-        always.add_argument("--debug", action="store_true", help="print the traceback of an error")
-    return parser
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse's, which says where it cannot print, and repeats what it was given as it is."""
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        (file or sys.stderr).write(visible(message))
-
-
-class Overview(argparse.RawDescriptionHelpFormatter):
-    """The help of all: a command is one line, however long its name is."""
-
-    def add_argument(self, action: argparse.Action) -> None:
-        super().add_argument(action)
-        if isinstance(action.choices, dict):  # argparse forgets that their names are indented
-            longest = max(map(len, action.choices), default=0)
-            indent = self._current_indent + self._indent_increment
-            self._action_max_length = max(self._action_max_length, longest + indent)
-
-
-class Help(argparse.RawDescriptionHelpFormatter):
-    """A command's help on one screen: 80 columns, a short usage, and no line that says nothing."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32, width=80)
-
-    def add_usage(
-        self, usage: Any, actions: Iterable[argparse.Action], groups: Any, prefix: Any = None
-    ) -> None:
-        """The arguments that are needed, then ``[options]``: each has its line below."""
-        words = [self._prog]
-        for action in actions:
-            if not action.option_strings:
-                words.append(self._format_args(action, str(action.metavar or action.dest)))
-        super().add_usage(" ".join([*words, "[options]"]), [], [], prefix)
-
-    def start_section(self, heading: str | None) -> None:
-        """What argparse calls positional arguments and options needs no heading."""
-        plain = heading in ("positional arguments", "options", "optional arguments")
-        super().start_section(None if plain else heading)
-
-    def format_help(self) -> str:
-        """A blank line only before the examples."""
-        blocks = super().format_help().split("\n\n")
-        if len(blocks) < 4:  # the usage alone, before an error
-            return "\n\n".join(blocks)
-        usage, description, *options, examples = blocks
-        lines = "\n".join(block.strip("\n") for block in options)
-        return "\n".join([usage, description, lines, "", examples])
 
 
 def _report(error: LadingError, *, as_json: bool) -> None:

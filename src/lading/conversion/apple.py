@@ -13,7 +13,7 @@ import torch
 
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
 from lading.errors import ConversionError
-from lading.interface import Interface, Options
+from lading.interface import Interface, Options, swift
 from lading.interface import snippets as code
 from lading.interface.settings import Settings
 from lading.record import ArtifactRecord, Port, Snippet, Task
@@ -218,6 +218,6 @@ def snippets(record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
     ]
     python = code.python(["from lading import coreml"], run, record, task, pictures=pictures)
     return (
-        Snippet(record.path, "swift", "Swift with Core ML", code.swift(record, task)),
+        Snippet(record.path, "swift", "Swift with Core ML", swift.snippet(record, task)),
         Snippet(record.path, "python", "Python, on any computer", python),
     )

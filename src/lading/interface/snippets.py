@@ -10,7 +10,6 @@ from pathlib import PurePath
 
 from lading.record import ArtifactRecord, Port, Task
 from lading.record.text import python_literal as literal
-from lading.record.text import swift_literal
 from lading.task import kind_of
 
 
@@ -46,11 +45,11 @@ def fed(artifact: ArtifactRecord) -> str:
     """The inputs as the inside of a Python dictionary."""
     return ", ".join(
         f"{literal(port.name)}: {variable}"
-        for port, variable in zip(artifact.inputs, _variables(artifact.inputs), strict=True)
+        for port, variable in zip(artifact.inputs, variables(artifact.inputs), strict=True)
     )
 
 
-def _variables(ports: tuple[Port, ...]) -> list[str]:
+def variables(ports: tuple[Port, ...]) -> list[str]:
     """Names for code: a port's own where it can be one."""
     taken = {"np", "mil", "model", "outputs", "session", "names", "text", "classes", "grey"}
     return [
@@ -61,7 +60,7 @@ def _variables(ports: tuple[Port, ...]) -> list[str]:
 
 def _inputs(artifact: ArtifactRecord, task: Task, *, pictures: bool) -> list[str]:
     lines: list[str] = []
-    for port, variable in zip(artifact.inputs, _variables(artifact.inputs), strict=True):
+    for port, variable in zip(artifact.inputs, variables(artifact.inputs), strict=True):
         lines += _input(port, variable, task, pictures=pictures)
     return lines
 
@@ -74,7 +73,7 @@ def _input(port: Port, name: str, task: Task, *, pictures: bool) -> list[str]:
     if len(shape) != 4 or shape[1] not in (1, 3) or kind_of(task).walks:
         told = port.meaning or "values"
         return [f"{name} = np.random.default_rng(0).standard_normal({shape}).astype({dtype})"
-                f"  # {_comment(told)}"]  # fmt: skip
+                f"  # {comment(told)}"]  # fmt: skip
     mode = '"L"' if shape[1] == 1 else '"RGB"'
     size = f"({shape[3]}, {shape[2]})"
     lines = [
@@ -84,7 +83,7 @@ def _input(port: Port, name: str, task: Task, *, pictures: bool) -> list[str]:
     if port.kind == "image" and pictures:
         return [*lines, f"{name} = picture"]
     planes = "[None, None]" if shape[1] == 1 else ".transpose(2, 0, 1)[None]"
-    lines.append(f"{name} = np.asarray(picture, dtype=np.float32){planes}  # {_sizes(shape)}")
+    lines.append(f"{name} = np.asarray(picture, dtype=np.float32){planes}  # {sizes(shape)}")
     if port.meaning.startswith("normalised") and port.value_range:
         low, high = port.value_range
         lines.append(f"{name} = {low:g} + {name} / 255 * {high - low:g}")
@@ -109,7 +108,7 @@ def _integers(port: Port, name: str, task: Task, shape: tuple[int, ...]) -> list
         ]
     value = int(port.value_range[1]) // 2 if port.value_range else 0
     return [f"{name} = np.full({shape}, {value}, dtype=np.{port.dtype})"
-            f"  # {_comment(port.meaning or 'whole numbers')}"]  # fmt: skip
+            f"  # {comment(port.meaning or 'whole numbers')}"]  # fmt: skip
 
 
 def vocabulary(task: Task) -> str:
@@ -126,7 +125,7 @@ def _read(artifact: ArtifactRecord, task: Task) -> list[str]:
     lines: list[str] = []
     for index, port in enumerate(artifact.outputs):
         name = port.name if port.name.isidentifier() else f"output_{index}"
-        told = "by class" if port.kind == "dictionary" else _sizes(port.shape)
+        told = "by class" if port.kind == "dictionary" else sizes(port.shape)
         lines.append(f"{name} = outputs[{literal(port.name)}]  # {told}")
         if port.kind == "dictionary":
             lines.append(f"print(max({name}, key={name}.get))")
@@ -151,92 +150,11 @@ def _read(artifact: ArtifactRecord, task: Task) -> list[str]:
     return lines
 
 
-# ------------------------------------------------------------------------------------------ Swift
-def swift(artifact: ArtifactRecord, task: Task) -> str:
-    """Swift that makes the inputs, runs the artifact in Core ML and reads its outputs."""
-    stem = swift_literal(PurePath(artifact.path).stem)
-    lines = ["import CoreML"]
-    if any(port.kind == "image" for port in artifact.inputs):
-        lines.append("import CoreGraphics")
-    lines += [
-        "",
-        f'let url = Bundle.main.url(forResource: {stem}, withExtension: "mlmodelc")!',
-        "let model = try MLModel(contentsOf: url)",
-    ]
-    fed = []
-    for port, variable in zip(artifact.inputs, _variables(artifact.inputs), strict=True):
-        lines += ["", *_swift_input(port, variable, task)]
-        fed.append(f"{swift_literal(port.name)}: {variable}")
-    lines += [
-        "",
-        "let features = try MLDictionaryFeatureProvider(dictionary: [",
-        *[f"    {one}," for one in fed],
-        "])",
-        "let outputs = try await model.prediction(from: features)",
-    ]
-    for index, port in enumerate(artifact.outputs):
-        variable = port.name if port.name.isidentifier() else f"output{index}"
-        lines += _swift_output(port, variable, task)
-    return "\n".join(lines) + "\n"
-
-
-def _swift_input(port: Port, name: str, task: Task) -> list[str]:
-    shape = ", ".join(str(abs(size)) for size in port.shape)
-    if port.kind == "image":
-        return [
-            f"// cgImage: the picture, {port.color or 'grayscale'}; Core ML scales it to fit.",
-            f"let constraint = model.modelDescription.inputDescriptionsByName"
-            f"[{swift_literal(port.name)}]!.imageConstraint!",
-            f"let {name} = try MLFeatureValue(cgImage: cgImage, constraint: constraint)",
-        ]
-    kind = {"int32": "int32", "float16": "float16", "float64": "double"}.get(port.dtype, "float32")
-    lines = [f"let {name} = try MLMultiArray(shape: [{shape}], dataType: .{kind})"]
-    known = vocabulary(task)
-    if port.dtype.startswith("int") and known and len(port.shape) == 2:
-        return [
-            f"let characters = Array({swift_literal(known)}.unicodeScalars)",
-            'let text = Array("ghbdtn".unicodeScalars)',
-            *lines,
-            f"for place in 0..<{abs(port.shape[1])} {{",
-            "    let found = place < text.count ? characters.firstIndex(of: text[place]) : nil",
-            f"    {name}[place] = NSNumber(value: (found ?? -1) + 1)  // 0: padding or unknown",
-            "}",
-        ]
-    element = "Int32" if port.dtype.startswith("int") else "Float"
-    return [
-        f"// values: [{element}], {_comment(port.meaning or 'numbers')}, "
-        f"{_sizes(port.shape)} in row-major order",
-        *lines,
-        f"for (place, value) in values.enumerated() {{ {name}[place] = NSNumber(value: value) }}",
-    ]
-
-
-def _swift_output(port: Port, name: str, task: Task) -> list[str]:
-    value = f"outputs.featureValue(for: {swift_literal(port.name)})!"
-    if port.kind == "dictionary":
-        return [
-            f"let {name} = {value}.dictionaryValue  // by class",
-            f"let label = {name}.max {{ $0.value.doubleValue < $1.value.doubleValue }}!.key",
-        ]
-    lines = [f"let {name} = {value}.multiArrayValue!  // {_sizes(port.shape)}"]
-    if port.class_axis == 1 and not task.region_order and task.labels:
-        labels = ", ".join(swift_literal(label) for label in task.labels)
-        lines += [
-            f"let classes = [{labels}]",
-            "let positions = "
-            f"{name}.count / classes.count  // of each class, one plane after the other",
-            "let labels = (0..<positions).map { position in",
-            f"    classes.indices.max {{ {name}[$0 * positions + position].floatValue",
-            f"        < {name}[$1 * positions + position].floatValue }}!",
-            "}",
-        ]
-    return lines
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
+def sizes(shape: tuple[int, ...]) -> str:
+    """A shape as a comment tells it."""
     return "[" + ", ".join("any" if size < 0 else str(size) for size in shape) + "]"
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
     """Text that stays within its comment."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -64,7 +64,10 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     )
     progress("reference", "the untouched original")
     graphs = Graphs(interface)
-    original = Original(interface, probes.make(interface, probed), _frozen(request), graphs=graphs)
+    own: Any = request.gate  # checked, and so by kind
+    original = Original(
+        interface, probes.make(interface, probed), _frozen(request), own=own, graphs=graphs
+    )
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress

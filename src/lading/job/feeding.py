@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,34 +14,66 @@ from lading.errors import InputError
 from lading.record import Port
 from lading.task import prepare
 from lading.task.prepare import Prepared
+from lading.task.probes import files_in
+from lading.task.text import Vocabulary
 
 _NUMBERS = re.compile(r"[-+0-9.eE]+(,[-+0-9.eE]+)*")
 
 
-def feed(ports: Sequence[Port], given: Sequence[str]) -> dict[str, Prepared]:
-    """Values by input's name.
+@dataclass(frozen=True)
+class Feeding:
+    """What an artifact is fed once.
+
+    Attributes:
+        name: of what is the user's, e.g. ``"echo.png"``; empty where there is nothing to name.
+        values: by input's name.
+    """
+
+    name: str
+    values: Mapping[str, Prepared]
+
+
+def feedings(
+    ports: Sequence[Port], given: Sequence[str], words: Vocabulary | None = None
+) -> Iterator[Feeding]:
+    """One for each sample, each prepared when its turn comes.
+
+    An input that is given several values, or a folder, has a sample of each; one that is given one
+    value has that in every sample. What is not given is left to the runtime, which knows the
+    inputs that may be left out.
 
     Args:
         ports: the artifact's inputs, with their meanings.
-        given: ``NAME=FILE`` or ``NAME=NUMBER,NUMBER...`` each, or of an artifact with one input a
-            bare file, see `lading.task.prepare.file`; one number fills the whole input. What is
-            not given is left to the runtime, which knows the inputs that may be left out.
+        given: ``NAME=VALUE`` each, or of an artifact with one input the value alone: a file, see
+            `lading.task.prepare.file`; a folder of such; numbers, one for the whole input or as
+            many as it has; a text, where the network takes text.
+        words: of a network that takes text.
 
     Raises:
-        InputError: no such input, one that is given twice, or a value that does not fit.
+        InputError: no such input, as many values as fit nothing, or a value that does not fit.
     """
-    values: dict[str, Prepared] = {}
+    texts: dict[str, list[str]] = {}
     for text in given:
         port, value = _named(ports, text)
-        if port.name in values:
-            raise InputError(
-                f"--input {text}",
-                found=f"a second value for {port.name!r}",
-                expected="one value for each input",
-                remedy="leave one of them out",
-            )
-        values[port.name] = _value(port, value)
-    return values
+        folder = _exists(value) and Path(value).is_dir()
+        several = [str(one) for one in files_in(Path(value))] if folder else [value]
+        texts.setdefault(port.name, []).extend(several)
+    counts = {name: len(many) for name, many in texts.items()}
+    count = max(counts.values(), default=1)
+    odd = next((name for name, one in counts.items() if one not in (1, count)), None)
+    if odd:
+        raise InputError(
+            f"--input {odd}",
+            found=f"{counts[odd]} values",
+            expected=f"1, for all samples, or {count}, one for each",
+            remedy="give as many to each input, or one",
+        )
+    for index in range(count):
+        row = {name: many[index % len(many)] for name, many in texts.items()}
+        title = next((row[name] for name in row if counts[name] == count), "")
+        known = {port.name: port for port in ports}
+        values = {name: _value(known[name], text, words) for name, text in row.items()}
+        yield Feeding(title, values)
 
 
 def _named(ports: Sequence[Port], text: str) -> tuple[Port, str]:
@@ -49,7 +82,7 @@ def _named(ports: Sequence[Port], text: str) -> tuple[Port, str]:
     port = next((one for one in ports if one.name == name), None) if sign else None
     if port:
         return port, value
-    if len(ports) == 1 and (not sign or Path(text).exists()):
+    if len(ports) == 1 and (not sign or _exists(text)):
         return ports[0], text
     names = ", ".join(one.name for one in ports)
     near = difflib.get_close_matches(name, [one.name for one in ports], n=1, cutoff=0.4)
@@ -62,11 +95,21 @@ def _named(ports: Sequence[Port], text: str) -> tuple[Port, str]:
     )
 
 
-def _value(port: Port, text: str) -> Prepared:
-    path = Path(text)
-    if not path.exists() and _NUMBERS.fullmatch(text):
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than a file's name can be
+        return False
+
+
+def _value(port: Port, text: str, words: Vocabulary | None = None) -> Prepared:
+    path, there = Path(text), _exists(text)
+    if words and not there and path.suffix.lower() != ".npy":
+        words.require_known(text)
+        return Prepared(prepare.texts([text], port, words))
+    if not there and _NUMBERS.fullmatch(text):
         return _numbers(port, text)
-    if path.exists() or path.suffix:
+    if there or path.suffix:
         return prepare.file(path, port)
     raise InputError(
         f"{text} for input {port.name!r}",

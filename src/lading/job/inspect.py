@@ -21,10 +21,11 @@ from lading.record import (  # fmt: skip
     Recognition,
     to_json,
 )
+from lading.record.brief import Brief
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Brief):
     """A checkpoint, looked at.
 
     `ledger` is empty and `summary` None where the ledger cannot be closed; `refused` says why.
@@ -51,8 +52,8 @@ class Inspection:
         }
 
 
-@dataclass(frozen=True)
-class ArtifactInspection:
+@dataclass(frozen=True, repr=False)
+class ArtifactInspection(Brief):
     """A converted file, looked at."""
 
     artifact: ArtifactRecord

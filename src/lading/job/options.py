@@ -211,6 +211,15 @@ class Option:
     same: bool = True
     default: Any = REQUIRED
 
+    @property
+    def described(self) -> str:
+        """What it means, and its default where that can be said in a word."""
+        text = self.help or self.kind.expected
+        if self.kind.flag or self.default is REQUIRED or self.default in (None, "", (), {}):
+            return text
+        spelled = self.kind.spell(self.default)
+        return f"{text}; default {', '.join(spelled) if isinstance(spelled, list) else spelled}"
+
     def read(self, name: str, value: Any) -> Any:
         """`value` in its one form.
 

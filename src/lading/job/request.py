@@ -71,6 +71,33 @@ def _typed(value: Any) -> str:
     return str(TEXT.read(show(value) if isinstance(value, (int, float)) else value))
 
 
+#: Short words for kinds of measurement.
+SHORT = {"agreement": "label_agreement"}
+
+
+def _gates(value: Any) -> dict[str, float]:
+    """The user's own gates, by kind of measurement."""
+    found = {}
+    for name, text in PAIRS.read(value).items():
+        kind = SHORT.get(name, name)
+        if kind not in GATED:
+            raise ValueError(name)
+        found[kind] = number(0).read(text)
+    return found
+
+
+#: What of an output can be gated.
+GATED = ("psnr", "label_agreement", "dice", "snr", "relative_l2", "max_abs")
+GATES = Kind(
+    _gates, "KIND=NUMBER: psnr, or snr of the worst channel, in dB, agreement or dice from 0 to 1, "
+    "relative_l2 or max_abs",
+    lambda gates: [f"{name}={value!r}" for name, value in gates.items()],
+    metavar="KIND=NUMBER", repeats=True,
+)  # fmt: skip
+GATE: Any = {
+    "kind": GATES, "metavar": "KIND=NUMBER",
+    "help": "your own tolerance for the outputs: psnr=30, agreement=0.99",
+}  # fmt: skip
 SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
 PORT_NAMES = replace(PAIRS, expected="ARTIFACT_NAME=NAME, the port's name in either")
 CODE = Kind(
@@ -95,8 +122,8 @@ class Reading(Request):
     which: str | None = option(
         None, WORD, "of several networks: its key; or best, latest", metavar="KEY"
     )
-    fold: str | int | None = option(None, WORD, "of an nnU-Net model folder", metavar="N")
-    config: StrPath | None = option(None, PATH, "of a diffusion network: YAML or JSON")
+    fold: str | int | None = option(None, WORD, "which, of an nnU-Net model folder", metavar="N")
+    config: StrPath | None = option(None, PATH, "YAML or JSON that describes a diffusion network")
     settle_with: StrPath | None = option(
         None, PATH, "pictures that settle what its file leaves open", metavar="DIR"
     )
@@ -152,17 +179,21 @@ class Described(Reading):
 
     _: KW_ONLY
     output: Literal["logits", "probabilities", "labels"] = option(
-        "logits", one_of("logits", "probabilities", "labels"), group=PORTS
+        "logits", one_of("logits", "probabilities", "labels"), "what comes out", group=PORTS
     )
-    bake: Sequence[str] = option((), many(one_of("zscore")), group=PORTS)
+    bake: Sequence[str] = option(
+        (), many(one_of("zscore")), "put nnU-Net's z-score inside", group=PORTS
+    )
     input_image: Literal["grayscale", "rgb"] | None = option(
-        None, one_of("grayscale", "rgb"), group=PORTS
+        None, one_of("grayscale", "rgb"), "Core ML takes a picture, 0-255", group=PORTS
     )
     scale: float = option(
         1.0, number(), "network sees scale·value + bias", metavar="SCALE", group=PORTS
     )
-    bias: float | Sequence[float] = option((0.0,), joined(number(), "B[,B,B]"), group=PORTS)
-    shapes: str = option("", SHAPES, "256x256,512x512 or 64..512x64..512", group=PORTS)
+    bias: float | Sequence[float] = option(
+        (0.0,), joined(number(), "B[,B,B]"), "one, or one a channel", group=PORTS
+    )
+    shapes: str = option("", SHAPES, "more sizes: 256x256,512x512 or 64..512x64..512", group=PORTS)
     accept_frozen: Sequence[str] = option((), **FROZEN)
 
 
@@ -201,15 +232,16 @@ class Convert(Described):
     to: Sequence[str] = option(
         ("coreml", "onnx"), many(one_of(*FORMATS), "FORMAT"), ", ".join(FORMATS) + "; repeat",
     )  # fmt: skip
-    name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
+    name: str = option("", TEXT, "of the artifacts; default: the checkpoint's", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
     )
+    gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
     classifier: bool = option(
         False, FLAG, "the class by name, and probabilities by class", group=PORTS
     )
     dynamic: Sequence[str] = option(
-        (), joined(one_of("batch", "size"), "AXES"), "ONNX: batch,size", group=PORTS
+        (), joined(one_of("batch", "size"), "AXES"), "left open in ONNX: batch,size", group=PORTS
     )
     part: Literal["network", "step"] = option(
         "network", one_of("network", "step"), "step: x_t, t and noise in, x_t-1 out",
@@ -223,24 +255,31 @@ class Convert(Described):
     )
     trajectory: int | None = option(None, **TRAJECTORY)
     timesteps: Literal["int32", "float32"] | None = option(
-        None, one_of("int32", "float32"), "their dtype", group=DIFFUSION
+        None, one_of("int32", "float32"), "their dtype; default: the network's", group=DIFFUSION
     )
     precision: Literal["fp16", "fp32", "auto"] = option(
-        "fp16", one_of("fp16", "fp32", "auto"), "of Core ML; auto: fp32 where needed", group=FILES
+        "fp16",
+        one_of("fp16", "fp32", "auto"),
+        "of Core ML; auto: fp16, fp32 where needed",
+        group=FILES,
     )
     ios: str | int | None = option(
-        None, one_of("15", "16", "17", "18"), "15-18; default 16", metavar="N", group=FILES
+        None,
+        one_of("15", "16", "17", "18"),
+        "oldest that must run it, 15-18; default 16",
+        metavar="N",
+        group=FILES,
     )
     macos: str | int | None = option(
-        None, one_of("12", "13", "14", "15"), "12-15", metavar="N", group=FILES
+        None, one_of("12", "13", "14", "15"), "the same in macOS, 12-15", metavar="N", group=FILES
     )
-    opset: int = option(18, whole(OLDEST_OPSET), "of ONNX; 18 or newer", group=FILES)
+    opset: int = option(18, whole(OLDEST_OPSET), "of ONNX, 18 or newer", group=FILES)
     route: Literal["export", "trace"] | None = option(
         None, one_of("export", "trace"), "default: export, then trace", group=FILES
     )
-    author: str = option("", TEXT, group=FILES)
-    license: str = option("", TEXT, group=FILES)
-    description: str = option("", TEXT, group=FILES)
+    author: str = option("", TEXT, "who made it, into the metadata", group=FILES)
+    license: str = option("", TEXT, "its licence, the same way", group=FILES)
+    description: str = option("", TEXT, "what it does, the same way", group=FILES)
 
     def require_sense(self) -> None:
         """See `Request`."""
@@ -274,7 +313,7 @@ class Verify(Beside):
         LadingError: either cannot be read, or their ports do not fit.
     """
 
-    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
     against: StrPath | None = option(
         None, PATH, "checkpoint or folder; or else --golden", metavar="PATH"
     )
@@ -286,6 +325,7 @@ class Verify(Beside):
         (), many(PATH, "DIR|FILE.csv", cut=False),
         "your own pictures, as probes too; or a table text,label: every row of it",
     )  # fmt: skip
+    gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
     out: StrPath | None = option(
         None, PATH, "of bill and page; default: NAME-verify; - for none", metavar="DIR",
         short="o", same=False,
@@ -309,7 +349,7 @@ class Verify(Beside):
                 remedy="add --against CHECKPOINT",
             )
         if self.golden:
-            self.require_unread(f"--golden {self.golden}", "against", "data", "trajectory")
+            self.require_unread(f"--golden {self.golden}", "against", "data", "gate", "trajectory")
 
 
 @dataclass(frozen=True)
@@ -340,7 +380,7 @@ class Whose(Reading):
         LadingError: a file cannot be read.
     """
 
-    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
     checkpoints: StrPath | Sequence[StrPath] = field(
         metadata=argument(many(PATH, cut=False), "CKPT", "checkpoints or model folders")
     )
@@ -357,25 +397,36 @@ class Inspect(Reading):
     """
 
     path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
+    _: KW_ONLY
+    tensors: bool = option(False, FLAG, "every tensor of a checkpoint, as a tree", same=False)
 
 
 @dataclass(frozen=True)
 class Run(Request):
-    """Feeds an artifact once; a stateful one from a fresh state.
+    """Feeds an artifact what the user has; a stateful one from a fresh state each time.
+
+    An input that is given several values, or a folder, is fed one after the other.
 
     Raises:
-        LadingError: the artifact, an input or the runtime is not fit.
+        LadingError: the artifact, an input or the runtime is not fit, or what is to be written
+            cannot be made of what came out.
     """
 
-    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT"))
+    artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
     _: KW_ONLY
     input: StrPath | Sequence[StrPath] | Mapping[str, StrPath | float] = option(
-        (), FED, "a picture or .npy, or NAME=1,2,3; one for each input", metavar="[NAME=]FILE"
+        (), FED, "a picture, volume, .npy, folder, text or numbers; repeat", metavar="[NAME=]FILE"
     )  # fmt: skip
     out: StrPath | None = option(
-        None, PATH, "a .png label map, a .npy, or a .npz of all outputs", short="o"
+        None, PATH, "class numbers as .png or .nii.gz; values as .npy, .npz; a folder of them",
+        short="o",
+    )  # fmt: skip
+    output: str = option("", TEXT, "into .npy: labels, or an output's name; default: the first",
+                         metavar="NAME")  # fmt: skip
+    overlay: StrPath | None = option(None, PATH, "the labels drawn over the picture, with legend")
+    runtime: str | None = option(
+        None, RUNTIME, ", ".join(RUNTIME.words) + "; default: the first that fits", metavar="NAME"
     )
-    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
 
 
 @dataclass(frozen=True)
@@ -392,7 +443,9 @@ class Classify(Reading):
         (), many(TEXT, cut=False), "by default every line of standard input", argument=True
     )
     _: KW_ONLY
-    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+    runtime: str | None = option(
+        None, RUNTIME, ", ".join(RUNTIME.words) + "; default: the first that fits", metavar="NAME"
+    )
 
 
 WALK, FILL, PROOF = "the walk", "completing a picture: --sampler repaint", "proof"
@@ -413,24 +466,30 @@ class Sample(Reading):
     out: StrPath | None = option(None, PATH, "default: NAME-samples", metavar="DIR", short="o")
     _: KW_ONLY
     force: bool = option(False, FLAG, "replace earlier samples in DIR")
-    runtime: str | None = option(None, RUNTIME, ", ".join(RUNTIME.words), metavar="NAME")
+    runtime: str | None = option(
+        None, RUNTIME, ", ".join(RUNTIME.words) + "; default: the first that fits", metavar="NAME"
+    )
     sampler: Literal["ddpm", "ddim", "repaint"] = option(
         "ddim", one_of("ddpm", "ddim", "repaint"), "ddpm, ddim or repaint", metavar="NAME",
         group=WALK,
     )  # fmt: skip
-    steps: int | None = option(None, whole(1), "evenly spread; default by sampler", group=WALK)
-    respacing: str = option("", TEXT, '"250", "ddim50", "10,10,20"', group=WALK)
-    eta: float = option(0.0, number(0, 1), "of ddim: 0 (no noise) to 1", metavar="ETA", group=WALK)
-    no_clip: bool = option(False, FLAG, "let estimates leave -1 to 1", group=WALK)
-    seed: int = option(0, whole(0), "of the noise; default 0", metavar="S", group=WALK)
-    count: int = option(1, whole(1), "pictures; default 1", group=WALK)
-    label: int | None = option(
-        None, whole(), "for a class-conditional network", metavar="K", group=WALK
+    steps: int | None = option(
+        None, whole(1), "how many, evenly spread; default by sampler", group=WALK
     )
-    image: StrPath | None = option(None, PATH, "the picture", group=FILL)
+    respacing: str = option("", TEXT, 'which steps: "250", "ddim50", "10,10,20"', group=WALK)
+    eta: float = option(
+        0.0, number(0, 1), "of ddim: 0 adds no noise, 1 as ddpm", metavar="ETA", group=WALK
+    )
+    no_clip: bool = option(False, FLAG, "let estimates leave -1 to 1", group=WALK)
+    seed: int = option(0, whole(0), "of the noise", metavar="S", group=WALK)
+    count: int = option(1, whole(1), "how many pictures", group=WALK)
+    label: int | None = option(
+        None, whole(), "the class, of a class-conditional network", metavar="K", group=WALK
+    )
+    image: StrPath | None = option(None, PATH, "the picture to complete", group=FILL)
     mask: StrPath | None = option(None, PATH, "white: known; black: to paint", group=FILL)
-    jump: int = option(10, whole(1), "steps to and fro; 10", group=FILL)
-    repeats: int = option(10, whole(1), "of each stretch; 10", group=FILL)
+    jump: int = option(10, whole(1), "steps of a stretch, to and fro", group=FILL)
+    repeats: int = option(10, whole(1), "how often each stretch is walked", group=FILL)
     against: StrPath | None = option(
         None, PATH, "walk it beside PATH", metavar="CHECKPOINT", group=PROOF
     )

@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
+import base64
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lading.base import storage
-from lading.errors import NoAnswerError, RequestError
+from lading.base.drawing import palette
 from lading.formats import open_artifact
 from lading.interface.matching import meant
 from lading.interface.side import Array
-from lading.job.feeding import feed
+from lading.job.feeding import Feeding, feedings
 from lading.job.request import Run
 from lading.record import Port, Task
-from lading.task import pictures
-from lading.task.finish import NO_CLASS, class_name, finish
+from lading.record.brief import Brief
+from lading.task import finish, overlay
+from lading.task.finish import NO_CLASS, class_name
+from lading.task.text import vocabulary
 
 
 @dataclass(frozen=True)
-class Applied:
+class Class:
+    """A class of an answer.
+
+    Attributes:
+        number: in the label map; `NO_CLASS` for what belongs to none.
+        name: of the class.
+        share: of the map's positions, 0 to 1; of a whole sample, its probability, NaN where the
+            artifact gives none.
+        colour: in drawings, ``"#e69f00"``.
+    """
+
+    number: int
+    name: str
+    share: float
+    colour: str
+
+
+@dataclass(frozen=True, repr=False)
+class Applied(Brief):
     """What came out, and what was done to the input on the way in.
 
     Attributes:
         output: the first output's values.
         port: its port.
-        outputs: all of them, by name.
         labels: class names, where the artifact has them.
-        label_map: [H, W] where the outputs can be read as one, else None.
-        notes: what was done to the input.
+        label_map: [H, W] or [Z, Y, X] at the size of what the user gave, where the outputs can be
+            read as one, else None.
+        notes: what was done to the input, and to the label map on the way back.
         runtime: where it ran.
+        outputs: all of them, by name.
+        name: of the sample, e.g. ``"echo.png"``.
+        own: of a picture or volume, its values at its own size [C, H, W] or [C, Z, Y, X].
+        affine: of a volume, from voxels to millimetres [4, 4], where its file says so.
+        label: of a whole sample, the place of its class; None where it has none.
+        probabilities: of a whole sample, [C]; None where there are none.
+        rest: of several samples the others, in order.
     """
 
     output: Array
@@ -43,8 +71,27 @@ class Applied:
     notes: tuple[str, ...]
     runtime: str
     outputs: Mapping[str, Array] = field(default_factory=dict)
-    #: what was done to the artifact before it ran
+    name: str = ""
+    own: Array | None = None
+    affine: Array | None = None
+    label: int | None = None
+    probabilities: Array | None = None
+    rest: tuple[Applied, ...] = ()
     remark: str = ""
+
+    def _repr_html_(self) -> str | None:
+        """The labels over the picture, with their legend."""
+        if self.own is None or self.label_map is None or self.own.shape[1:] != self.label_map.shape:
+            return None
+        buffer = io.BytesIO()
+        overlay.draw(self.own, self.label_map, self.labels).save(buffer, format="PNG")
+        data = base64.b64encode(buffer.getvalue()).decode()
+        return f'<img src="data:image/png;base64,{data}" alt="labels over {escape(self.name)}">'
+
+    @property
+    def samples(self) -> tuple[Applied, ...]:
+        """All samples, this one first."""
+        return (self, *self.rest)
 
     @property
     def lost(self) -> int:
@@ -63,109 +110,92 @@ class Applied:
             found.append(f"{self.lost:,} of {self.label_map.size:,} pixels belong to no class")
         return tuple(found)
 
+    @property
+    def classes(self) -> tuple[Class, ...]:
+        """The legend: of a label map every class and its share, and of a whole sample its classes,
+        the likeliest first; empty where there is neither.
+        """
+        if self.label_map is not None:
+            count = max(len(self.labels), int(self.label_map.max(initial=0)) + 1)
+            known = range(int(min(0, self.label_map.min(initial=0))), count)
+            return tuple(self._class(i, float((self.label_map == i).mean())) for i in known)
+        if self.label is None:
+            return ()
+        if self.probabilities is None:
+            return (self._class(self.label, float("nan")),)
+        order = np.argsort(-self.probabilities, kind="stable")
+        return tuple(self._class(int(i), float(self.probabilities[i])) for i in order)
+
+    def _class(self, number: int, share: float) -> Class:
+        return Class(number, class_name(number, self.labels), share, palette.spelled(number))
+
 
 def run(request: Run) -> Applied:
-    """Feeds an artifact once, a stateful one from a fresh state; what came out goes to `out`, where
-    that is named.
+    """Feeds an artifact, once for each sample, a stateful one from a fresh state each time; what
+    came out goes to `out`, where that is named.
 
     Raises:
-        LadingError: the artifact, an input or the runtime is not fit.
+        LadingError: the artifact, an input or the runtime is not fit, or what is to be written
+            cannot be made of what came out; then nothing is written.
     """
-    artifact = Path(request.artifact)
-    if request.out:
-        _require_writable(Path(request.out))
-    opened = open_artifact(artifact)
+    from lading.job import saved
+
+    saved.require(request)
+    first, *rest = _samples(request)
+    made = replace(first, rest=tuple(rest))
+    saved.save(made, request)
+    return made
+
+
+def _samples(request: Run) -> Iterator[Applied]:
+    opened = open_artifact(Path(request.artifact))
     record = opened.record
     chosen = opened.runtime(request.runtime)
     task, options = opened.noted()
     takes, gives = meant(record, task, options)
     given: Any = request.input  # checked, and so texts
-    fed = feed(takes, given)
-    outputs = opened.open(chosen).run({name: one.value for name, one in fed.items()})
-    first = next((port for port in record.outputs if port.name in outputs), record.outputs[0])
-    output = outputs[first.name]
-    seen = finish(outputs, gives, task or Task("module", takes, gives)).labels
-    label_map = seen[0] if seen is not None and seen.ndim == 3 else None
-    labels = task.labels if task else ()
-    several = len(fed) > 1
-    notes = tuple(
-        f"{name}: {note}" if several else note for name, one in fed.items() for note in one.notes
-    )
-    applied = Applied(output, first, labels, label_map, notes, chosen.title, outputs, opened.remark)
-    if request.out:
-        save(applied, Path(request.out))
-    return applied
+    words = vocabulary(task, record.details) if task else None
+    known = task or Task("module", takes, gives)
+    side = opened.open(chosen)
+    for index, fed in enumerate(feedings(takes, given, words)):
+        if index or fed.name:
+            request.progress("run", fed.name)
+        outputs = side.run({name: one.value for name, one in fed.values.items()})
+        first = next((port for port in record.outputs if port.name in outputs), record.outputs[0])
+        yield _applied(fed, outputs, first, gives, known, chosen.title, opened.remark)
 
 
-def save(applied: Applied, out: Path) -> None:
-    """Writes the raw output as `.npy`, all of them as `.npz`, or the label map as a coloured
-    picture.
-
-    Raises:
-        RequestError: a picture was asked for and the output is none.
-        NoAnswerError: the same, and some pixel belongs to no class.
-        StorageError: it cannot be written.
-    """
-    buffer = io.BytesIO()
-    if out.suffix.lower() == ".npy":
-        np.save(buffer, applied.output)
-    elif out.suffix.lower() == ".npz":
-        arrays: dict[str, Any] = {_entry(n): value for n, value in applied.outputs.items()}
-        np.savez(buffer, **arrays)
-    elif applied.label_map is not None:
-        _require_answered(applied, out)
-        pictures.colour(applied.label_map).convert("RGB").save(buffer, format=_format(out))
-    else:
-        raise RequestError(
-            f"-o {out}",
-            found=f"output {applied.port.name} of shape {list(applied.output.shape)}",
-            expected="class scores or labels of a picture",
-            remedy="write the raw values: -o out.npy",
-        )
-    storage.write_file(out, buffer.getvalue())
-
-
-def shares(applied: Applied) -> dict[str, float]:
-    """The share of each class in the label map, by name, and of no class where there is such;
-    empty where there is no map.
-    """
-    if applied.label_map is None:
-        return {}
-    count = max(len(applied.labels), int(applied.label_map.max()) + 1)
-    known = range(int(min(0, applied.label_map.min())), count)
-    return {class_name(i, applied.labels): float((applied.label_map == i).mean()) for i in known}
-
-
-def _require_answered(applied: Applied, out: Path) -> None:
-    if applied.lost:
-        raise NoAnswerError(
-            f"-o {out}",
-            found="; ".join(applied.unanswered),
-            expected="a class for every pixel; no picture is written",
-            remedy="compare the artifact with its checkpoint: lading verify; "
-            "-o out.npy writes the raw values",
-        )
-
-
-def _require_writable(out: Path) -> None:
-    """Passes only what can be written, before anything runs."""
-    storage.require_file(out)
-    if out.suffix.lower() not in (".npy", ".npz"):
-        _format(out)
-
-
-def _entry(name: str) -> str:
-    """An output's name as a file's inside an archive."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-
-
-def _format(out: Path) -> str:
-    known = {".png": "PNG", ".bmp": "BMP"}  # what loses nothing: a colour is a class
-    if out.suffix.lower() not in known:
-        raise RequestError(
-            f"-o {out}",
-            found=f"suffix {out.suffix!r}",
-            expected=".npy, .npz, .png or .bmp, which keep every value as it is",
-            remedy="use -o out.png",
-        )
-    return known[out.suffix.lower()]
+def _applied(
+    fed: Feeding,
+    outputs: Mapping[str, Array],
+    first: Port,
+    gives: tuple[Port, ...],
+    task: Task,
+    runtime: str,
+    remark: str,
+) -> Applied:
+    notes = []
+    for name, one in fed.values.items():
+        notes += [f"{name}: {note}" if len(fed.values) > 1 else note for note in one.notes]
+    prepared = next((one for one in fed.values.values() if one.own is not None), None)
+    own = prepared.own if prepared else None
+    size = () if own is None else own.shape[1:]
+    mapped = finish.label_map(outputs, gives, task, size)
+    answer = finish.answering(outputs, gives)
+    if mapped is not None and answer is not None:
+        spatial = outputs[answer.name].shape[-mapped.ndim :]
+        if spatial != mapped.shape:
+            back, what = "x".join(map(str, mapped.shape)), "scores"
+            if answer.meaning == "labels":
+                what = "the nearest label"
+            notes.append(f"labels put back to {back}: {what} resampled")
+    seen = finish.Finished() if mapped is not None else finish.finish(outputs, gives, task)
+    whole = seen.labels is not None and seen.labels.shape == (1,)
+    return Applied(
+        outputs[first.name], first, task.labels, mapped, tuple(notes), runtime, outputs,
+        Path(fed.name).name if own is not None else fed.name,
+        own, prepared.affine if prepared else None,
+        int(seen.labels[0]) if whole and seen.labels is not None else None,
+        seen.probabilities[0] if whole and seen.probabilities is not None else None,
+        remark=remark,
+    )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lading import page as report
 from lading.base import storage
@@ -111,6 +112,7 @@ def judged(
     data: Sequence[Path],
     steps: int | None,
     check: Callable[[Loaded], None] = lambda _: None,
+    own: Mapping[str, float] | None = None,
 ) -> Judged:
     """Everything that a verdict is made of.
 
@@ -121,6 +123,7 @@ def judged(
         data: the user's own files, as further probes.
         steps: moves of a diffusion network's walk; see `Verify.trajectory`.
         check: called with the checkpoint's network before anything is run.
+        own: the user's own gates, by kind of measurement.
 
     Raises:
         LadingError: the checkpoint cannot be read, or the ports do not fit.
@@ -129,7 +132,9 @@ def judged(
     loaded, record, interface = beside(asked, artifact, had, progress, check)
     trajectories.require_walkable(interface, steps)
     progress("reference", "the untouched original")
-    original = Original(interface, probes.make(interface, data), tuple(asked.accept_frozen))
+    original = Original(
+        interface, probes.make(interface, data), tuple(asked.accept_frozen), own=own
+    )
     progress("trace", f"the weights of {artifact.path}")
     source = provenance.trace(
         artifact,
@@ -165,7 +170,8 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
             dataset.require(over, loaded.task, str(request.against))
 
     had = source(request, request.against or "")
-    made = judged(request, opened, had, data, request.trajectory, check)
+    own: Any = request.gate  # checked, and so by kind
+    made = judged(request, opened, had, data, request.trajectory, check, own)
     loaded = made.loaded
     bill = drawn_up(
         loaded,

@@ -20,10 +20,11 @@ from lading.proof.weights import provenance
 from lading.proof.weights.again import Again
 from lading.proof.weights.followed import Followed
 from lading.record import Provenance
+from lading.record.brief import Brief
 
 
-@dataclass(frozen=True)
-class Owner:
+@dataclass(frozen=True, repr=False)
+class Owner(Brief):
     """What was found of each checkpoint; `owner` is the one that the artifact was made from."""
 
     found: tuple[Provenance, ...]

@@ -33,7 +33,7 @@ def error(walk: Walk) -> Chart | None:
     )
     return _chart(
         walk,
-        f"{walk.artifact} in {walk.runtime}, {walk.precision}",
+        f"{walk.artifact} in {walk.runtime}, {walk.precision}: error along the network",
         alt,
         "relative error",
         decades(filter(math.isfinite, values), FLOOR, CEILING),
@@ -57,7 +57,7 @@ def ranges(walk: Walk) -> Chart | None:
     values = [*map(magnitude, walk.stations), 3 * FP16_MAX, FP16_NORMAL]
     return _chart(
         walk,
-        f"{walk.artifact}: values of the original",
+        f"{walk.artifact}: values of the original, beside {walk.runtime}, {walk.precision}",
         alt,
         "largest magnitude",
         decades(values, FLOOR, CEILING),

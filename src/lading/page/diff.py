@@ -17,6 +17,7 @@ from lading.errors import InputError, refused
 from lading.page import draw
 from lading.page.sheet import DRAWABLE
 from lading.record import Bill, LedgerLine, Measurement, Port, to_json
+from lading.record.brief import Brief
 from lading.record.text import visible
 from lading.record.values import show
 from lading.record.wording import RUNTIMES, megabytes, number, port, ran_in, shape, subject
@@ -45,8 +46,8 @@ class Section:
     note: str
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(Brief):
     """Two bills side by side."""
 
     a: str

@@ -8,6 +8,8 @@ import json
 import re
 import reprlib
 import webbrowser
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from lading.record.wording import RUNTIMES, megabytes, shape
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
 #: Where a long name may be broken; an entity such as ``&lt;`` has none of these in it.
+_ROW, _CELL = re.compile(r"<tr>.*?</tr>", re.DOTALL), re.compile(r"<t[dh]\b")
 _JOINTS = re.compile(r"([._,/])(?=\S)")
 
 
@@ -80,6 +83,23 @@ def render(bill: Bill) -> str:
 DRAWABLE = "sizes and measurements as lading writes them"
 
 
+def cell(bill: Bill) -> str:
+    """The page's head and the tables of its comparisons, for a notebook's cell: a frame of its
+    own, so that neither's style reaches the other."""
+    whole = look(bill)
+    kept = {name: text for name, text in whole.sections.items() if name == "comparison"}
+    text = draw("report.html", view=replace(whole, sections=kept, left_out=()))
+    return framed(text)
+
+
+def framed(text: str) -> str:
+    """A page within another."""
+    return (
+        f'<iframe srcdoc="{escape(text)}" sandbox title="lading" '
+        'style="width: 100%; height: 36rem; border: 0"></iframe>'
+    )
+
+
 def show(page: Path) -> None:
     """Opens a page in the user's browser; where there is none, nothing happens."""
     webbrowser.open(page.resolve().as_uri())
@@ -104,6 +124,7 @@ def environment() -> Environment:
         finalize=lambda value: "" if value is None else visible(value),
     )
     made.filters["breakable"] = breakable
+    made.filters["labelled"] = labelled
     style, script = _part("page.css") + STYLE, _part("page.js")
     made.globals |= {
         "style": Markup(style),
@@ -126,6 +147,21 @@ def breakable(value: Any) -> Markup:
     Markup('a.<wbr>b&lt;c')
     """
     return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(visible(value)))))
+
+
+def labelled(rows: Markup, headings: Sequence[str]) -> Markup:
+    """A table's rows, each cell with its column's heading: on a narrow screen a row is a card, and
+    a cell stands under its heading.
+
+    >>> labelled(Markup("<tr><th>a</th><td>1</td></tr>"), ("Name", "Value"))
+    Markup('<tr><th data-label="Name">a</th><td data-label="Value">1</td></tr>')
+    """
+
+    def row(found: re.Match[str]) -> str:
+        names = iter(headings)
+        return _CELL.sub(lambda cell: f'{cell[0]} data-label="{escape(next(names, ""))}"', found[0])
+
+    return Markup(_ROW.sub(row, str(rows)))
 
 
 def _part(name: str) -> str:

@@ -131,8 +131,9 @@ def chart(taken: Sequence[Trajectory]) -> Chart | None:
         name="parting",
     )
     longest = max(taken, key=lambda one: len(one.psnr))
-    for gate in dict.fromkeys(gates):
-        drawn.limit(gate, f"gate {gate:g} dB")
+    for gate in sorted(dict.fromkeys(gates)):
+        whose = ", ".join(_name(one) for one in taken if one.gate == gate)
+        drawn.limit(gate, f"gate {gate:g} dB: {whose}")
     for place in few(moves):
         drawn.mark(place, f"{place + 1}: t {_at(longest, place + 1)}")
     for row, one in enumerate(taken):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lading.base.drawing import palette
 from lading.base.drawing.chart import Chart, Drawing
 from lading.page import charts, settled, tables, tree
 from lading.page.head import Fact, converted, numbers, title
@@ -86,6 +87,9 @@ class View:
     bill: Bill
     title: str
     summary: str
+    sections: Mapping[str, str]
+    left_out: tuple[str, ...]
+    legend: tuple[tuple[str, str], ...]
     converted: tuple[Fact, ...]
     numbers: tuple[Fact, ...]
     parameters: tuple[HyperParameter, ...]
@@ -105,9 +109,18 @@ class View:
 
 def look(bill: Bill) -> View:
     """Everything that the page says about a bill."""
+    there = _there(bill)
     return View(
         bill=bill,
         title=title(bill),
+        sections={name: text for name, text in SECTIONS.items() if there.get(name, True)},
+        left_out=tuple(
+            text
+            for name, text in SECTIONS.items()
+            if not there.get(name, True)
+            and (bill.task.kind == "diffusion" or name not in ("trajectory", "settled"))
+        ),
+        legend=_legend(bill),
         summary=summary(bill.verdict, bill.comparisons, bill.provenance, bill.trajectories),
         converted=converted(bill),
         numbers=numbers(bill),
@@ -135,6 +148,41 @@ def look(bill: Bill) -> View:
         ),
         repeat=repeat(bill),
     )
+
+
+#: What the page has, by the section's id; each is left out where the bill holds none of it.
+SECTIONS = {
+    "comparison": "Comparison", "pictures": "Pictures", "trajectory": "Trajectory",
+    "parameters": "Hyper-parameters", "settled": "Settled by pictures", "ledger": "Ledger",
+    "repairs": "Graph and repairs", "walk": "Error along the network",
+    "ranges": "Ranges against fp16", "provenance": "Where constants come from",
+    "hazards": "Hazards", "use": "Use the artifact", "repeat": "Repeat it",
+    "environment": "Environment",
+}  # fmt: skip
+
+
+def _there(bill: Bill) -> dict[str, bool]:
+    """Whether a bill has what a section shows; a section that is not named here always is."""
+    return {
+        "pictures": any(not one.name.startswith(GROUP) for one in bill.pictures),
+        "trajectory": bool(bill.trajectories),
+        "parameters": bool(bill.hyperparameters or bill.conflicts),
+        "settled": bool(bill.settlings),
+        "ledger": bool(bill.ledger),
+        "repairs": bool(bill.capture or bill.checkpoint.steps),
+        "walk": bool(bill.walks),
+        "ranges": any(one.stations for one in bill.walks),
+        "provenance": bool(bill.provenance),
+        "hazards": bool(bill.hazards or bill.notices),
+        "use": bool(bill.artifacts),
+    }
+
+
+def _legend(bill: Bill) -> tuple[tuple[str, str], ...]:
+    """Of label maps the colour of each class and its name."""
+    if bill.task.kind != "segmentation":
+        return ()
+    return tuple((palette.spelled(i), name) for i, name in enumerate(bill.task.labels))
 
 
 #: Notes for programs, long and unreadable; the bill holds them.
@@ -165,8 +213,8 @@ def _origin(record: Provenance) -> Origin:
 
 
 def _whole(pictures: Sequence[Picture]) -> list[Picture]:
-    """Those that are base64 and nothing else."""
-    return [one for one in pictures if one.png and _PNG.fullmatch(one.png)]
+    """Those that are base64 and nothing else, and those that are words alone."""
+    return [one for one in pictures if _PNG.fullmatch(one.png or "")]
 
 
 def _figures(pictures: Sequence[Picture]) -> tuple[Figure, ...]:

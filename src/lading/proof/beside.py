@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 
 import torch
 
@@ -80,6 +81,8 @@ class Beside:
     Raises:
         RequestError: they do not take or give the same.
     """
+
+    own: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, artifact: Artifact, other: Artifact) -> None:
         self.artifact, self.other = artifact, other

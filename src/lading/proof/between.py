@@ -23,6 +23,7 @@ from lading.record import (
     Verdict,
     Walk,
 )
+from lading.record.brief import Brief
 
 #: Numbers of a value that are spelled out.
 SHOWN = 6
@@ -42,8 +43,8 @@ class Value:
     first: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Between:
+@dataclass(frozen=True, repr=False)
+class Between(Brief):
     """Two sides compared: outputs over all probes, the walk, and the value that was asked for.
 
     `sources` and `trajectories` are those of an artifact beside a checkpoint.

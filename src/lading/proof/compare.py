@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lading.base.progress import Progress
+from lading.base.progress import Progress, counted
 from lading.coreml.arrays import noted_labels
 from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
-from lading.proof import channels, degenerate, measured, metrics, noise, scores
+from lading.proof import channels, degenerate, measured, metrics, noise, own_gates, scores
 from lading.proof.beyond import KINDS, meant
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.verdict import GATES
@@ -183,7 +183,7 @@ class _Judge:
 
     def _outputs(self, side: Side, expected: Sequence[Outputs]) -> dict[int, Outputs]:
         found: dict[int, Outputs] = {}
-        for place in self.places:
+        for place in counted(self.places, "probes"):
             found[place] = self._of_one(side, place, len(found))
             wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
             if wrong:
@@ -222,7 +222,12 @@ class _Judge:
             limits, reason = self._limits(port.name, self.precision, self.firm)
             known = self.reference.channels(port, self.firm, self._summing)
             numbers += [
-                measured.ratio(port.name, wanted, got, probes, limits, reason),
+                own_gates.worst(
+                    lambda gates: measured.ratio(port.name, wanted, got, probes, gates, reason),
+                    limits,
+                    probes,
+                    self.reference.own,
+                ),
                 *(
                     measured.informing(port.name, kind, wanted, got, probes)
                     for kind in metrics.SHOWN
@@ -438,6 +443,7 @@ class _Judge:
     # ----------------------------------------------------------------------------------- the end
     def comparison(self) -> Comparison:
         """All of it."""
+        self.numbers = own_gates.held(self.numbers, self.reference.own)
         for name, these in self._coarse.items():
             if these:
                 more = f" and {len(these) - SPELLED} more" if len(these) > SPELLED else ""
@@ -449,6 +455,7 @@ class _Judge:
         proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
+        missing += own_gates.unmet(self.numbers, self.reference.own)
         missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
         passed = proved and not missing
         missing += self.reference.decided() if missing else ()

@@ -9,6 +9,7 @@ what rounding explains, is the one to look at.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,8 @@ def explain(
     probe = fitting[worst[0]] if worst else next(iter(fitting.values()))
     runtime = next(r for r in artifact.format.runtimes if r.name == failed[0].runtime)
     precision = runtime.precision or record.precision  # less than the file's own decides
-    return (walk(artifact, interface, probe.inputs, precision, runtime.reading),)
+    taken = walk(artifact, interface, probe.inputs, precision, runtime.reading)
+    return (replace(taken, artifact=record.path),)  # not where it lay when it was walked
 
 
 def _wrong(side: Side, inputs: Mapping[str, Array], expected: Mapping[str, Array]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lading.base.drawing import gallery
+from lading.base.drawing import gallery, palette
 from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.proof.metrics import dice
@@ -28,8 +28,6 @@ Array = npt.NDArray[Any]
 #: How many probes are drawn: the user's own first.
 MOST = 2
 ORDER = ("data", "shapes", "stripes")
-#: The names of `pictures.PALETTE`, for who cannot see it.
-NAMES = ("black", "orange", "sky blue", "green", "yellow", "blue", "vermilion", "purple")
 
 
 def segmentation(
@@ -123,15 +121,14 @@ def _row(
             )
         )
     if maps:
+        name = f"{probe.name}/difference"
         count = f"{int(differs.sum()):,} of {differs.size:,} pixels differ in any"
-        row.append(
-            gallery.picture(
-                f"{probe.name}/difference",
-                f"Difference: {count}",
-                f"Where label maps differ, red: {count}",
-                gallery.two(differs),
-            )
-        )
+        if differs.any():
+            title, alt = f"Where they differ, red: {count}", f"Where label maps differ: {count}"
+            row.append(gallery.picture(name, title, alt, gallery.marked(plane, differs)))
+        else:
+            text = f"No pixel differs: all label maps have the same class at all {differs.size:,}"
+            row.append(Picture(name, text, text, ""))
     return row
 
 
@@ -142,7 +139,7 @@ def _legend(labels: Array, task: Task) -> str:
 
 
 def _colour(label: int) -> str:
-    return "white" if label < 0 else NAMES[pictures.place(label)]
+    return "white" if label < 0 else palette.NAMES[palette.place(label)]
 
 
 def _shares(labels: Array, task: Task) -> str:

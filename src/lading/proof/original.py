@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
+from lading.base.progress import counted
 from lading.conversion.graphs import Graphs
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
@@ -57,13 +58,17 @@ class Original:
         drawn: Sequence[Probe],
         accepted: Sequence[str] = (),
         *,
+        own: Mapping[str, float] | None = None,
         graphs: Graphs | None = None,
     ) -> None:
+        self.own = own or {}
         self.interface, self.task = interface, interface.task
         self.drawn = drawn
         self.side = TorchSide(interface)
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
-        self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
+        self.outputs: Sequence[Outputs] = [
+            self.side.run(probe.inputs) for probe in counted(drawn, "probes")
+        ]
         price = Price.of(self.side.operations(drawn[0].inputs) if drawn else None)
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add

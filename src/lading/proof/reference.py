@@ -65,12 +65,14 @@ class Reference(Protocol):
         task: what the network is for.
         drawn: the probes, inputs by the artifact's port names.
         outputs: the reference's own, per probe, by the artifact's port names.
+        own: the user's own gates, by kind of measurement; see `lading.proof.own_gates`.
     """
 
     name: str
     task: Task
     drawn: Sequence[Probe]
     outputs: Sequence[Outputs]
+    own: Mapping[str, float]
 
     def widen(self, artifact: Artifact) -> Sequence[Unproved]:
         """Adds the probes that this artifact is fed besides; what it claims and nobody ran."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lading.record.artifact import ArtifactRecord, CaptureRecord, Task
+from lading.record.brief import Brief
 from lading.record.comparison import Comparison, DatasetRecord, ProbeRecord, Verdict
 from lading.record.inquiry import Hazard, Picture, Provenance, Reading, Trajectory, Walk
 from lading.record.network import (
@@ -23,8 +24,8 @@ from lading.record.snippet import Snippet
 SCHEMA = 2
 
 
-@dataclass(frozen=True)
-class Bill:
+@dataclass(frozen=True, repr=False)
+class Bill(Brief):
     """The bill of lading: the whole evidence, `lading.json` on disk."""
 
     schema: int

@@ -94,6 +94,9 @@ class Measurement(Quantity):
         reading: how the artifact was computed.
         channel: of the output, e.g. the class of a Dice; empty for the whole.
         of: ``scores``: the values that the output's labels were chosen from.
+        own: whether the gate is the user's own.
+        measured_gate: of an own gate, the one that it stands in the place of; None where there was
+            none.
         steady: False where the original itself misses the gate when its input is rounded: what is
             measured there is shown and not gated.
     """
@@ -106,6 +109,8 @@ class Measurement(Quantity):
     channel: str = ""
     of: Literal["output", "scores"] = "output"
     steady: bool = True
+    own: bool = False
+    measured_gate: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

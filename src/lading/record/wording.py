@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from lading.record import (
@@ -86,7 +87,32 @@ def gate(one: Measurement) -> str:
     """
     if one.gate is None:
         return ""
-    return f"{'≥' if one.better == 'higher' else '≤'} {number(one.kind, one.gate)}"
+    sign = "≥" if one.better == "higher" else "≤"
+    text = f"{sign} {number(one.kind, one.gate)}"
+    return f"{text}, own; measured {_measured_gate(one)}" if one.own else text
+
+
+def _measured_gate(one: Measurement) -> str:
+    return "none" if one.measured_gate is None else number(one.kind, one.measured_gate)
+
+
+def loosened(comparisons: Sequence[Comparison]) -> list[str]:
+    """What passes by the user's own gate and misses the measured one, in words.
+
+    >>> one = Measurement("y", "psnr", 35.0, 30.0, "why", own=True, measured_gate=40.0)
+    >>> loosened([Comparison("a.onnx", "onnxruntime", "torch", 6, (one,), (), "pass")])
+    ['y psnr 35.0 dB misses the measured gate 40.0 dB']
+    """
+    return [
+        f"{subject(one)} {number(one.kind, one.value)} misses the measured gate "
+        + _measured_gate(one)
+        for compared in comparisons
+        for one in compared.measurements
+        if one.own
+        and one.passed
+        and one.measured_gate is not None
+        and not replace(one, gate=one.measured_gate).passed
+    ]
 
 
 def missed(one: Measurement) -> str:
@@ -284,7 +310,9 @@ def summary(
     who, several = _files(found or strange or lost)
     if verdict == "pass" and found:
         who = f"{'both' if several == 2 else f'all {several}'} files" if several else who
-        return f"{who} {'give' if several else 'gives'} what {original} gives on {_extent(found)}"
+        gives = f"{who} {'give' if several else 'gives'} what {original} gives on {_extent(found)}"
+        loose = loosened(found)
+        return f"{gives}, by your own gates alone: {loose[0]}" if loose else gives
     if verdict == "not run" and found:
         partly = "fully " if any(compared.measurements for compared in found) else ""
         was = f"{'were' if several else 'was'} not {partly}compared with {original}"
@@ -314,7 +342,8 @@ def _beside(measured: Measurement) -> str:
     assert measured.gate is not None
     percent = KINDS[measured.kind].unit == "%"
     gate = f"{100 * measured.gate:.4g} %" if percent else f"{measured.gate:.4g}"
-    return f"{number(measured.kind, measured.value)}, gate {gate}"
+    whose = "own gate" if measured.own else "gate"
+    return f"{number(measured.kind, measured.value)}, {whose} {gate}"
 
 
 def _extent(passed: Sequence[Comparison]) -> str:

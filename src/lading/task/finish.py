@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lading.errors import InputError
 from lading.record import Port, Task
+from lading.task import pictures
 
 Array = npt.NDArray[Any]
 
@@ -51,14 +52,51 @@ def finish(outputs: Mapping[str, Array], ports: Sequence[Port], task: Task) -> F
     >>> finish({"scores": scores}, [port], Task("classification", (), (port,))).labels.tolist()
     [1, -1]
     """
+    port = answering(outputs, ports)
+    if port is None:
+        return Finished()
+    if port.meaning == "labels":
+        return Finished(_whole(outputs[port.name]))
+    axis: Any = port.class_axis
+    return _of_scores(outputs[port.name].astype(np.float64), port, axis, task)
+
+
+def answering(outputs: Mapping[str, Array], ports: Sequence[Port]) -> Port | None:
+    """The output that says the classes: the first of scores, or else the first of labels."""
     given = [port for port in ports if port.name in outputs]
-    for port in given:
-        if port.class_axis is not None and port.meaning != "labels":
-            return _of_scores(outputs[port.name].astype(np.float64), port, port.class_axis, task)
-    for port in given:
-        if port.meaning == "labels":
-            return Finished(_whole(outputs[port.name]))
-    return Finished()
+    scores = [one for one in given if one.class_axis is not None and one.meaning != "labels"]
+    labels = [one for one in given if one.meaning == "labels"]
+    return next(iter(scores + labels), None)
+
+
+def label_map(
+    outputs: Mapping[str, Array], ports: Sequence[Port], task: Task, size: Sequence[int] = ()
+) -> Array | None:
+    """The class of every position of one sample, put back to the size of its picture: scores are
+    resampled, and the class is chosen of the resampled ones; of labels the nearest is taken. None
+    where the outputs are no map.
+
+    Args:
+        outputs: by name, of one sample.
+        ports: of the outputs, with their meanings.
+        task: see `finish`.
+        size: (H, W) or (Z, Y, X); empty for the outputs' own.
+    """
+    port = answering(outputs, ports)
+    values = outputs[port.name] if port else None
+    if port is None or values is None or values.shape[0] != 1:
+        return None
+    own = values.shape[1:] if port.meaning == "labels" else values.shape[2:]
+    size = tuple(size) if len(size) == len(own) else own
+    if len(own) not in (2, 3) or (port.meaning != "labels" and port.class_axis != 1):
+        return None
+    if size != own and port.meaning == "labels":
+        places = [(2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, own, strict=True)]
+        values = values[np.ix_([0], *places)]
+    elif size != own:
+        values = pictures.resample(values[0], size)[None]
+    seen = finish({port.name: values}, [port], task).labels
+    return None if seen is None else seen[0]
 
 
 def of_samples(

@@ -11,20 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lading.base.drawing.palette import PALETTE, place
 from lading.errors import InputError, in_short
+from lading.task import volumes
 from lading.task.processing import ZSCORE_FLOOR
 
 Array = npt.NDArray[Any]
 
 #: What `--data DIR` and `lading run` take.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy")
-
-#: Colours of label maps: background black, then hues that stay apart for colour-blind readers
-#: (Okabe and Ito, "Color universal design", 2008).
-PALETTE = (
-    (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
-    (0, 114, 178), (213, 94, 0), (204, 121, 167),
-)  # fmt: skip
+FILES = (*SUFFIXES, *volumes.SUFFIXES)
 
 
 def read(path: Path, channels: int, size: tuple[int, int] | None = None) -> Array:
@@ -67,11 +63,6 @@ def normalise(values: Array) -> Array:
     return np.asarray((wide - mean) / spread, dtype=np.float32)
 
 
-def place(label: int) -> int:
-    """A label's colour in `PALETTE`; labels past its end begin again at 1."""
-    return label if label < len(PALETTE) else (label - 1) % (len(PALETTE) - 1) + 1
-
-
 def colour(labels: Array) -> Image.Image:
     """A label map [H, W] as an indexed picture in `PALETTE`, white where there is no class."""
     white = len(PALETTE)
@@ -101,11 +92,33 @@ def drawable(values: Array) -> Array:
     return np.nan_to_num(values, nan=-1.0, posinf=1.0, neginf=-1.0)
 
 
-def resample(values: Array, size: tuple[int, int]) -> Array:
-    """Planes [C, H, W] resampled to another (H, W), bilinear with anti-aliasing, float32."""
+def resample(values: Array, size: tuple[int, ...]) -> Array:
+    """Planes [C, H, W] resampled to another (H, W), bilinear with anti-aliasing, float32; volumes
+    [C, Z, Y, X] as `volumes.resample` does."""
+    if values.ndim == 4:
+        return volumes.resample(values, size)
     planes = [Image.fromarray(plane.astype(np.float32)) for plane in values]
     resized = [p.resize((size[1], size[0]), Image.Resampling.BILINEAR) for p in planes]
     return np.stack([np.asarray(p) for p in resized])
+
+
+def read_volume(path: Path) -> Array:
+    """The volume in a `.npy` file, float32 [C, Z, Y, X]; one of three axes has one channel.
+
+    Raises:
+        InputError: no such file, or no volume.
+    """
+    values = read_array(path) if path.suffix.lower() == ".npy" or not path.exists() else None
+    if values is not None and values.ndim == 5 and values.shape[0] == 1:
+        values = values[0]
+    if values is None or values.ndim not in (3, 4):
+        raise InputError(
+            str(path),
+            found="a picture" if values is None else f"{values.dtype} {list(values.shape)}",
+            expected="a volume: a NIfTI file, or .npy of shape [Z, Y, X] or [C, Z, Y, X]",
+            remedy="give a .nii.gz",
+        )
+    return (values[None] if values.ndim == 3 else values).astype(np.float32)
 
 
 def read_array(path: Path) -> Array:
@@ -203,6 +216,6 @@ def missing(path: Path) -> InputError:
     return InputError(
         str(path),
         found="no such file",
-        expected=f"a picture or array ({', '.join(SUFFIXES)})",
+        expected=f"a picture, array or volume ({', '.join(FILES)})",
         remedy="check the path",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from lading.errors import InputError
 from lading.record import Port, Task
-from lading.task import pictures
+from lading.task import pictures, volumes
 from lading.task.text import Vocabulary, vocabulary
 
 Array = npt.NDArray[Any]
@@ -26,11 +27,15 @@ class Prepared:
         value: in the port's units and dtype.
         notes: what was done to it on the way, in words.
         levels: of a picture, the grey levels or RGB values [1, C, H, W] that it was made of.
+        own: of a picture or volume, its values at its own size [C, H, W] or [C, Z, Y, X].
+        affine: of a volume, from voxels to millimetres [4, 4], where its file says so.
     """
 
     value: Array
     notes: tuple[str, ...] = ()
     levels: Array | None = None
+    own: Array | None = None
+    affine: Array | None = None
 
 
 def file(path: Path, port: Port) -> Prepared:
@@ -38,8 +43,8 @@ def file(path: Path, port: Port) -> Prepared:
 
     An array in a shape that the port takes is fed as it is; a port that is no picture takes one
     without the axis of samples too. Anything else is a picture: see `pictures.read` and `levels`.
-    It is resampled to the port's size; where that is open it keeps its own, as far as the network
-    can halve it.
+    It is resampled to the size that the port takes; where that is free it keeps its own, as far as
+    the network can halve it and the file allows it.
 
     Raises:
         InputError: no such file, or it does not fit.
@@ -54,7 +59,7 @@ def file(path: Path, port: Port) -> Prepared:
             exact = exact[None]
         if port.kind != "image" and port.allows(exact.shape):
             return Prepared(cast(exact, port, str(path)), ("fed as it is",))
-    if len(port.shape) != 4:
+    if len(port.shape) not in (4, 5):
         raise InputError(
             f"{path} for input {port.name!r}",
             found=found,
@@ -65,18 +70,59 @@ def file(path: Path, port: Port) -> Prepared:
 
 
 def _picture(path: Path, port: Port) -> Prepared:
-    plain = pictures.read(path, abs(port.shape[1]))
-    height, width = plain.shape[1:]
-    steps = port.multiples[2:] or (1, 1)
-    own = [max(n - n % step, step) for n, step in zip((height, width), steps, strict=True)]
-    down, across = (n if n > 0 else m for n, m in zip(port.shape[2:], own, strict=True))
-    notes = []
-    if (height, width) != (down, across):
-        notes.append(f"resampled from {height}x{width} to {down}x{across}, bilinear")
-        plain = pictures.resample(plain, (down, across))
+    """A picture [C, H, W], or for a port of five axes a volume [C, Z, Y, X]."""
+    channels, affine = abs(port.shape[1]), None
+    if len(port.shape) == 4:
+        plain = pictures.read(path, channels)
+    elif volumes.is_volume(path):
+        plain, affine = volumes.read(path)
+    else:
+        plain = pictures.read_volume(path)
+    if plain.shape[0] != channels:
+        raise InputError(
+            str(path),
+            found=f"{plain.shape[0]} channel(s)",
+            expected=f"{channels}",
+            remedy="give a file with as many channels as the model takes",
+        )
+    own, notes = plain, []
+    wanted = size_for(port, plain.shape[1:])
+    if plain.shape[1:] != wanted:
+        how = "bilinear" if plain.ndim == 3 else "trilinear"
+        was, becomes = ("x".join(map(str, size)) for size in (plain.shape[1:], wanted))
+        notes.append(f"resampled from {was} to {becomes}, {how}")
+        plain = pictures.resample(plain, wanted)
     if port.meaning.startswith("normalised"):
         notes.append(f"normalised: {'rescaled' if port.value_range else 'zscore'}")
-    return Prepared(levels(plain[None], port), tuple(notes), plain[None])
+    return Prepared(levels(plain[None], port), tuple(notes), plain[None], own, affine)
+
+
+def size_for(port: Port, own: Sequence[int]) -> tuple[int, ...]:
+    """The spatial size that a port takes nearest to a picture's own: of a list the one least
+    stretched; of a range, or of an open axis, as much of its own as the port's multiples allow.
+
+    >>> free = Port("x", "tensor", "float32", (1, 1, 64, 64),
+    ...             ranges=((1, 1), (1, 1), (32, 128), (32, 128)), multiples=(1, 1, 16, 16))
+    >>> size_for(free, (100, 300))
+    (96, 128)
+    """
+    if port.enumerated:
+        listed = [shape[2:] for shape in port.enumerated]
+
+        def stretch(size: tuple[int, ...]) -> float:
+            return sum(abs(math.log(a / b)) for a, b in zip(size, own, strict=True))
+
+        return min(listed, key=stretch)
+    bounds = port.ranges[2:] or tuple((n, n) if n > 0 else (1, -1) for n in port.shape[2:])
+    steps = port.multiples[2:] or (1,) * len(bounds)
+    made = []
+    for n, (low, high), step in zip(own, bounds, steps, strict=True):
+        if low == high:
+            made.append(low)
+            continue
+        most = n if high < 0 else min(n, high)
+        made.append(max(most - most % step, -(-max(low, 1) // step) * step))
+    return tuple(made)
 
 
 def levels(values: Array, port: Port) -> Array:

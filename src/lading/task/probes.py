@@ -113,14 +113,14 @@ def files_in(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     found = sorted(
-        p for p in folder.glob("*") if p.is_file() and p.suffix.lower() in pictures.SUFFIXES
+        p for p in folder.glob("*") if p.is_file() and p.name.lower().endswith(pictures.FILES)
     )
     if not found:
         raise InputError(
             str(folder),
             found="no such folder" if not folder.exists() else "no picture or array in it",
-            expected=f"a folder with {', '.join(pictures.SUFFIXES)} files",
-            remedy="check the path given to --data",
+            expected=f"a folder with {', '.join(pictures.FILES)} files",
+            remedy="check the path",
         )
     return found
 

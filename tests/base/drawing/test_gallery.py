@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lading.base.drawing.gallery import PAPER, WRONG, cell, picture, sheet, two
+from lading.base.drawing.gallery import PAPER, WRONG, cell, marked, picture, sheet
 
 
 def block(colour: tuple[int, int, int]) -> Image.Image:
@@ -56,8 +56,17 @@ def test_cells_are_of_one_size(size: int, shown: int) -> None:
 
 
 def test_what_differs_is_red() -> None:
-    plane = two(np.array([[False, True]])).convert("RGB")
+    under = Image.new("L", (2, 1), 90)
+    plane = marked(under, np.array([[False, True]]))
     assert plane.getpixel((1, 0)) == WRONG != plane.getpixel((0, 0))
+    assert plane.getpixel((0, 0)) not in (WRONG, (90, 90, 90))  # the picture, faded
+
+
+def test_a_single_pixel_of_a_large_picture_is_seen() -> None:
+    differs = np.zeros((500, 500), bool)
+    differs[250, 250] = True
+    plane = np.asarray(marked(Image.new("L", (500, 500)), differs))
+    assert (plane == WRONG).all(axis=2).sum() == 13 * 13
 
 
 def test_a_picture_travels_as_text() -> None:

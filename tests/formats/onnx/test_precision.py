@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +166,10 @@ def test_a_wrong_one_fails_and_its_operation_is_named(plain: Path, tmp_path: Pat
     assert comparison.verdict == "fail"
     record, interface = matched(artifact.record, toys.interface())
     drawn = probes.make(interface)
+    record = replace(record, path="rejected/A.onnx")  # where the bill has it, not where it lies
     (walk,) = divergence.explain(artifact, record, interface, drawn, [comparison])
     assert "LeakyRelu" in walk.text
+    assert walk.artifact == "rejected/A.onnx"
 
 
 def test_the_weights_are_traced_and_the_bill_says_fp16(

@@ -47,14 +47,22 @@ def test_a_column_each_and_the_numbers_in_words() -> None:
     assert ".onnx in ONNX Runtime ends 97.5 dB from it, gate 60 dB" in picture.alt
     assert ".mlpackage in lading.coreml.mil ends 48.1 dB from it, gate 35 dB" in picture.alt
     assert "after moves 1, 2, 3, 4 of 4" in picture.alt
-    assert "times 100." in picture.alt
+    assert ".onnx in ONNX Runtime equal; .mlpackage in lading.coreml.mil times 660." in picture.alt
     page = drawn(picture)
     assert page.shape[1] > 3 * CELL
     assert page.shape[0] > 5 * CELL
-    # The last row: equal is black, 0.003 times 100 is 0.3 of 2, which is white.
+    # The last row: equal is black, 0.003 times 660 is 1.98 of 2, which is white.
     last = page[-CELL // 2 - 40]
     assert last[CELL // 2] == last[CELL // 2 + CELL + 10] == 0
-    assert last[CELL // 2 + 2 * (CELL + 10)] == pytest.approx(38, abs=6)  # of 64 colours
+    assert last[CELL // 2 + 2 * (CELL + 10)] == pytest.approx(252, abs=6)  # of 64 colours
+
+
+def test_where_nothing_differs_no_row_is_black() -> None:
+    one = course(1, 1, 16, 16)
+    (picture,) = pictures(one, [Taken(RECORD, one.frames)])
+    assert picture.title.endswith("the last picture is the same in all")
+    assert drawn(picture).shape[0] < 5.5 * CELL
+    assert ".onnx in ONNX Runtime equal" in picture.alt
 
 
 def test_what_broke_off_is_left_out() -> None:

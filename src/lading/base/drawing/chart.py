@@ -168,6 +168,7 @@ class Chart(Drawing):
         height = BOTTOM + 36 + LINE * legend if legend else HEIGHT
         super().__init__(WIDTH, height, title, alt, name)
         self.up, self.count = up, count
+        self._labels: list[float] = []
         for value, label in ticks:
             y = up.at(value)
             self.line("grid", LEFT, y, RIGHT, y)
@@ -189,7 +190,15 @@ class Chart(Drawing):
         """A line across that means something."""
         y = self.up.at(value)
         self.line("limit", LEFT, y, RIGHT, y)
-        self.text("limit-label", RIGHT - 8, y - 6, label, "end")
+        self.text("limit-label", RIGHT - 8, self._free(y - 6), label, "end")
+
+    def _free(self, y: float) -> float:
+        """The place nearest to `y`, above or below, where no label of a limit lies yet."""
+        steps = sorted((LINE * n for n in range(-8, 9)), key=lambda step: (abs(step), step > 0))
+        places = (round(y + step, 1) for step in steps if TOP + 10 <= y + step <= BOTTOM - 4)
+        free = (at for at in places if all(abs(at - one) >= LINE - 4 for one in self._labels))
+        self._labels.append(next(free, y))
+        return self._labels[-1]
 
     def mark(self, place: int, label: str) -> None:
         """A line upwards at a place, with its label below."""

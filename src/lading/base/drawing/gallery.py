@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from lading.record import Picture
 
@@ -70,11 +70,14 @@ def cell(image: Image.Image, size: int = 192) -> Image.Image:
     return image.resize((wide, high), method)
 
 
-def two(differs: npt.NDArray[np.bool_]) -> Image.Image:
-    """[H, W]: red where something differs, nearly white elsewhere."""
-    plane = Image.fromarray(differs.astype(np.uint8))
-    plane.putpalette([*SUNK, *WRONG])
-    return plane
+def marked(under: Image.Image, differs: npt.NDArray[np.bool_]) -> Image.Image:
+    """[H, W]: red where something differs, over the picture, faded. A place is about one part
+    in 40 across, so that a single pixel is seen."""
+    mask = Image.fromarray(np.where(differs, 255, 0).astype(np.uint8))
+    size = max(mask.size) // 40 // 2 * 2 + 1
+    mask = mask.filter(ImageFilter.MaxFilter(size)) if size > 1 else mask
+    faded = Image.blend(under.convert("RGB"), Image.new("RGB", under.size, PAPER), 0.55)
+    return Image.composite(Image.new("RGB", under.size, WRONG), faded, mask)
 
 
 def png(image: Image.Image) -> bytes:

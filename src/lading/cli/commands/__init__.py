@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lading.base import shelf
+from lading.base import progress, shelf
 from lading.cli import output
 from lading.job.options import REQUIRED, Request, flag, options
 from lading.record.text import OBEYED
@@ -61,7 +62,7 @@ def add(parser: argparse.ArgumentParser, request: type[Request]) -> None:
     for name, option in options(request).items():
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
-        more: dict[str, Any] = {"help": option.help or None, "default": argparse.SUPPRESS}
+        more: dict[str, Any] = {"help": option.described, "default": argparse.SUPPRESS}
         if option.kind.flag:
             more["action"] = "store_true"
         else:
@@ -96,14 +97,13 @@ class Display:
 # ----------------------------------------------------------------------------------------- output
 def with_stages(display: Display, request: R, work: Callable[[R], T]) -> T:
     """Runs `work(request)`, with stages shown on standard error unless asked to be silent."""
-    from lading.cli import terminal
-
     if display.silent:
         return work(request)
-    stages = terminal.Stages(console(sys.stderr))
-    made = work(replace(request, progress=stages))
-    stages.finish()
-    return made
+    stages = progress.Stages(console(sys.stderr))
+    try:
+        return work(replace(request, progress=stages))
+    finally:
+        stages.finish()
 
 
 def finish(display: Display, bill: Bill, out: Path | None, page: Path | None = None) -> int:
@@ -126,11 +126,15 @@ def finish(display: Display, bill: Bill, out: Path | None, page: Path | None = N
 
 
 def console(file: Any = None) -> Any:
-    """80 columns and no colour when piped; see `terminal.Plain`."""
+    """As wide as the terminal or ``COLUMNS`` says; 80 columns and no colour when piped.
+
+    Every string is shown as it is: see `terminal.Plain`.
+    """
     from lading.cli.terminal import Plain
 
     stream = file or sys.stdout
-    return Plain(file=stream, width=None if stream.isatty() else 80, highlight=False)
+    known = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Plain(file=stream, width=None if known else 80, highlight=False)
 
 
 def print_json(value: Any, indent: int | None = 1) -> int:

@@ -21,7 +21,7 @@ def run(request: Compare, display: Display) -> int:
 
 
 COMMAND = Command(
-    "any two of a checkpoint and artifacts, and the first value that departs",
+    "two of a checkpoint and artifacts, and where they part",
     (
         "lading compare checkpoint_best.pth Model.mlpackage",
         "lading compare Model.onnx Model.mlpackage --stop-at logits",

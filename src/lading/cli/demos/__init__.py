@@ -5,12 +5,13 @@ Each lives in one file of `demos/`, found by being there: the module holds one o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lading.base import shelf
+from lading.base import progress, shelf
 from lading.base.progress import Progress
 from lading.errors import RequestError
 from lading.record import Bill
@@ -84,6 +85,20 @@ def demo(name: str) -> Demo:
             remedy="leave the name out for the segmentation demo",
         )
     return known[name]
+
+
+def run(name: str = "segmentation", out: str | os.PathLike[str] | None = None) -> Bill:
+    """What ``lading demo NAME`` does; its bill.
+
+    Raises:
+        LadingError: there is no such demonstration, or a stage refused.
+    """
+    stages = progress.here()
+    try:
+        return demo(name).run(Path(out or folder(name)), stages or progress.silent).bill
+    finally:
+        if stages:
+            stages.finish()
 
 
 def folder(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from lading.base import storage
-from lading.base.drawing import gallery
+from lading.base.drawing import gallery, palette
 from lading.base.progress import Progress
 from lading.cli.demos import DATA, Made
 from lading.formats import open_artifact
@@ -65,12 +65,14 @@ def _draw(bill: Bill, out: Path, phantoms: Sequence[Path]) -> Image.Image:
         maps = [_labels(side, made, interface) for side in sides.values()]
         differs = np.any([one != maps[0] for one in maps[1:]], axis=0)
         shown = [pictures.grey(made.levels[0, 0]), *map(pictures.colour, maps)]
-        rows.append([gallery.cell(plane) for plane in (*shown, gallery.two(differs))])
+        rows.append([gallery.cell(plane) for plane in (*shown, gallery.marked(shown[0], differs))])
         captions.append(
             f"{path.stem}: {int(differs.sum())} of {differs.size} pixels differ in any runtime"
         )
     titles = ["input", *sides, "difference"]
-    return gallery.sheet(titles, rows, captions, "One checkpoint, three runtimes")
+    colours = [palette.NAMES[palette.place(label)] for label in range(len(loaded.task.labels))]
+    legend = ", ".join(map(" ".join, zip(loaded.task.labels, colours, strict=True)))
+    return gallery.sheet(titles, rows, captions, f"One checkpoint, three runtimes: {legend}")
 
 
 def _labels(side: Side, made: Prepared, interface: Interface) -> Array:

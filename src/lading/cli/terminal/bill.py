@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from lading.cli.terminal import findings
 from lading.cli.terminal.inspection import settling
-from lading.cli.terminal.text import STYLE, first_line, interface, words
+from lading.cli.terminal.text import STYLE, Table, first_line, interface, words
 from lading.page import PAGE
 from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord
-from lading.record.wording import covered, gate, left_open, megabytes, number, subject, worst
+from lading.record.wording import (
+    covered,
+    gate,
+    left_open,
+    megabytes,
+    number,
+    subject,
+    where,
+    worst,
+)
 
 if TYPE_CHECKING:
     from lading.proof.golden import Replay
@@ -53,7 +61,8 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
     datasets(console, one.datasets)
     for comparison in one.comparisons:
         if comparison.verdict == "fail":
-            console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+            text = f"  {where(comparison.artifact, comparison.runtime)}: {comparison.reason}"
+            console.print(words(text, style="red"), soft_wrap=True)
     findings.besides(console, one)
     if one.capture:
         for attempt in one.capture.attempts:
@@ -72,7 +81,8 @@ def replay(console: Console, one: Replay) -> None:
     comparisons(console, one.comparisons)
     for comparison in one.comparisons:
         if comparison.verdict == "fail":
-            console.print(words(f"  {comparison.runtime}: {comparison.reason}", style="red"))
+            text = f"  {where(comparison.artifact, comparison.runtime)}: {comparison.reason}"
+            console.print(words(text, style="red"), soft_wrap=True)
     for text in left_open(one.comparisons):
         console.print(words(f"  note: {text}", style="dim"), soft_wrap=True)
 
@@ -89,42 +99,49 @@ def _artifact(
     if found:
         one, m = found
         text = f"    worst: {subject(m)} {number(m.kind, m.value)}, gate {gate(m)} ({one.runtime})"
-        console.print(words(text, style="" if m.passed else "bold red"))
+        console.print(words(text, style="" if m.passed else "bold red"), soft_wrap=True)
 
 
 def comparisons(console: Console, many: Sequence[Comparison]) -> None:
     """One line per gated number, the gate beside it."""
-    table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
-    for name in ("runtime", "measured", "worst", "gate", "probes", "verdict"):
-        table.add_column(name, justify="right" if name in ("worst", "gate", "probes") else "left")
-    for one in sorted(many, key=lambda one: one.verdict == "not run"):
+    table = Table("runtime", "measured", ">worst", ">gate", ">probes", "verdict")
+    files = list(dict.fromkeys(one.artifact for one in many))
+    known = sorted(many, key=lambda one: (files.index(one.artifact), one.verdict == "not run"))
+    for before, one in zip([None, *known], known, strict=False):
+        if len(files) > 1 and (before is None or before.artifact != one.artifact):
+            table.line(words(f" {one.artifact}", style="bold"))
         verdict = words(one.verdict, style=STYLE[one.verdict])
-        where = words(f"{one.runtime} on {one.device}" if one.device else one.runtime)
+        place = f"{one.runtime} on {one.device}" if one.device else one.runtime
         if not one.gated:
-            table.add_row(where, words(one.reason), "", "", "", verdict)
+            table.row(place, one.reason, "", "", "", verdict)
         for index, m in enumerate(one.gated):
-            table.add_row(
-                where if index == 0 else words(""),
-                words(subject(m)),
+            table.row(
+                place if index == 0 else "",
+                subject(m),
                 number(m.kind, m.value),
                 gate(m),
                 str(one.probes) if index == 0 else "",
                 verdict if index == 0 else words(""),
             )
-    console.print(table)
-    for text in dict.fromkeys(filter(None, map(covered, many))):
-        console.print(words(f"  compared on {text}", style="dim"), soft_wrap=True)
+    table.show(console)
+    for one in many:
+        if text := covered(one):
+            line = f"  {where(one.artifact, one.runtime)}: compared on {text}"
+            console.print(words(line, style="dim"), soft_wrap=True)
     for one in many:
         for m in one.measurements:
             if not m.steady:
-                line = f"  {one.runtime} at {m.probe}: {number(m.kind, m.value)}, not gated"
-                console.print(words(f"{line}: the original is not steady there", style="dim"))
+                there = f"{where(one.artifact, one.runtime)} at {m.probe}"
+                line = f"  {there}: {number(m.kind, m.value)}, not gated"
+                note = words(f"{line}: the original is not steady there", style="dim")
+                console.print(note, soft_wrap=True)
 
 
 def datasets(console: Console, many: Sequence[DatasetRecord]) -> None:
     """What each runtime made of the user's table."""
     for one in many:
-        console.print(words(f"  {one.data} in {one.runtime}: {one.samples:,} samples"))
+        text = f"  {one.data}, {where(one.artifact, one.runtime)}: {one.samples:,} samples"
+        console.print(words(text), soft_wrap=True)
         for who, right in (("original", one.right_original), ("artifact", one.right_artifact)):
             share = 100 * right / one.samples
             console.print(words(f"    {who} right {right:,} ({share:.2f} %)", style="dim"))

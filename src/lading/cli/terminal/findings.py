@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
-from lading.cli.terminal.text import first_line, words
+from lading.cli.terminal.text import Table, first_line, words
 from lading.record import Bill, Hazard, Provenance, Reading, Trajectory, Walk
-from lading.record.wording import gate, number, subject
+from lading.record.wording import gate, number, subject, where
 
 if TYPE_CHECKING:
     from lading.proof.between import Between
@@ -32,14 +31,16 @@ def trajectories(console: Console, many: Sequence[Trajectory]) -> None:
     """A line for each walk: where it ends, its gate; why, where it does not pass."""
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
         if one.verdict == "not run":
-            text = f"  trajectory {one.runtime}: not run, {one.reason}"
+            text = f"  trajectory {where(one.artifact, one.runtime)}: not run, {one.reason}"
             console.print(words(text, "dim"), soft_wrap=True)
             continue
         if one.verdict == "fail":
-            console.print(words(f"  trajectory {one.runtime}: {one.reason}", "red"), soft_wrap=True)
+            text = f"  trajectory {where(one.artifact, one.runtime)}: {one.reason}"
+            console.print(words(text, "red"), soft_wrap=True)
             continue
         end, least = number("psnr", one.psnr[-1]), number("psnr", one.gate)
-        text = f"  trajectory {one.runtime}: {end} after {one.steps} moves of {one.sampler}"
+        text = f"  trajectory {where(one.artifact, one.runtime)}: {end} after {one.steps} moves of "
+        text += one.sampler
         console.print(words(text) + words(f", gate ≥ {least}", "dim"), soft_wrap=True)
 
 
@@ -48,7 +49,8 @@ def provenance(console: Console, one: Provenance) -> None:
     style = "green" if one.made else "bold red" if one.refuted else "yellow"
     fates = Counter(constant.fate for constant in one.constants)
     counts = ", ".join(f"{number} {fate}" for fate, number in fates.most_common())
-    console.print(words(f"  weights    {one.finding}", style) + words(f"  {counts}", "dim"))
+    text = words(f"  weights    {one.artifact}: {one.finding}", style)
+    console.print(text + words(f"; {counts}", "dim"), soft_wrap=True)
     if not one.made or "; " in one.evidence:  # more than that all are the checkpoint's
         shade = "red" if one.refuted else "dim"
         console.print(words(f"    {one.evidence}", shade), soft_wrap=True)
@@ -72,21 +74,21 @@ def walk(console: Console, one: Walk, rows: int = 3) -> None:
     """The first value that departs, between its neighbours."""
     console.print(
         words(
-            f"  walk       {one.runtime}, {one.precision}: {one.aligned} of {one.values} values "
+            f"  walk       {one.artifact} in {one.runtime}, {one.precision}: {one.aligned} of "
+            f"{one.values} values "
         ),
         words("aligned with the original's", "dim"),
+        soft_wrap=True,
     )
     console.print(words(f"    {one.text}", "red" if one.first else "dim"), soft_wrap=True)
     names = [station.value for station in one.stations]
     if one.first not in names:
         return
     at = names.index(one.first)
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    for heading in ("", "value", "op", "module", "error", "range"):
-        table.add_column(heading, overflow="fold")
+    table = Table("", "value", "op", "module", ">error", "range")
     for station in one.stations[max(0, at - rows) : at + rows + 1]:
         mark = "→" if station.value == one.first else ""
-        table.add_row(
+        table.row(
             mark,
             words(station.value),
             words(station.op),
@@ -94,7 +96,7 @@ def walk(console: Console, one: Walk, rows: int = 3) -> None:
             f"{station.error:.2g}",
             f"{station.low:.3g} to {station.high:.3g}",
         )
-    console.print(table)
+    table.show(console)
 
 
 def readings(console: Console, many: Sequence[Reading]) -> None:
@@ -108,15 +110,15 @@ def readings(console: Console, many: Sequence[Reading]) -> None:
         ]
         if one.near_limit:
             lost.append(f"{len(one.near_limit)} values within a factor 4 of 65504")
-        line = "; ".join([f"{one.name} {numbers or 'nothing measured'}", *lost])
+        line = "; ".join([f"{one.artifact}, {one.name}: {numbers or 'nothing measured'}", *lost])
         console.print(words(f"  reading    {line}", "dim"), soft_wrap=True)
 
 
 def hazards(console: Console, many: Sequence[Hazard]) -> None:
     """What is known to go wrong on devices though the graph is right."""
     for one in many:
-        where = f" ({len(one.where)}: {one.where[0]})" if one.where else ""
-        console.print(words(f"  hazard     {one.name}{where}", "yellow"), soft_wrap=True)
+        place = f" ({len(one.where)}: {one.where[0]})" if one.where else ""
+        console.print(words(f"  hazard     {one.name}{place}", "yellow"), soft_wrap=True)
         console.print(words(f"    {one.symptom}; {one.versions}", "dim"), soft_wrap=True)
         console.print(words(f"    {one.remedy}; {one.issue}", "dim"), soft_wrap=True)
 
@@ -130,8 +132,8 @@ def between(console: Console, done: Between, values: Sequence[Mapping[str, Any]]
         console.print(words(text, dim), soft_wrap=True)
         for m in comparison.measurements:
             limit = f"gate {gate(m)}" if m.gate is not None else "not gated"
-            where = f" at {m.probe}" if m.probe else ""
-            console.print(words(f"    {subject(m)} {number(m.kind, m.value)}{where}, {limit}"))
+            at = f" at {m.probe}" if m.probe else ""
+            console.print(words(f"    {subject(m)} {number(m.kind, m.value)}{at}, {limit}"))
     trajectories(console, done.trajectories)
     for source in done.sources:
         provenance(console, source)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 from rich.tree import Tree
 
-from lading.cli.terminal.text import lines, words
+from lading.cli.terminal.text import Table, lines, words
 from lading.record import (
     ArtifactRecord,
     CheckpointRecord,
@@ -30,8 +30,11 @@ def inspection(
     shapes: Mapping[str, tuple[int, ...]],
     aliases: Mapping[str, str],
     refused: str = "",
+    *,
+    tensors: bool = False,
 ) -> None:
-    """A checkpoint: what it is, its hyper-parameters with evidence, its tensors as a tree."""
+    """A checkpoint: what it is, its hyper-parameters with evidence, `tensors` as a tree, and last
+    whether it can be converted."""
     console.print(
         words(recognition.title, style="bold") + words(f"  {record.path}"), soft_wrap=True
     )
@@ -48,22 +51,12 @@ def inspection(
             highlight=False,
         )
     console.print()
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    longest = max((len(one.name) for one in recognition.hyperparameters), default=15)
-    for heading, width in (
-        ("hyper-parameter", longest),
-        ("value", 20),
-        ("evidence", 9),
-        ("source", max(12, console.width - longest - 20 - 9 - 8)),
-    ):
-        table.add_column(heading, width=width, overflow="fold")
+    table = Table("!hyper-parameter", "value", "evidence", "source")
     for one in recognition.hyperparameters:
         style = "yellow" if one.evidence == "assumed" else ""
         source = f"or {', '.join(one.alternatives)}; " if one.alternatives else ""
-        place = words(source + one.source)
-        place.truncate(max(12, console.width - longest - 20 - 9 - 8), overflow="ellipsis")
-        table.add_row(words(one.name), words(show(one.value)), words(one.evidence, style), place)
-    console.print(table)
+        table.row(one.name, show(one.value), words(one.evidence, style), source + one.source)
+    table.show(console)
     for conflict in recognition.conflicts:
         state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"
         console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
@@ -72,9 +65,22 @@ def inspection(
     for table_ in recognition.settlings:
         settling(console, table_)
     console.print()
-    console.print(tensor_tree(shapes, aliases))
+    if tensors:
+        console.print(tensor_tree(shapes, aliases))
+        console.print()
     if refused:
-        console.print(lines("\nit cannot be converted as it is: ", "bold red") + lines(refused))
+        console.print(lines("it cannot be converted as it is: ", "bold red") + lines(refused))
+        return
+    unsettled = [one.name for one in recognition.conflicts if not one.settled]
+    if unsettled:
+        text = words(f"not settled: {', '.join(unsettled)}", style="bold red")
+        console.print(text + words("; say which: --set NAME=VALUE"), soft_wrap=True)
+        return
+    text = words("every tensor is accounted for", style="bold green")
+    more = "" if tensors else "; --tensors lists them"
+    console.print(
+        text + words(f"{more}; next: lading convert {shlex.quote(record.path)}"), soft_wrap=True
+    )
 
 
 def settling(console: Console, record: Settling) -> None:
@@ -84,20 +90,17 @@ def settling(console: Console, record: Settling) -> None:
     console.print(words(title, style="bold"))
     for sentence in settled(record):
         console.print(words(f"  {sentence}"))
-    table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
-    for name in ("candidate", "error", "above", "interval", "samples", "outcome"):
-        left = name in ("candidate", "outcome")
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    table = Table("candidate", ">error", ">above", ">interval", ">samples", "outcome")
     for one in record.candidates:
         values = ", ".join(f"{name} {value or 'none'}" for name, value in one.values.items())
-        table.add_row(
+        table.row(
             words(values, style="" if one.plausible else "dim"),
             f"{one.error:.4g}",
             *above(record, one),
             str(one.samples),
             words(outcome(record, one), style="" if one.plausible else "dim"),
         )
-    console.print(table)
+    table.show(console)
 
 
 def tensor_tree(shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]) -> Tree:

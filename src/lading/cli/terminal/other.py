@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 
-from lading.cli.terminal.text import STYLE, words
+from lading.cli.terminal.text import STYLE, Table, words
 from lading.errors import LadingError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def failure(console: Console, error: LadingError) -> None:
         words("lading: ", style="bold red") + words(error.subject, style="bold"), soft_wrap=True
     )
     for name in ("found", "expected", "remedy"):
-        grid = Table.grid(padding=(0, 2))
+        grid = Grid.grid(padding=(0, 2))
         grid.add_column(width=10)
         grid.add_column(overflow="fold")
         grid.add_row(words(f"  {name}", style="dim"), words(str(getattr(error, name))))
@@ -47,22 +47,18 @@ def difference(console: Console, one: Difference, page: Path | None, rows: int =
         console.print(words(f"{section.title}: {head}") + words(f"; {section.note}", "dim"))
         if not section.changes:
             continue
-        table = Table(box=None, padding=(0, 1), header_style="dim")
-        for name in ("what", "A", "B", "how"):
-            table.add_column(name, overflow="fold")
+        table = Table("what", "A", "B", "how")
         for change in section.changes[:rows]:
             how = change.note or change.kind
-            table.add_row(words(change.what), words(change.a), words(change.b), words(how))
-        console.print(table)
+            table.row(change.what, change.a, change.b, how)
+        table.show(console)
         if len(section.changes) > rows:
             console.print(words(f"  and {len(section.changes) - rows} more: --json or -o", "dim"))
 
 
 def doctor(console: Console, checks: Sequence[Check]) -> None:
     """One line per thing looked at."""
-    table = Table(box=None, padding=(0, 1), show_header=False)
+    table = Table("", "", "")
     for check in checks:
-        table.add_row(
-            words(check.state, DOCTOR_STYLE[check.state]), words(check.name), words(check.text)
-        )
-    console.print(table)
+        table.row(words(check.state, DOCTOR_STYLE[check.state]), check.name, check.text)
+    table.show(console)

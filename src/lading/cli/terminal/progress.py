@@ -1,4 +1,4 @@
-"""How far the work is: stages, and a bar for long files."""
+"""A bar for long files."""
 
 from __future__ import annotations
 
@@ -7,31 +7,6 @@ import time
 from rich.console import Console
 
 from lading.cli.terminal.text import words
-
-
-class Stages:
-    """Prints each stage on standard error as it begins, and how long the one before took."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.began = self.last = time.monotonic()
-        self.current = ""
-
-    def __call__(self, stage: str, detail: str) -> None:
-        self.finish()
-        self.current = f"{stage:<10} {detail}"
-        self.last = time.monotonic()
-        if self.console.is_terminal:
-            self.console.print(words(f"… {self.current}", style="dim"), end="\r", highlight=False)
-
-    def finish(self) -> None:
-        """Ends the line of the stage that runs."""
-        if self.current:
-            took = time.monotonic() - self.last
-            line = words(f"{took:6.1f} s  {self.current}", style="dim")
-            line.truncate(self.console.width, overflow="ellipsis")
-            self.console.print(line, highlight=False)
-        self.current = ""
 
 
 class Bar:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from lading.proof.original import LEAST
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.record import ArtifactRecord, Comparison, Port, Unproved, Verdict
+from lading.record.brief import Brief
 from lading.record.wording import unproved
 from lading.task import prepare
 from lading.task.text import vocabulary
@@ -36,8 +38,8 @@ PREPARED = 1e-6
 ROWS = (4, 6)
 
 
-@dataclass(frozen=True)
-class Replay:
+@dataclass(frozen=True, repr=False)
+class Replay(Brief):
     """An artifact on golden vectors, in every runtime of this computer."""
 
     golden: str
@@ -99,6 +101,7 @@ class Recorded:
     """
 
     name = "golden vectors"
+    own: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, folder: Path, index: Index) -> None:
         self.folder, self.index, self.task = folder, index, index.task

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from lading.base.progress import counted
 from lading.errors import LadingError, RequestError
 from lading.formats import Artifact
 from lading.interface import Interface
@@ -122,7 +123,7 @@ class Course:
         frames: list[Array] = []
         broke = ""
         try:
-            pairs = zip(self.trail, self._walk(run, ports), strict=True)
+            pairs = zip(counted(self.trail, "moves"), self._walk(run, ports), strict=True)
             for move, (theirs, ours) in enumerate(pairs, start=1):
                 found.append(psnr(theirs, ours))
                 frames += [ours] if move in self.shown else []

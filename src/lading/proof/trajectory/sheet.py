@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -17,8 +18,6 @@ from lading.task.pictures import drawable, signed
 NAME = "trajectory/sheet"
 #: Colours of the sheet: noise in all of them would be most of the bill.
 COLOURS = 64
-#: Differences are drawn at most so many times as large.
-MOST = 10_000
 
 
 def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
@@ -36,9 +35,19 @@ def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
     ]
     last = columns[0][-1]
     apart = [np.abs(drawable(one[-1]) - drawable(last)) for one in columns]
-    times = _times(max(float(one.max()) for one in apart))
-    rows.append([cell(signed((times * one[0]).clip(0, 2) - 1.0)) for one in apart])
-    captions.append(f"difference from the original's last picture, times {times:,}")
+    times = [_times(float(one.max())) for one in apart]
+    factors = [
+        f"{_said(one.record)} {'equal' if not factor else f'times {factor:,.6g}'}"
+        for factor, one in zip(times[1:], whole, strict=True)
+    ]
+    title = "Original and runtimes from one noise; the last picture is the same in all"
+    if any(times):
+        scaled = zip(times, apart, strict=True)
+        rows.append([cell(signed((factor * one[0]).clip(0, 2) - 1.0)) for factor, one in scaled])
+        captions.append(f"difference from the original's last: {'; '.join(factors)}")
+        title = (
+            "Original and runtimes from one noise; in the last row each difference fills its range"
+        )
     titles = ["PyTorch (original)", *(_said(one.record) for one in whole)]
     first = whole[0].record
     heading = f"One noise (seed {first.seed}), {first.steps} moves of {first.sampler}"
@@ -49,24 +58,24 @@ def pictures(course: Course, walks: Sequence[Taken]) -> tuple[Picture, ...]:
     )
     alt = (
         f"The original and {len(whole)} more walk{'s' * (len(whole) > 1)} from the same noise, "
-        f"drawn after moves {', '.join(map(str, course.shown))} of {first.steps}, and below them "
-        f"how far the last picture is from the original's, times {times:,}. {ends}."
+        f"drawn after moves {', '.join(map(str, course.shown))} of {first.steps}; "
+        f"how far the last picture is from the original's, {'; '.join(factors)}. {ends}."
     )
     page = gallery.sheet(titles, rows, captions, heading).quantize(COLOURS)
-    title = f"Original and runtimes from one noise; the last row is {times:,} times too bright"
     return (gallery.picture(NAME, title, alt, page),)
 
 
-def _times(largest: float) -> int:
-    """The power of ten that brings the largest difference nearest to white, which is 2.
+def _times(largest: float) -> float:
+    """What brings the largest difference to white, which is 2, in two digits; 0 where there is
+    none.
 
     >>> _times(0.003), _times(0.0), _times(1.5)
-    (100, 10000, 1)
+    (660.0, 0.0, 1.3)
     """
-    times = MOST
-    while times > 1 and times * largest > 2.0:
-        times //= 10
-    return times
+    if not largest or not math.isfinite(2.0 / largest):
+        return 0.0
+    digits = 1 - math.floor(math.log10(2.0 / largest))
+    return math.floor(2.0 / largest * 10.0**digits) / 10.0**digits
 
 
 def _said(record: Trajectory) -> str:
