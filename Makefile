@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test full-size check docs conformance conformance-backward conformance-torch bench mutants fuzz scanners architecture phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants fuzz scanners architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -35,7 +35,12 @@ browser:         ## Chromium for the tests of the pages, where there is none and
 	command -v chromium >/dev/null || echo "no Chromium: the tests of the pages will be skipped"
 
 test: $(READY) browser ## all tests, the full-size network's included
+	@command -v swift >/dev/null || echo "not run: no Swift"
 	$(BIN)/python -m pytest -n 2
+
+swift-test: $(READY) ## the Swift packages of the demonstrations: lint, build, their tests; part of `test` too
+	@command -v swift >/dev/null || echo "not run: no Swift"
+	$(BIN)/python -m pytest -n 2 -rs tests/app tests/job/test_swift.py
 
 full-size: $(READY) ## the diffusion UNet of 41 million parameters at 256x256, both formats: minutes
 	$(BIN)/python -m pytest -m large tests/test_full_size_diffusion.py

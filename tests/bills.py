@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from lading.formats import format_named
+from lading.job.bill import packaged
 from lading.record import (
     SCHEMA,
     ArtifactRecord,
@@ -38,6 +39,7 @@ from lading.record import (
     RepairRecord,
     Settling,
     Sign,
+    Snippet,
     Station,
     Task,
     Unproved,
@@ -306,8 +308,11 @@ def full(**changes: Any) -> Bill:
 
 def with_snippets(bill: Bill) -> Bill:
     """The bill with the code that uses its artifacts."""
-    many = [format_named(one.format).snippets(one, bill.task) for one in bill.artifacts]
-    return replace(bill, snippets=tuple(snippet for some in many for snippet in some))
+    many: list[Snippet] = []
+    for one in bill.artifacts:
+        shown = format_named(one.format).snippets(one, bill.task)
+        many += [*shown, *packaged(one, bill.task, shown)]
+    return replace(bill, snippets=tuple(many))
 
 
 def short(one: Bill) -> Bill:

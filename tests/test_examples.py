@@ -23,8 +23,11 @@ from PIL import Image
 
 from lading import cli
 from lading.cli import commands as command
+from lading.job.request import Swift
+from lading.job.swift import swift
 from lading.record import to_json
 from tests import bills
+from tests.app.packages import device_log
 from tests.page.test_diff import retrained
 
 SCREEN = (50, 80)
@@ -156,6 +159,14 @@ MADE: dict[str, Callable[[Path], None]] = {
 }
 
 
+#: What is made of the folder that a conversion wrote.
+OF_A_RESULT: dict[str, Callable[[Path, Path], None]] = {
+    "out": lambda result, path: shutil.copytree(result, path) and None,
+    "Package": lambda result, path: swift(Swift(result, path)) and None,
+    "device.log": lambda result, path: path.write_text(device_log(result, "all", 0.0002)) and None,
+}
+
+
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[line for _, line in EXAMPLES])
 def test_the_examples_run(
     name: str,
@@ -192,14 +203,19 @@ def _place(name: str, words: list[str], request: pytest.FixtureRequest, folder: 
         word = said.partition("=")[2] or said  # NAME=FILE
         top = Path(word).parts[0] if word else ""
         named = Path(word).suffix in (
-            ".pth", ".pt", ".onnx", ".mlpackage", ".mlmodel", ".json", ".png", ".npy", ".csv"
-        ) or top in ("golden", "before", "after")  # fmt: skip
+            ".pth", ".pt", ".onnx", ".mlpackage", ".mlmodel", ".json", ".png", ".npy", ".csv",
+            ".log",
+        ) or top in ("golden", "before", "after", "out", "Package")  # fmt: skip
         if not named or word in results or (folder / top).exists():
             continue
         if top in MADE:
             MADE[top](folder / top)
             continue
-        source = request.getfixturevalue(there) / top
+        result = request.getfixturevalue(there)
+        if top in OF_A_RESULT:
+            OF_A_RESULT[top](result, folder / top)
+            continue
+        source = result / top
         assert source.exists(), f"the example names {word}, which no fixture makes"
         if source.is_dir():
             shutil.copytree(source, folder / top)

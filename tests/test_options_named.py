@@ -23,10 +23,12 @@ ALWAYS = {"--help", "--json", "--quiet", "--debug", "--version"}
 PLUGIN = {"--coreml-stand-in"}
 NAMED = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w(])")
 #: A command of lading's, up to where its line or its quotation ends.
-COMMAND = re.compile(r"\blading ([a-z]+)\b([^\n`\"]*)")
+COMMAND = re.compile(r"\blading ([a-z]+(?:-[a-z]+)*)\b([^\n`\"]*)")
 #: Where another program's options stand: its own line of a block, or what lies in quotes after it.
-OTHER = re.compile(r"`(?:pip|make|pytest|python3?|git|gh)\b[^`]*`")
-OTHERS = re.compile(r"^.*\b(pip|make|pytest|python3?|git|gh|tests\.\w+|chromium)\b.*$", re.M)
+OTHER = re.compile(r"`(?:pip|make|pytest|python3?|git|gh|swift)\b[^`]*`")
+OTHERS = re.compile(
+    r"^.*\b(pip|make|pytest|python3?|git|gh|swift|xcodebuild|tests\.\w+|chromium)\b.*$", re.M
+)
 
 
 def known() -> dict[str, set[str]]:

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         classify,
         compare,
         convert,
+        device_check,
+        device_report,
         diff,
         doctor,
         inspect,
         report,
         run,
         sample,
+        swift,
         verify,
         whose,
     )
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "LadingError", "__version__", "classify", "compare", "convert", "diff", "doctor", "inspect",
-    "report", "run", "sample", "verify", "whose",
+    "LadingError", "__version__", "classify", "compare", "convert", "device_check", "device_report",
+    "diff", "doctor", "inspect", "report", "run", "sample", "swift", "verify", "whose",
 ]  # fmt: skip
 
 

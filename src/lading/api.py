@@ -15,6 +15,8 @@ from lading.job import options, request
 from lading.job.classify import classify as _classify
 from lading.job.compare import compare as _compare
 from lading.job.convert import convert as _convert
+from lading.job.device import check as _device_check
+from lading.job.device import report as _device_report
 from lading.job.diff import diff as _diff
 from lading.job.doctor import doctor as _doctor
 from lading.job.inspect import ArtifactInspection, Inspection
@@ -22,6 +24,7 @@ from lading.job.inspect import inspect as _inspect
 from lading.job.report import report as _report
 from lading.job.run import run as _run
 from lading.job.sample import sample as _sample
+from lading.job.swift import swift as _swift
 from lading.job.verify import verify as _verify
 from lading.job.whose import whose as _whose
 
@@ -40,7 +43,7 @@ def _verb(made: Callable[P, R], work: Callable[[R], T]) -> Callable[P, T]:
     known = options.options(kind).items()
     lines = [f"    {name}: {one.help or one.kind.expected}" for name, one in known]
     told = "    progress: called when a stage begins, and what it works on"
-    call.__name__ = call.__qualname__ = kind.__name__.lower()
+    call.__name__ = call.__qualname__ = options.verb(kind).replace("-", "_")
     call.__doc__ = "\n".join([f"{signatures.getdoc(kind)}\n\nArgs:", *lines, told])
     gives = signatures.signature(work).return_annotation
     signature = signatures.signature(made).replace(return_annotation=gives)
@@ -58,9 +61,13 @@ classify = _verb(request.Classify, _classify)
 sample = _verb(request.Sample, _sample)
 report = _verb(request.Report, _report)
 diff = _verb(request.Diff, _diff)
+swift = _verb(request.Swift, _swift)
+device_check = _verb(request.DeviceCheck, _device_check)
+device_report = _verb(request.DeviceReport, _device_report)
 doctor = _verb(request.Doctor, _doctor)
 
 __all__ = [
-    "ArtifactInspection", "Inspection", "LadingError", "classify", "compare", "convert", "diff",
-    "doctor", "inspect", "report", "run", "sample", "verify", "whose",
+    "ArtifactInspection", "Inspection", "LadingError", "classify", "compare", "convert",
+    "device_check", "device_report", "diff", "doctor", "inspect", "report", "run", "sample",
+    "swift", "verify", "whose",
 ]  # fmt: skip

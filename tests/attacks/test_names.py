@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import importlib.util
 import io
 import json
 import lzma
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stdlib_list import short_versions, stdlib_list
 from torch import nn
 
 from lading.checkpoint import read
@@ -250,10 +250,6 @@ def test_advice_never_sets_a_file_off(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------- the lists
 def test_every_module_of_every_python_is_on_the_list() -> None:
     assert sys.stdlib_module_names <= ACTING
-    if importlib.util.find_spec("stdlib_list") is None:
-        pytest.skip("the outside list is not installed: the package stdlib-list")
-    from stdlib_list import short_versions, stdlib_list
-
     ever = {one.split(".")[0] for version in short_versions for one in stdlib_list(version)}
     # Names of that list which are no module, or one computer's own.
     wrong = {"lib", "__main__", *(one for one in ever if one.startswith("_sysconfigdata_"))}
@@ -278,9 +274,7 @@ def test_two_hundred_honest_files_are_silent(tmp_path: Path) -> None:
 
 
 def test_what_other_scanners_name(tmp_path: Path) -> None:
-    """`make scanners` runs the whole of it, in a Python that has them."""
-    if not any(map(importlib.util.find_spec, ("picklescan", "modelscan", "fickling"))):
-        pytest.skip("no other scanner is installed: picklescan, modelscan, fickling")
+    """`make scanners` runs the whole of it, in a Python that has all of them."""
     for title, _, found, missed in compare(sys.executable, tmp_path, most=20):
         assert found, title
         assert not missed, title

@@ -29,6 +29,7 @@ FIRST: dict[str, list[str]] = {
     "convert": ["c.pth"], "verify": ["a.onnx"], "compare": ["a.onnx", "b.onnx"],
     "whose": ["a.onnx", "c.pth"], "inspect": ["c.pth"], "run": ["a.onnx"], "classify": ["a.onnx"],
     "sample": ["d.pt"], "report": ["lading.json"], "diff": ["a", "b"], "doctor": [],
+    "swift": ["lading.json"], "device-check": ["P"], "device-report": ["device.log", "lading.json"],
 }  # fmt: skip
 #: What an option only makes sense beside.
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
@@ -131,7 +132,7 @@ def test_what_is_wrong_ends_with_2_and_the_same_words(
         words = [*FIRST[verb], *(f"{flag(n)}={v}" for n, v in keywords.items())]
         assert cli.main([verb, *words, "--json"]) == 2
         with pytest.raises(LadingError) as caught:
-            getattr(lading, verb)(*FIRST[verb], **keywords)
+            getattr(lading, verb.replace("-", "_"))(*FIRST[verb], **keywords)
         assert json.loads(capsys.readouterr().out) == caught.value.as_dict()
 
 
@@ -191,7 +192,7 @@ def test_any_value_is_taken_or_refused_in_words(
 )
 def test_what_cannot_be_is_refused(verb: str, keywords: dict[str, Any], subject: str) -> None:
     with pytest.raises(RequestError) as caught:
-        getattr(lading, verb)(*FIRST[verb], **keywords)
+        getattr(lading, verb.replace("-", "_"))(*FIRST[verb], **keywords)
     assert caught.value.subject == subject
 
 
@@ -230,11 +231,12 @@ def test_every_command_is_a_verb_of_python() -> None:
     """All but the demonstrations, which are drawn for the terminal."""
     verbs = set(cli.commands.commands()) - {"demo"}
     assert verbs == set(requests()) == set(FIRST)
-    assert verbs <= set(dir(lading))
-    for name in verbs:
-        assert cli.commands.commands()[name].request is requests()[name]
+    for verb in verbs:
+        name = verb.replace("-", "_")
+        assert name in dir(lading)
+        assert cli.commands.commands()[verb].request is requests()[verb]
         assert callable(getattr(lading, name)), "no package hides it"
-        for option in options(requests()[name]):
+        for option in options(requests()[verb]):
             assert f"\n    {option}: " in getattr(lading, name).__doc__
         assert getattr(lading, name).__name__ == name
 

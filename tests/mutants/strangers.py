@@ -23,7 +23,7 @@ from lading.formats import open_artifact
 from lading.interface.matching import matched
 from lading.proof import compare, golden, probes, verdict
 from lading.proof.beside import Beside
-from lading.proof.golden.replay import replay
+from lading.proof.golden.rerun import replay
 from lading.proof.original import Original
 from lading.record import Comparison, Port, Task
 from tests.mutants.court import Form, Subject, carry

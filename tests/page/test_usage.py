@@ -61,8 +61,10 @@ def test_the_python_runs_and_sees_what_lading_sees(
 def test_the_swift_names_the_ports(converted: Path) -> None:
     bill = report.read(converted)
     artifact = next(one for one in bill.artifacts if one.format == "coreml")
-    swift, _ = (one for one in bill.snippets if one.artifact == artifact.path)
-    assert swift.language == "swift"
+    swift, _, package = (one for one in bill.snippets if one.artifact == artifact.path)
+    assert (swift.language, package.language) == ("swift", "swift")
+    assert package.title == "Swift with the package that lading swift writes"
+    assert package.code.startswith("import Dataset001_CAMUS\n")
     assert 'forResource: "Dataset001_CAMUS"' in swift.code
     for port in (*artifact.inputs, *artifact.outputs):
         assert f'"{port.name}"' in swift.code

@@ -214,7 +214,7 @@ def test_infinite_values_are_equal_in_the_same_places_only() -> None:
 
 def test_golden_vectors_hold_what_is_known(tmp_path: Path) -> None:
     from lading.proof.golden import write
-    from lading.proof.golden.replay import Recorded
+    from lading.proof.golden.rerun import Recorded
 
     one = interface(SMALL)
     original = Original(one, make(one))

@@ -36,8 +36,8 @@ REJECTED = "rejected"
 _TITLE = b"(bill of lading)</title>"
 
 
-def require_free(out: Path, *, force: bool) -> None:
-    """Passes only if `out` can become the result's folder.
+def require_free(out: Path, *, force: bool | None) -> None:
+    """Passes only if `out` can become the result's folder; a `force` of None is no option there is.
 
     Raises:
         StorageError: it is a file, it holds something and `force` is not set, or it cannot be
@@ -53,7 +53,9 @@ def require_free(out: Path, *, force: bool) -> None:
             str(out),
             found="a folder that is not empty",
             expected="an empty folder, or none",
-            remedy="choose another -o, or add --force to replace what lading wrote there",
+            remedy="choose another -o, or add --force to replace what lading wrote there"
+            if force is not None
+            else "choose another -o",
         )
     nearest = next(parent for parent in (out, *out.resolve().parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -146,18 +148,18 @@ def _vectors(folder: Path) -> set[str]:
         index = json.loads((folder / "index.json").read_bytes())
         if index["format"] != "lading golden vectors":
             return set()
-        return {"index.json", *_files(index)}
+        return {"index.json", *named_files(index)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
 
 
-def _files(value: Any) -> Iterator[str]:
+def named_files(value: Any) -> Iterator[str]:
     """Every ``file`` that is named in what was read of a JSON file, however deep."""
     if isinstance(value, dict) and "file" in value:
         yield str(value["file"])
     for one in value.values() if isinstance(value, dict) else value:
         if isinstance(one, (dict, list)):
-            yield from _files(one)
+            yield from named_files(one)
 
 
 @contextmanager

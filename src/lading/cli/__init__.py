@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="lading",
         description="Converts PyTorch checkpoints to Core ML and ONNX, and proves the result.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Overview,
     )
     parser.add_argument("--version", action="version", version=f"lading {__version__}")
     shown = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -112,6 +112,17 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(visible(message))
+
+
+class Overview(argparse.RawDescriptionHelpFormatter):
+    """The help of all: a command is one line, however long its name is."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action.choices, dict):  # argparse forgets that their names are indented
+            longest = max(map(len, action.choices), default=0)
+            indent = self._current_indent + self._indent_increment
+            self._action_max_length = max(self._action_max_length, longest + indent)
 
 
 class Help(argparse.RawDescriptionHelpFormatter):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
+from lading import app
 from lading.base.environment import describe as environment
 from lading.base.version import __version__
+from lading.errors import InputError
 from lading.formats import Artifact
 from lading.network.source import Loaded
 from lading.proof import divergence, figures, readings, verdict
@@ -20,6 +23,8 @@ from lading.record import (
     CaptureRecord,
     Comparison,
     Provenance,
+    Snippet,
+    Task,
     to_json,
 )
 from lading.record.wording import left_open
@@ -92,6 +97,20 @@ def findings(
         found["readings"] += readings.read(
             artifact, record, original.drawn, original.outputs, original.steady(record.precision)
         )
-        found["snippets"] += artifact.format.snippets(record, original.task)
+        shown = artifact.format.snippets(record, original.task)
+        found["snippets"] += [*shown, *packaged(record, original.task, shown)]
     drawn = figures.segmentation(original, [(record, opened) for record, opened, _ in artifacts])
     return {**{name: tuple(many) for name, many in found.items()}, "pictures": drawn}
+
+
+def packaged(record: ArtifactRecord, task: Task, shown: Sequence[Snippet]) -> tuple[Snippet, ...]:
+    """Swift that uses the package of `lading swift`, where `shown` says that Swift can use it."""
+    if not any(one.language == "swift" for one in shown):
+        return ()
+    try:
+        name, code = app.usage(record, task)
+    except InputError:  # no package can be made of it
+        return ()
+    own = name == PurePath(record.path).stem
+    title = "Swift with the package that lading swift writes"
+    return (Snippet(record.path, "swift", title if own else f"{title}, --name {name}", code),)

@@ -106,6 +106,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
             original,
             [(one.artifact, one.opened if one.passed else None) for one in converted],
             digest,
+            course,
         )
         (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
         (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from lading.base import storage
 from lading.errors import LadingError
-from lading.proof.golden.replay import Replay
+from lading.proof.golden import Replay
 from lading.record import Bill, Comparison, Measurement, Provenance
 from lading.record.wording import RUNTIMES, number, subject
 

@@ -13,6 +13,7 @@ import inspect
 import math
 import numbers
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
@@ -265,6 +266,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def verb(request: type[Request]) -> str:
+    """A request's verb as the command line has it: capitals begin words."""
+    return re.sub(r"\B(?=[A-Z])", "-", request.__name__).lower()
+
+
 def options(request: type[Request]) -> dict[str, Option]:
     """The options of a verb by keyword, its own before those that it shares with others."""
     fields = {one.name: one.metadata.get("option") for one in dataclasses.fields(request)}
@@ -326,8 +332,7 @@ class Request:
                 arguments.append(text)
             else:
                 texts[flag(name).removeprefix("--")] = text
-        command = type(self).__name__.lower()
-        done = {"command": command, "arguments": arguments, "options": texts}
+        done = {"command": verb(type(self)), "arguments": arguments, "options": texts}
         return {**done, "python": python} if python else done
 
 
@@ -337,13 +342,13 @@ def request(kind: type[R], values: Sequence[Any], keywords: Mapping[str, Any]) -
     Raises:
         RequestError: a keyword is unknown, an argument is missing, or a value cannot be.
     """
-    verb = kind.__name__.lower()
+    called = verb(kind).replace("-", "_")
     signature = inspect.signature(kind)
     for name in keywords:
         if name not in signature.parameters:
             near = difflib.get_close_matches(name, signature.parameters, n=1, cutoff=0.4)
             raise RequestError(
-                f"lading.{verb}({name}=)",
+                f"lading.{called}({name}=)",
                 found="no such keyword",
                 expected=", ".join(signature.parameters),
                 remedy=f"did you mean {near[0]}?" if near else "leave it out",
@@ -352,9 +357,9 @@ def request(kind: type[R], values: Sequence[Any], keywords: Mapping[str, Any]) -
         signature.bind(*values, **keywords)
     except TypeError as wrong:
         raise RequestError(
-            f"lading.{verb}",
+            f"lading.{called}",
             found=str(wrong),
-            expected=f"{verb}{signature}"[:300],
+            expected=f"{called}{signature}"[:300],
             remedy="correct the call",
         ) from None
     return kind(*values, **keywords)

@@ -32,6 +32,7 @@ from lading.job.options import (  # fmt: skip
     one_of,
     option,
     options,
+    verb,
     whole,
 )
 from lading.record.values import show
@@ -492,6 +493,47 @@ class Diff(Request):
 
 
 @dataclass(frozen=True)
+class Swift(Request):
+    """Writes a Swift package: the model, what stands around it, and its golden vectors as tests.
+
+    Raises:
+        LadingError: there is no bill, no artifact for Core ML that passed, no golden vector, the
+            name cannot be one, or the package cannot be written.
+    """
+
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    out: StrPath | None = option(None, PATH, "default: NAME-swift", metavar="DIR", short="o")
+    _: KW_ONLY
+    name: str = option("", TEXT, "of module and class; default: the artifact's", metavar="NAME")
+    artifact: str = option("", TEXT, "of several for Core ML: which", metavar="FILE")
+
+
+@dataclass(frozen=True)
+class DeviceCheck(Request):
+    """The commands that test a package on a Mac and on a device.
+
+    Raises:
+        LadingError: it is no package that lading wrote.
+    """
+
+    package: StrPath = field(metadata=argument(PATH, "PACKAGE", "what lading swift wrote"))
+
+
+@dataclass(frozen=True)
+class DeviceReport(Request):
+    """Reads what the tests of a package printed on a device into its bill, and draws the page.
+
+    Raises:
+        LadingError: nothing of the kind was printed, or it is of another artifact.
+    """
+
+    report: StrPath = field(metadata=argument(PATH, "FILE", "what the tests printed"))
+    bill: StrPath = field(metadata=argument(PATH, "BILL", "a lading.json, or its folder"))
+    _: KW_ONLY
+    device: str = option("", TEXT, 'what people call it, such as "iPhone 15"', metavar="NAME")
+
+
+@dataclass(frozen=True)
 class Doctor(Request):
     """What this computer can and cannot do."""
 
@@ -499,9 +541,10 @@ class Doctor(Request):
 def requests() -> dict[str, type[Request]]:
     """Every verb by name, with what can be asked of it."""
     kinds = (
-        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Doctor,
+        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Swift,
+        DeviceCheck, DeviceReport, Doctor,
     )  # fmt: skip
-    return {kind.__name__.lower(): kind for kind in kinds}
+    return {verb(kind): kind for kind in kinds}
 
 
 __all__ = ["Reading", "Request", "options", "requests"]

@@ -19,7 +19,7 @@ from lading.page.sheet import DRAWABLE
 from lading.record import Bill, LedgerLine, Measurement, Port, to_json
 from lading.record.text import visible
 from lading.record.values import show
-from lading.record.wording import RUNTIMES, megabytes, number, port, shape, subject
+from lading.record.wording import RUNTIMES, megabytes, number, port, ran_in, shape, subject
 
 Kind = Literal["changed", "only in A", "only in B"]
 
@@ -215,7 +215,7 @@ def _measured(bill: Bill) -> dict[str, Measurement]:
     found = {}
     for one in bill.comparisons:
         suffix = PurePath(one.artifact).suffix.removeprefix(".")
-        where = RUNTIMES.get(one.runtime, one.runtime)
+        where = ran_in(one)
         data = f", {one.data}" if one.data else ""
         for each in one.measurements:
             probe = "" if each.steady else f" at {each.probe}"

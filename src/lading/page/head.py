@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from lading.record import Bill, Comparison, Measurement
 from lading.record.measurement import KINDS
-from lading.record.wording import RUNTIMES, gate, listed, megabytes, number, subject, worst
+from lading.record.wording import gate, listed, megabytes, number, ran_in, subject, worst
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,10 @@ def _worst(comparisons: Sequence[Comparison], kind: str) -> tuple[Comparison, Me
 
 
 def _measured(label: str, one: Comparison, measured: Measurement) -> Fact:
-    title = RUNTIMES.get(one.runtime, one.runtime)
     against = f"gate {gate(measured)}, " if measured.gate is not None else ""
     return Fact(
         label,
         number(measured.kind, measured.value),
-        f"{subject(measured)}, {against}in {title}",
+        f"{subject(measured)}, {against}in {ran_in(one)}",
         "good" if measured.passed else "bad",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lading.record import Bill, Comparison, Measurement, Reading
 from lading.record.measurement import KINDS
-from lading.record.wording import RUNTIMES, covered, gate, number, subject, unproved
+from lading.record.wording import covered, gate, number, ran_in, subject, unproved
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def compared(bill: Bill, one: Comparison) -> Compared:
     precision = next((a.precision for a in bill.artifacts if a.path == one.artifact), "")
     return Compared(
         one.artifact,
-        RUNTIMES.get(one.runtime, one.runtime),
+        ran_in(one),
         precision,
         one.probes,
         one.verdict,

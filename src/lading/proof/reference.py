@@ -1,7 +1,7 @@
 """What an artifact is held against: outputs on probes, and how near to them is near enough.
 
 The untouched original is one (`lading.proof.original`), another artifact is one (`.beside`), golden
-vectors are one (`.golden.replay`). `compare` judges by what a reference says and by nothing else:
+vectors are one (`.golden.rerun`). `compare` judges by what a reference says and by nothing else:
 what one of them refuses none passes.
 """
 

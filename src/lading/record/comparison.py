@@ -68,7 +68,8 @@ class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
     `data` names the user's table where its rows were the probes; see `DatasetRecord`. `covered` is
-    what of the inputs it speaks of.
+    what of the inputs it speaks of. `device` says where it ran, where that was not the computer
+    that wrote the bill: its name, its system, and the compute units.
     """
 
     artifact: str
@@ -82,6 +83,7 @@ class Comparison:
     data: str = ""
     unproved: tuple[Unproved, ...] = ()
     covered: tuple[Covered, ...] = ()
+    device: str = ""
 
     @property
     def gated(self) -> tuple[Measurement, ...]:

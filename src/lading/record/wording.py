@@ -44,6 +44,17 @@ _UNPROVED = {
 }
 
 
+def ran_in(one: Comparison) -> str:
+    """Where a comparison ran.
+
+    >>> device = "iPhone 15, iOS 18.1, cpuOnly"
+    >>> ran_in(Comparison("a", "coreml", "golden vectors", 4, (), (), "pass", device=device))
+    'Core ML on iPhone 15, iOS 18.1, cpuOnly'
+    """
+    title = RUNTIMES.get(one.runtime, one.runtime)
+    return f"{title} on {one.device}" if one.device else title
+
+
 def number(kind: str, value: float) -> str:
     """A value of one of `lading.record.measurement.KINDS` with its unit.
 

@@ -5,7 +5,6 @@ A task's notes (see `lading.record.Task`) may hold a ``vocabulary``: then its ne
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from lading.errors import InputError
 from lading.record import Task
+from lading.record.vocabulary import characters
 
 #: Stands for a character that the vocabulary does not have.
 UNKNOWN = "\ufffd"
@@ -100,23 +100,8 @@ def vocabulary(task: Task, details: Mapping[str, str] | None = None) -> Vocabula
         task: as the family or the artifact's notes tell it.
         details: the artifact's own metadata, which may hold ``lading.vocabulary``.
     """
-    characters = str(task.notes.get("vocabulary", ""))
-    fact = (details or {}).get("lading.vocabulary", "")
-    spelt = _text(fact) or _text(characters)
-    if not spelt or len(task.inputs) != 1 or len(task.inputs[0].shape) != 2:
-        return None
-    return Vocabulary(spelt, task.inputs[0].shape[1])
-
-
-def _text(fact: str) -> str:
-    """A text, or a list of characters, that was written as JSON; nothing of anything else."""
-    try:
-        value = json.loads(fact)
-    except (ValueError, RecursionError):
-        return ""
-    if isinstance(value, list) and all(isinstance(one, str) and len(one) == 1 for one in value):
-        value = "".join(value)
-    return value if isinstance(value, str) and len(set(value)) == len(value) else ""
+    known = characters(task, (details or {}).get("lading.vocabulary", ""))
+    return Vocabulary(known, task.inputs[0].shape[1]) if known else None
 
 
 @cache

@@ -49,7 +49,8 @@ class Command:
 
 def commands() -> dict[str, Command]:
     """Every command by name, in the order of the help."""
-    found: dict[str, Command] = shelf.read("lading.cli.commands", "COMMAND")
+    shelved: dict[str, Command] = shelf.read("lading.cli.commands", "COMMAND")
+    found = {name.replace("_", "-"): command for name, command in shelved.items()}
     return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))
 
 

@@ -99,11 +99,12 @@ def comparisons(console: Console, many: Sequence[Comparison]) -> None:
         table.add_column(name, justify="right" if name in ("worst", "gate", "probes") else "left")
     for one in sorted(many, key=lambda one: one.verdict == "not run"):
         verdict = words(one.verdict, style=STYLE[one.verdict])
+        where = words(f"{one.runtime} on {one.device}" if one.device else one.runtime)
         if not one.gated:
-            table.add_row(one.runtime, words(one.reason), "", "", "", verdict)
+            table.add_row(where, words(one.reason), "", "", "", verdict)
         for index, m in enumerate(one.gated):
             table.add_row(
-                one.runtime if index == 0 else "",
+                where if index == 0 else words(""),
                 words(subject(m)),
                 number(m.kind, m.value),
                 gate(m),

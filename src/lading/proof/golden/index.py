@@ -105,6 +105,29 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """A walk of the original from noise to a picture: what it is made of, move by move.
+
+    Attributes:
+        sampler: as in the bill's trajectory.
+        seed: of the noise, its first picture; see `docs/sampling.md`.
+        respacing: of the schedule; empty where the network is one step of sampling itself.
+        timesteps: what the network is given at each move.
+        start: x before the first move.
+        x: x after each move; the last is the picture.
+        answers: the network's answer at each move.
+    """
+
+    sampler: str
+    seed: int
+    respacing: str
+    timesteps: tuple[float, ...]
+    start: Stored
+    x: tuple[Stored, ...]
+    answers: tuple[Stored, ...]
+
+
+@dataclass(frozen=True)
 class Index:
     """All that `index.json` says.
 
@@ -123,6 +146,7 @@ class Index:
         vectors: the probes.
         left_out: why there are no more.
         channels: per float output, and output of labels of which the scores are known.
+        walk: of a diffusion network, where there is room for one.
     """
 
     format: str
@@ -139,6 +163,7 @@ class Index:
     vectors: tuple[Vector, ...]
     left_out: str = ""
     channels: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
+    walk: Walked | None = None
 
 
 def store(probe: str, role: str, port: str, array: Array) -> tuple[Stored, bytes]:
@@ -196,6 +221,9 @@ def load(folder: Path) -> Index:
     for axes in index.channels.values():
         for one in axes:
             read(folder, one.values)
+    if index.walk:
+        for stored in (index.walk.start, *index.walk.x, *index.walk.answers):
+            read(folder, stored)
     return index
 
 

@@ -26,12 +26,14 @@ from lading.proof.golden.index import (
     Stored,
     Tolerance,
     Vector,
+    Walked,
     dumps,
     store,
 )
 from lading.proof.original import Original
 from lading.proof.probes import Probe, fits
 from lading.proof.reference import Scores
+from lading.proof.trajectory import Course
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Port, Task
 from lading.task import finish, prepare
@@ -58,6 +60,7 @@ def write(
     original: Original,
     artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]],
     checkpoint: str,
+    course: Course | None = None,
 ) -> Index:
     """Writes the vectors of a conversion into `folder`, which must not exist.
 
@@ -67,6 +70,7 @@ def write(
         artifacts: that the vectors are for, each opened where it passed: others are held to its
             graph; every one takes the same inputs.
         checkpoint: SHA-256 of the file.
+        course: of a diffusion network, the original's walk, kept where there is room for it.
 
     Raises:
         OSError: it cannot be written.
@@ -82,6 +86,8 @@ def write(
         vector, data = _vector(original, place, precisions, graphs)
         vectors.append(vector)
         files |= data
+    walk, data = _walked(course, interface.options.part, sum(map(len, files.values())))
+    files |= data
     index = Index(
         FORMAT,
         SCHEMA,
@@ -97,6 +103,7 @@ def write(
         tuple(vectors),
         left_out,
         axes,
+        walk,
     )
     folder.mkdir()
     for name, content in files.items():
@@ -196,6 +203,34 @@ def _in_turn(original: Original, places: Sequence[int]) -> list[int]:
         turns[place] = had[kind]
         had[kind] += 1
     return sorted(places, key=turns.__getitem__)
+
+
+def _walked(course: Course | None, part: str, taken: int) -> tuple[Walked | None, dict[str, bytes]]:
+    """The original's walk and its files, where they fit beside `taken` bytes of vectors."""
+    if course is None or course.start is None:
+        return None, {}
+    room = LIMIT - _INDEX_BYTES - taken
+    arrays = [course.start, *course.trail, *course.answers]
+    if sum(one.nbytes for one in arrays) > room or len(course.answers) != len(course.trail):
+        return None, {}
+    files: dict[str, bytes] = {}
+
+    def kept(move: int, role: str, array: Array) -> Stored:
+        stored, data = store(f"walk-{move}", role, "x", array)
+        files[stored.file] = data
+        return stored
+
+    way = course.way
+    walk = Walked(
+        way.sampler,
+        way.seed,
+        str(len(way.timesteps)) if part == "network" else "",
+        way.timesteps,
+        kept(0, "input", course.start),
+        tuple(kept(move, "output", one) for move, one in enumerate(course.trail, start=1)),
+        tuple(kept(move, "answer", one) for move, one in enumerate(course.answers, start=1)),
+    )
+    return walk, files
 
 
 def _degenerate(original: Original, places: Sequence[int]) -> bool:

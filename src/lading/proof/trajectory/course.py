@@ -24,6 +24,8 @@ from lading.task.diffusion.denoiser import Run, in_order
 
 #: Moves where nobody says how many.
 STEPS = 25
+#: Bytes of answers that are kept: no folder of golden vectors has room for more.
+KEPT = 5_000_000
 #: dB that the last picture of an artifact's walk has to reach beside the original's, over 25 steps
 #: of DDIM: fp32 rounds at 1e-7 and each step hands its error on, fp16 rounds at 5e-4.
 GATES = {"fp32": 60.0, "fp16": 35.0}
@@ -57,6 +59,8 @@ class Course:
         way: how it is walked.
         ports: the original's.
         trail: the original's x after every move.
+        start: its x before the first move.
+        answers: its first output at every move, or of the first moves, as far as they are small.
         shown: the moves, from 1, at which x is kept for pictures; the last is among them.
     """
 
@@ -69,7 +73,9 @@ class Course:
         moved: Callable[[], None] = lambda: None,
     ) -> None:
         self.way, self.ports, self.progress, self.moved = way, ports, progress, moved
-        self.trail = list(self._walk(run, ports))
+        self.start: Array | None = None
+        self.answers: list[Array] = []
+        self.trail = list(self._walk(self._kept(run, ports[0].name), ports))
         count = len(self.trail)
         self.shown = tuple(sorted({math.ceil(count * part / 5) for part in (2, 3, 4, 5)}))
 
@@ -126,6 +132,20 @@ class Course:
         if broke or not walked.passed:
             walked = replace(walked, verdict="fail", reason=broke or _missed(walked))
         return Taken(walked, tuple(frames))
+
+    def _kept(self, run: Run, x: str) -> Run:
+        """`run`, whose answers are kept, and what it was first fed as `x`."""
+
+        def answered(fed: Mapping[str, Array]) -> Mapping[str, Array]:
+            if self.start is None:
+                self.start = fed[x]
+            outputs = run(fed)
+            answer = next(iter(outputs.values()))
+            if sum(one.nbytes for one in self.answers) + answer.nbytes <= KEPT:
+                self.answers.append(answer)
+            return outputs
+
+        return answered
 
     def _walk(self, run: Run, ports: Sequence[Port]) -> Iterator[Array]:
         for x in self.way.walk(run, ports):

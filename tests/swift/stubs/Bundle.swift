@@ -1,0 +1,7 @@
+// What the package manager makes of a target with resources.
+
+import Foundation
+
+extension Bundle {
+  static let module = Bundle.main
+}
