@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
+from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.interface import Interface, Options
 from lading.interface import snippets as code
@@ -80,7 +81,21 @@ def source(captured: Captured) -> tuple[Any, str]:
     """The graph as `coremltools.convert` takes it, and what to call it."""
     if captured.exported is None:
         return captured.traced, "traced graph"
-    return sayable(with_paths(captured.exported.run_decompositions({}))), "exported program"
+    taken_apart = captured.route == "decomposed"
+    return sayable(with_paths(program(captured, decomposed=taken_apart))), "exported program"
+
+
+def program(captured: Captured, *, decomposed: bool) -> torch.export.ExportedProgram:
+    """The exported program in the spelling that coremltools knows, taken apart into core ATen or
+    as it is.
+
+    Raises:
+        Exception: of torch, where it cannot be exported again.
+    """
+    assert captured.exported is not None
+    found = spelled(captured.exported, captured.shapes)
+    made: torch.export.ExportedProgram = found.run_decompositions(None if decomposed else {})
+    return made
 
 
 def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

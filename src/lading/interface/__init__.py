@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from lading.errors import RequestError
+from lading.network.calling import Flat
 from lading.network.through import Through, refuse
 from lading.record import Port, Task
 from lading.task import kind_of
@@ -134,10 +135,11 @@ class Interface:
 
 def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     if not port.dtype.startswith("int"):
+        values = torch.randn(shape, generator=generator)
         if port.value_range and len(shape) == 1:
             low, high = port.value_range
-            return low + (high - low) * torch.rand(shape, generator=generator)
-        return torch.randn(shape, generator=generator)
+            values = low + (high - low) * torch.rand(shape, generator=generator)
+        return values.to(getattr(torch, port.dtype))
     low, high = port.value_range or (0, 1)
     ids = torch.randint(int(low), int(high) + 1, shape, generator=generator)
     return ids.to(getattr(torch, port.dtype))
@@ -223,7 +225,10 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
 
     out, head = _head(scores, task, options)
     sized = _follow(out, port)
-    module = Wrapped(network, nn.Sequential(*prepare), head).eval()
+    network, call = (
+        (network.network, network.call) if isinstance(network, Flat) else (network, None)
+    )
+    module = Wrapped(network, nn.Sequential(*prepare), head, call).eval()
     return Interface(module, (port,), (sized,), options, task)
 
 
@@ -248,6 +253,8 @@ def _through(network: nn.Module, task: Task, options: Options) -> Interface:
         replace(port, dtype=options.timesteps or port.dtype) if port.name == "timesteps" else port
         for port in task.inputs
     )
+    if isinstance(network, Flat):
+        return Interface(network, inputs, task.outputs, options, replace(task, inputs=inputs))
     names = [port.name for port in inputs]
     module = Through(network, names, [port.name for port in task.outputs]).eval()
     return Interface(module, inputs, task.outputs, options, replace(task, inputs=inputs))

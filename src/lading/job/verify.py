@@ -18,7 +18,7 @@ from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
 from lading.job.described import beside, described
 from lading.job.request import Beside, Verify
-from lading.job.source import files, source
+from lading.job.source import files, source, title
 from lading.network.source import Loaded, Source
 from lading.page import tables
 from lading.proof import compare, golden, probes
@@ -162,7 +162,7 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
 
     def check(loaded: Loaded) -> None:
         if over:
-            dataset.require(over, loaded.task, str(request.against))
+            dataset.require(over, loaded.task, title(request.against))
 
     had = source(request, request.against or "")
     made = judged(request, opened, had, data, request.trajectory, check)

@@ -22,7 +22,7 @@ from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
 from lading.record.text import visible
 from lading.record.values import show as typed
-from lading.record.wording import RUNTIMES, megabytes, shape
+from lading.record.wording import ROUTES, RUNTIMES, megabytes, shape
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -115,6 +115,7 @@ def environment() -> Environment:
         "megabytes": megabytes,
         "size": tree.size,
         "runtimes": RUNTIMES,
+        "routes": ROUTES,
     }
     return made
 

@@ -108,7 +108,9 @@ def look(bill: Bill) -> View:
     return View(
         bill=bill,
         title=title(bill),
-        summary=summary(bill.verdict, bill.comparisons, bill.provenance, bill.trajectories),
+        summary=summary(
+            bill.verdict, bill.comparisons, bill.provenance, bill.trajectories, bill.refused
+        ),
         converted=converted(bill),
         numbers=numbers(bill),
         parameters=bill.hyperparameters,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Route = Literal["export", "trace"]
+Route = Literal["export", "decomposed", "trace"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,15 @@ class CaptureRecord:
     reason: str
     repairs: tuple[RepairRecord, ...] = ()
     attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A format that no route could write, and each route's reason."""
+
+    format: str
+    title: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)

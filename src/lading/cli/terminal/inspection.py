@@ -30,6 +30,7 @@ def inspection(
     shapes: Mapping[str, tuple[int, ...]],
     aliases: Mapping[str, str],
     refused: str = "",
+    advice: str = "",
 ) -> None:
     """A checkpoint: what it is, its hyper-parameters with evidence, its tensors as a tree."""
     console.print(
@@ -48,6 +49,24 @@ def inspection(
             highlight=False,
         )
     console.print()
+    if recognition.hyperparameters:
+        _hyperparameters(console, recognition)
+    for conflict in recognition.conflicts:
+        state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"
+        console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
+        for claim in conflict.claims:
+            console.print(words(f"  {claim.evidence}: {show(claim.value)} ({claim.source})"))
+    for table_ in recognition.settlings:
+        settling(console, table_)
+    console.print()
+    console.print(tensor_tree(shapes, aliases))
+    if refused:
+        console.print(lines("\nit cannot be converted as it is: ", "bold red") + lines(refused))
+    if advice:
+        console.print(words(f"\n  to convert it: {advice}"), soft_wrap=True)
+
+
+def _hyperparameters(console: Console, recognition: Recognition) -> None:
     table = Table(box=None, padding=(0, 1), header_style="dim")
     longest = max((len(one.name) for one in recognition.hyperparameters), default=15)
     for heading, width in (
@@ -64,17 +83,6 @@ def inspection(
         place.truncate(max(12, console.width - longest - 20 - 9 - 8), overflow="ellipsis")
         table.add_row(words(one.name), words(show(one.value)), words(one.evidence, style), place)
     console.print(table)
-    for conflict in recognition.conflicts:
-        state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"
-        console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
-        for claim in conflict.claims:
-            console.print(words(f"  {claim.evidence}: {show(claim.value)} ({claim.source})"))
-    for table_ in recognition.settlings:
-        settling(console, table_)
-    console.print()
-    console.print(tensor_tree(shapes, aliases))
-    if refused:
-        console.print(lines("\nit cannot be converted as it is: ", "bold red") + lines(refused))
 
 
 def settling(console: Console, record: Settling) -> None:
