@@ -77,6 +77,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
     "index add": (
         lambda s, x: torch.zeros(4, 3).index_add(0, s.ids, x[0].T @ s.w, alpha=2), (torch.randn(
             1, 3, 7),), {"ids": IDS, "w": torch.eye(3)}),
+    "added at places": (
+        lambda s, x: torch.ops.aten.index_put(torch.ones(1, 6, 4), (None, s.ids), x, True)
+        + torch.ops.aten.index_put(x[:, :6], (None, s.ids), x[:, :1], True),
+        (torch.randn(1, 7, 4),), {"ids": PLACES}),
     "scatter": (
         lambda s, x: torch.zeros(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "mean")
         + torch.ones(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "amax")

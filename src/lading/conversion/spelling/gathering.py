@@ -1,7 +1,8 @@
 """Rows added up at places: bags of embeddings, sums of messages, scatters that reduce; distances.
 
 Symptoms with coremltools 9.0: "Unsupported fx node index_add", ``scatter_reduce``,
-``embedding_bag``, ``cdist`` and ``unfold``; and where torch takes ``index_add`` apart, a
+``embedding_bag``, ``cdist`` and ``unfold``; "only torch.index_put(..., accumulate=False) handled
+yet"; and where torch takes ``index_add`` apart, a
 ``scatter_nd`` of two dtypes. Checked with torch 2.13; each can go when coremltools knows it.
 
 A sum at places is a product with the matrix whose row p marks what goes to place p.
@@ -30,6 +31,18 @@ def _index_add(_: Any, x: torch.Tensor, dim: int, index: torch.Tensor, source: t
     added = _marks(index, int(x.shape[dim])) @ rows.reshape(rows.shape[0], -1)
     added = added.reshape(x.shape[dim], *rows.shape[1:]).movedim(0, dim)
     return x + (added if alpha == 1 else added * alpha)
+
+
+def _index_put(_: Any, x: torch.Tensor, indices: list[Any], values: torch.Tensor,
+               accumulate: bool = False, unsafe: bool = False) -> Any:  # fmt: skip
+    """What is added at places of one axis: `unfold` of torch taken backwards, in `istft`."""
+    named = [axis for axis, one in enumerate(indices) if one is not None]
+    if not accumulate or len(named) != 1 or indices[named[0]].dtype == torch.bool:
+        return NotImplemented
+    dim, index = named[0], indices[named[0]]
+    values = values.expand(*x.shape[:dim], *index.shape, *x.shape[dim + 1 :])
+    flat = values.reshape(*x.shape[:dim], index.numel(), *x.shape[dim + 1 :])
+    return _index_add(_, x, dim, index.reshape(-1), flat)
 
 
 def _scatter(x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, reduce: str,
@@ -126,6 +139,8 @@ SPELLING = {
     aten.cdist.default: _cdist,
     aten._cdist_forward.default: _cdist,
     aten.index_add.default: _index_add,
+    aten.index_put.default: _index_put,
+    aten._unsafe_index_put.default: _index_put,
     aten.scatter_reduce.two: _scatter_reduce,
     aten.scatter_add.default: _scatter_add,
     aten.embedding_bag.padding_idx: _bag,
