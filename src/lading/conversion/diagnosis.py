@@ -7,12 +7,9 @@ is exported, and every operation of the graph is asked of the converters' own li
 
 from __future__ import annotations
 
-import linecache
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,14 +20,11 @@ from lading.conversion.capture import Captured, capture, innermost
 from lading.conversion.repairs import in_place_of, repaired
 from lading.errors import CaptureError
 from lading.interface import Interface
+from lading.network.lines import line, raised
 from lading.record import Route
 from lading.record.diagnosis import Obstacle
 
 _READERS = ("item", "tolist", "__bool__", "__int__", "__float__", "__index__")
-#: Frames of these are not the network's own code.
-_MACHINERY = ("/torch/", "/lading/conversion/", "/lading/interface/", "/lading/network/calling",
-              "/lading/task/", "/lading/proof/", "/lading/job/", "/lading/cli/",
-              "/lib/python", "<")  # fmt: skip
 
 
 def diagnose(interface: Interface) -> tuple[Obstacle, ...]:
@@ -52,32 +46,11 @@ def diagnose(interface: Interface) -> tuple[Obstacle, ...]:
 Note = Callable[..., None]
 
 
-def line(frames: Iterator[tuple[str, int]]) -> tuple[str, str]:
-    """File and line of the network's own code, and that line; empty where there is none.
-
-    Args:
-        frames: of the innermost call first.
-    """
-    for path, number in frames:
-        if not any(part in path for part in _MACHINERY):
-            code = linecache.getline(path, number).strip()
-            return f"{'/'.join(Path(path).parts[-2:])}:{number}", code
-    return "", ""
-
-
 def _stack() -> Iterator[tuple[str, int]]:
     frame: Any = sys._getframe(2)
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
-
-
-def _raised(error: BaseException) -> Iterator[tuple[str, int]]:
-    """The frames of an error and of what led to it, innermost first."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        yield frame.filename, frame.lineno or 0
 
 
 # ------------------------------------------------------------------------------------- as it runs
@@ -199,7 +172,7 @@ def _captured(interface: Interface, note: Note) -> Captured | None:
             failed.append(lost)
     for one in failed:
         kind = "not exported" if " by export" in one.subject else "not traced"
-        note(kind, line(_raised(one)), one.found, "the route cannot follow the code",
+        note(kind, line(raised(one)), one.found, "the route cannot follow the code",
              "change that line" if len(failed) == 2 else "nothing: the other route can",
              stops=len(failed) == 2)  # fmt: skip
     return exported
@@ -212,7 +185,7 @@ def _ask_coreml(captured: Captured, note: Note) -> None:
     try:
         graph = program(captured, decomposed=True).graph
     except Exception as error:  # what cannot be spelled is one more obstacle
-        note("Core ML", line(_raised(error)), innermost(error), "it has no other spelling",
+        note("Core ML", line(raised(error)), innermost(error), "it has no other spelling",
              "convert to ONNX only (--to onnx)", stops=False)  # fmt: skip
         return
     for node in graph.nodes:

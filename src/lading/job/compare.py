@@ -8,7 +8,7 @@ from lading.errors import RequestError
 from lading.formats import is_artifact, open_artifact
 from lading.interface.original import TorchSide
 from lading.job.request import Compare, is_module
-from lading.job.source import files, source, title
+from lading.job.source import probed, source, title
 from lading.job.verify import judged
 from lading.proof import verdict
 from lading.proof.beside import Beside
@@ -42,7 +42,7 @@ def compare(request: Compare) -> Between:
             beside, beside.side, other, beside.record, comparisons, stop_at=request.stop_at
         )
         return Between(verdict.overall(comparisons), comparisons, *seen)
-    made = judged(request, other, source(request, first), files(request.data), None)
+    made = judged(request, other, source(request, first), probed(request.data), None)
     original = TorchSide(made.original.interface, title(first))
     followed = made.original.followed
     seen = looked(

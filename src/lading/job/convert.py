@@ -24,7 +24,7 @@ from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
 from lading.job.described import described
 from lading.job.request import Convert, is_module
-from lading.job.source import files, source
+from lading.job.source import probed, source
 from lading.network.source import Loaded, load
 from lading.proof import golden, probes
 from lading.proof import trajectory as trajectories
@@ -55,7 +55,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     progress = request.progress
     wanted = [format_named(name) for name in dict.fromkeys(request.to)]
     notices = Notices()
-    probed, asked = files(request.data), _options(request)
+    data, asked = probed(request.data), _options(request)
     loaded = load(source(request, request.path), progress)
     interface = wrap(loaded.network, loaded.task, asked)
     trajectories.require_walkable(interface, request.trajectory)
@@ -66,7 +66,9 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     )
     progress("reference", "the untouched original")
     graphs = Graphs(interface)
-    original = Original(interface, probes.make(interface, probed), _frozen(request), graphs=graphs)
+    original = Original(interface, probes.make(interface, data), _frozen(request), graphs=graphs)
+    for text in original.aside:
+        notices.add(text)
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress

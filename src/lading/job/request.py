@@ -238,7 +238,7 @@ class Convert(Described):
     )  # fmt: skip
     name: str = option("", TEXT, "of the artifacts, without suffix", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
-        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+        (), many(PATH, "DIR", cut=False), "probes of yours: pictures, .npz, FILE.py:FUNCTION"
     )
     classifier: bool = option(
         False, FLAG, "the class by name, and probabilities by class", group=PORTS
@@ -317,7 +317,7 @@ class Verify(Beside):
     )
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR|FILE.csv", cut=False),
-        "your own pictures, as probes too; or a table text,label: every row of it",
+        "probes of yours, as convert takes them; or a table text,label: every row of it",
     )  # fmt: skip
     out: StrPath | None = option(
         None, PATH, "of bill and page; default: NAME-verify; - for none", metavar="DIR",
@@ -357,7 +357,7 @@ class Compare(Beside):
     second: Any = field(metadata=argument(FROM, "B", "checkpoint or artifact"))
     _: KW_ONLY
     data: StrPath | Sequence[StrPath] = option(
-        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+        (), many(PATH, "DIR", cut=False), "probes of yours: pictures, .npz, FILE.py:FUNCTION"
     )
     stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
 

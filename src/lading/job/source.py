@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lading.errors import RequestError
+import numpy as np
+import torch
+
+from lading.errors import LadingError, RequestError
 from lading.job.request import Reading, is_module
 from lading.network import own_module, program
+from lading.network.code import named
+from lading.network.inputs import leaves
+from lading.network.lines import told
 from lading.network.own_module import OwnModule
 from lading.network.source import Source
-from lading.proof.probes import files_in
+from lading.proof.probes import Given, files_in
+from lading.task.given import ARCHIVE
+
+#: Of one function.
+MOST = 64
 
 
 def source(asked: Reading, path: Any) -> Source:
@@ -59,3 +70,60 @@ def files(paths: Any) -> tuple[Path, ...]:
         InputError: there are none.
     """
     return tuple(file for path in paths for file in files_in(Path(path)))
+
+
+def probed(paths: Any) -> tuple[Path | Given, ...]:
+    """What the user gives as probes: files, and what a function of ``FILE.py:FUNCTION`` yields.
+
+    Raises:
+        LadingError: there are none, or the function fails.
+    """
+    found: list[Path | Given] = []
+    for path in map(Path, paths):
+        where, colon, _ = str(path).rpartition(":")
+        if colon and where.endswith(".py") and not path.exists():
+            found += _yielded(str(path))
+        else:
+            found += files_in(path, (ARCHIVE,))
+    return tuple(found)
+
+
+def _yielded(text: str) -> list[Given]:
+    """Each value that the function gives, by name or by place, as arrays.
+
+    Raises:
+        RequestError: its code fails, or it gives none or too many.
+    """
+    code = named(text, {}, "--data")
+    try:
+        with code.importing():
+            made = [_arrays(one) for one in islice(iter(code.make()[0]), MOST + 1)]
+    except LadingError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        raise RequestError(
+            f"--data {text}", found=told(error),
+            expected="a function that yields a dict of arrays, one an input",
+            remedy="correct the line that is named",
+        ) from error  # fmt: skip
+    if not 0 < len(made) <= MOST:
+        raise RequestError(
+            f"--data {text}", found=f"more than {MOST} values" if made else "no value",
+            expected=f"from 1 to {MOST} dicts of arrays", remedy="let it yield as many",
+        )  # fmt: skip
+    source = code.origin
+    return [Given(f"{code.name}-{n}", source, values) for n, values in enumerate(made)]
+
+
+def _arrays(value: Any) -> dict[str, Any] | list[Any]:
+    """As a network takes it, nested or not; by place where nothing is named."""
+    flat = {"_".join(path): _array(one) for path, one in leaves(value)}
+    named_ones = isinstance(value, dict) or not all(key.isdigit() for key in flat if key)
+    return flat if named_ones else list(flat.values())
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    return np.asarray(value)

@@ -34,11 +34,13 @@ class Named:
         where: file or module.
         name: in it; with dots, an attribute of an attribute.
         arguments: what the factory is given, by name.
+        option: that names it.
     """
 
     where: str
     name: str
     arguments: Mapping[str, Any]
+    option: str = "--model"
 
     @property
     def file(self) -> Path | None:
@@ -49,6 +51,10 @@ class Named:
     def origin(self) -> str:
         """As people know it, without folders."""
         return f"{self.file.name if self.file else self.where}:{self.name}"
+
+    def importing(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, what lies beside the file can be imported, and what lies here."""
+        return _importing(self.file.resolve().parent if self.file else None)
 
     def make(self, checkpoint: Path | None = None) -> tuple[Any, bool]:
         """What the factory gives, and whether it read the checkpoint itself.
@@ -81,10 +87,10 @@ class Named:
         known = [n for n, v in vars(code).items() if callable(v) and n[0] != "_"]
         near = difflib.get_close_matches(self.name, known, n=1)
         raise RequestError(
-            f"--model {self.origin}",
+            f"{self.option} {self.origin}",
             found="nothing callable of that name; there is "
             + (", ".join(known[:12]) or "nothing callable"),
-            expected="a function or class that returns the network",
+            expected="a function or class of that name",
             remedy=f"did you mean {near[0]}?" if near else "name one of them",
         )
 
@@ -93,19 +99,21 @@ class Named:
         strange = [name for name in self.arguments if known is not None and name not in known]
         if needed or strange:
             raise RequestError(
-                f"--model {self.origin}",
+                f"{self.option} {self.origin}",
                 found=f"it needs {', '.join(needed)}"
                 if needed
                 else f"no argument {strange[0]!r}: it takes {', '.join(known or ()) or 'none'}",
                 expected="every argument without a default, and no other",
-                remedy=f"add --model-arg {needed[0]}=VALUE"
+                remedy="give each of its parameters a default"
+                if self.option != "--model"
+                else f"add --model-arg {needed[0]}=VALUE"
                 if needed
                 else f"leave --model-arg {strange[0]} out",
             )
 
 
-def named(text: str, arguments: Mapping[str, Any]) -> Named:
-    """What ``--model`` says.
+def named(text: str, arguments: Mapping[str, Any], option: str = "--model") -> Named:
+    """What ``--model`` says, or another option in the same words.
 
     Raises:
         RequestError: it is no such text, or there is no such file or module.
@@ -124,13 +132,13 @@ def named(text: str, arguments: Mapping[str, Any]) -> Named:
         found = f"no module {where} that can be imported from here"
     if found:
         raise RequestError(
-            f"--model {text}",
+            f"{option} {text}",
             found=found,
             expected="FILE.py:FACTORY or package.module:FACTORY: code, and what in it returns the "
             "network",
             remedy="name both, e.g. --model net.py:make_network or --model timm:create_model",
         )
-    return Named(where, name, dict(arguments))
+    return Named(where, name, dict(arguments), option)
 
 
 def literal(text: str) -> Any:
@@ -143,12 +151,6 @@ def literal(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
-
-
-def reason(error: Exception) -> str:
-    """What the user's own code raised, in a line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text or 'no message'}"[:300]
 
 
 def _importable(module: str) -> bool:

@@ -19,8 +19,9 @@ from torch import nn
 from lading.base.digests import of_path
 from lading.errors import LadingError, RequestError
 from lading.network.calling import Calling, Flat, given, parameters
-from lading.network.code import literal, named, reason
+from lading.network.code import literal, named
 from lading.network.inputs import Inputs, Taken, all_taken, example
+from lading.network.lines import told
 from lading.record import HyperParameter, Recognition, Sign, Task
 
 FAMILY, TITLE = "module", "your own module"
@@ -62,7 +63,7 @@ class OwnModule:
         except Exception as error:  # the user's own code may raise anything
             raise RequestError(
                 f"--model {self.origin}",
-                found=reason(error),
+                found=told(error),
                 expected="a call that returns the network",
                 remedy="correct the factory or its --model-arg; it needs no weights, the "
                 "checkpoint's are loaded",
@@ -120,7 +121,7 @@ class OwnModule:
         except Exception as error:  # the user's own code may raise anything
             raise RequestError(
                 f"--input {' --input '.join(map(str, taken))}",
-                found=reason(error),
+                found=told(error),
                 expected=f"inputs on which {self.origin} runs",
                 remedy="correct the names, shapes, dtypes or ranges of the inputs",
             ) from error

@@ -16,8 +16,8 @@ import torch
 from lading.base.digests import of_path
 from lading.errors import RequestError
 from lading.network.calling import BY_PLACE
-from lading.network.code import reason
 from lading.network.inputs import Inputs
+from lading.network.lines import told
 from lading.network.own_module import OwnModule
 
 Kind = Literal["torch.export", "TorchScript"]
@@ -70,7 +70,7 @@ def trusted(path: Path, inputs: Inputs, *, trust: bool) -> OwnModule | None:
     except Exception as error:  # torch raises every kind
         raise RequestError(
             str(path),
-            found=reason(error),
+            found=told(error),
             expected=f"a program that this torch ({torch.__version__}) can load",
             remedy="save it again with this version of torch",
         ) from error

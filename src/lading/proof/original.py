@@ -14,6 +14,7 @@ from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Array
 from lading.proof import channels, noise, scores, steadiness
+from lading.proof.answered import answered
 from lading.proof.beyond import Beyond
 from lading.proof.branches import Branches
 from lading.proof.channels import Channels
@@ -48,7 +49,14 @@ class Original:
     Attributes:
         followed: what the network computes of its tensors alone.
         again: fresh conversions of it.
+        aside: probes that it refuses, in words.
+
+    Raises:
+        InputError: it refuses the user's own values, or every probe.
     """
+
+    drawn: Sequence[Probe]
+    outputs: Sequence[Outputs]
 
     name = "torch"
 
@@ -61,12 +69,11 @@ class Original:
         graphs: Graphs | None = None,
     ) -> None:
         self.interface, self.task = interface, interface.task
-        self.drawn = drawn
         self.side = TorchSide(interface)
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
         start = time.monotonic()
-        self.outputs: Sequence[Outputs] = [self.side.run(probe.inputs) for probe in drawn]
-        price = Price.of((time.monotonic() - start) / max(1, len(drawn)))
+        self.drawn, self.outputs, self.aside = answered(self.side, drawn)
+        price = Price.of((time.monotonic() - start) / max(1, len(self.drawn)))
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
         )

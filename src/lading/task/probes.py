@@ -104,22 +104,25 @@ def require_picture(path: Path, ports: Sequence[Port]) -> None:
     )
 
 
-def files_in(folder: Path) -> list[Path]:
+def files_in(folder: Path, more: Sequence[str] = ()) -> list[Path]:
     """The pictures and arrays in a folder, sorted; or the one file itself.
+
+    Args:
+        folder: or file.
+        more: suffixes of what else is looked for.
 
     Raises:
         InputError: it does not exist or holds none.
     """
     if folder.is_file():
         return [folder]
-    found = sorted(
-        p for p in folder.glob("*") if p.is_file() and p.suffix.lower() in pictures.SUFFIXES
-    )
+    known = (*pictures.SUFFIXES, *more)
+    found = sorted(p for p in folder.glob("*") if p.is_file() and p.suffix.lower() in known)
     if not found:
         raise InputError(
             str(folder),
             found="no such folder" if not folder.exists() else "no picture or array in it",
-            expected=f"a folder with {', '.join(pictures.SUFFIXES)} files",
+            expected=f"a folder with {', '.join(known)} files",
             remedy="check the path given to --data",
         )
     return found

@@ -1,0 +1,51 @@
+"""What the original answers, and which drawn values it refuses.
+
+A probe that was drawn knows nothing of the network: one that reads a length out of its input may
+raise where every value is padding. Such a probe is set aside and named. The user's own values are
+not drawn: where these are refused, he is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lading.errors import InputError, LadingError
+from lading.interface.side import Side
+from lading.network.lines import told
+from lading.proof.probes import Probe
+from lading.proof.reference import Outputs
+
+
+def answered(side: Side, drawn: Sequence[Probe]) -> tuple[list[Probe], list[Outputs], list[str]]:
+    """The probes that the original runs, its outputs, and in words those that it refuses.
+
+    Raises:
+        InputError: one of the user's own is refused, or all are.
+    """
+    ran, outputs, aside = list[Probe](), list[Outputs](), list[str]()
+    for probe in drawn:
+        try:
+            found = side.run(probe.inputs)
+        except LadingError:
+            raise
+        except Exception as error:  # the code of anybody's network
+            if probe.kind == "data":
+                raise InputError(
+                    f"--data {probe.source}",
+                    found=f"the original refuses it: {told(error)}",
+                    expected="values on which the original runs",
+                    remedy="correct the values, or leave them out",
+                ) from error
+            aside.append(f"probe {probe.name} set aside, the original refuses it: {told(error)}")
+            continue
+        ran.append(probe)
+        outputs.append(found)
+    if drawn and not ran:
+        raise InputError(
+            "every probe that is drawn",
+            found=aside[0],
+            expected="values on which the original runs",
+            remedy="say the range of the inputs, e.g. --input x:float32[1,3]@0..1, or give values "
+            "of your own: --data FILE.npz",
+        )
+    return ran, outputs, aside
