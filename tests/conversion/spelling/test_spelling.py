@@ -44,9 +44,18 @@ def transform(self: Any, x: torch.Tensor) -> torch.Tensor:
     return torch.istft(z, 4, 2, window=self.window, length=6) + z.abs().sum()
 
 
+def of_one_number(_: Any, n: torch.Tensor) -> torch.Tensor:
+    flags = n > 2
+    least = torch.zeros_like(flags, dtype=torch.float32).masked_fill(flags, -3.0)
+    whole = torch.ones_like(n) + torch.full_like(n, 7) + torch.full((4,), 3) + n.new_ones(4)
+    whole = whole + torch.zeros(4, dtype=torch.int64) + torch.full_like(flags, 2, dtype=torch.int64)
+    return least + (whole + n.new_zeros(1, dtype=torch.float32)) / 2 + n.new_full((1,), 9) // 2
+
+
 CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, torch.Tensor]]] = {
     "alpha": (lambda _, x, y: torch.add(x, y, alpha=3) - torch.sub(y, x, alpha=5), (X, Y), {}),
     "two to the power": (lambda _, x: 2**x + torch.pow(3, x), (X,), {}),
+    "whole power": (lambda _, n: torch.pow(1.5, n) + n, (SMALL,), {}),
     "whole division": (
         lambda _, n: (n // 2) / 3 + n.div(4, rounding_mode="floor") + (n // (n * n - 3)).float(),
         (SMALL,), {}),
@@ -81,6 +90,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
         lambda s, x: torch.ops.aten.index_put(torch.ones(1, 6, 4), (None, s.ids), x, True)
         + torch.ops.aten.index_put(x[:, :6], (None, s.ids), x[:, :1], True),
         (torch.randn(1, 7, 4),), {"ids": PLACES}),
+    "of one number": (of_one_number, (SMALL,), {}),
     "scatter": (
         lambda s, x: torch.zeros(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "mean")
         + torch.ones(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "amax")

@@ -32,7 +32,7 @@ def _pow(_: Any, base: Any, exponent: torch.Tensor) -> Any:
     made = torch.result_type(base, exponent)
     if not made.is_floating_point:
         return NotImplemented
-    return torch.pow(torch.full_like(exponent, base, dtype=made), exponent.to(made))
+    return torch.pow(torch.full_like(exponent.to(made), base), exponent.to(made))
 
 
 def _div(_: Any, x: Any, y: Any) -> Any:
@@ -52,7 +52,7 @@ def _div_mode(_: Any, x: Any, y: Any, *, rounding_mode: str | None = None) -> An
 def _floor(_: Any, x: Any, y: Any) -> Any:
     if _real(x) or _real(y):
         return NotImplemented
-    y = y if isinstance(y, torch.Tensor) else torch.full_like(x, y)
+    y = y if isinstance(y, torch.Tensor) else torch.full(list(x.shape), y, dtype=x.dtype)
     guess = torch.floor(x.to(torch.float32) / y).to(torch.int64)
     left = x - guess * y
     down = torch.logical_and(left != 0, torch.logical_xor(left < 0, y < torch.zeros_like(left)))
