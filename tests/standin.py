@@ -128,7 +128,7 @@ class Given:
     def floors(self) -> Sequence[Mapping[str, float]] | None:
         return None
 
-    def channels(self, port: Port, places: Sequence[int]) -> Sequence[Channels]:
+    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         return ()
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

@@ -13,12 +13,29 @@ the *remedy* (what to do now). The command line prints exactly these and leaves 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: Characters of one string from a file that people are shown.
+MOST = 2000
+
+
+def clipped(text: str) -> str:
+    """The beginning of a text that is longer than anybody reads; a file may hold a name of 100 MB.
+
+    >>> clipped("a" * 3000)[1996:]
+    'aaaa… (3,000 characters)'
+    >>> clipped(clipped("a" * 3000)) == clipped("a" * 3000)
+    True
+    """
+    if len(text) <= MOST + 40:
+        return text
+    return f"{text[:MOST]}… ({len(text):,} characters)"
+
 
 class LadingError(Exception):
-    """Root of the tree.
+    """Root of the tree; a part of its message is no longer than `clipped` leaves it.
 
     Args:
         subject: what the error is about and where it lies (a path, a tensor name, an op).
@@ -31,11 +48,11 @@ class LadingError(Exception):
     exit_status = 2
 
     def __init__(self, subject: str, *, found: str, expected: str, remedy: str) -> None:
-        self.subject = subject
-        self.found = found
-        self.expected = expected
-        self.remedy = remedy
-        super().__init__(subject)
+        self.subject = clipped(subject)
+        self.found = clipped(found)
+        self.expected = clipped(expected)
+        self.remedy = clipped(remedy)
+        super().__init__(self.subject)
 
     def __str__(self) -> str:
         rows = (("found", self.found), ("expected", self.expected), ("remedy", self.remedy))
@@ -87,6 +104,10 @@ def in_short(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:300].removesuffix(": ")
 
 
+#: What the system says where nothing more can be written.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
 def unforeseen(error: BaseException) -> LadingError:
     """What lading did not foresee, as an error of its own.
 
@@ -99,6 +120,13 @@ def unforeseen(error: BaseException) -> LadingError:
     subject, remedy = "an error that lading did not foresee", "check the files"
     if isinstance(error, MemoryError):
         subject, remedy = "memory", "free some, or take a smaller file"
+    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return StorageError(
+            str(error.filename or "what lading writes or prints"),
+            found=str(error.strerror),
+            expected="room for it",
+            remedy="free some, or write and print elsewhere",
+        )
     elif isinstance(error, OSError) and error.strerror:
         subject = str(error.filename or subject)
     return LadingError(

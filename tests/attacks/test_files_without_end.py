@@ -18,6 +18,7 @@ import torch
 from lading.checkpoint import nonfinite, read, read_config
 from lading.checkpoint.account import Account
 from lading.checkpoint.unpickle import Machine
+from lading.cli import main
 from lading.errors import CheckpointError, LadingError, RequestError, UnsafeFileError
 from tests.attacks.pickles import TENSOR, archive, beside, call, name, text, whole
 
@@ -364,3 +365,16 @@ def test_errors_of_the_machine_are_lading_s_own() -> None:
             with pytest.raises(CheckpointError) as caught:
                 Machine(program, where="x", persistent=lambda _: None).run()
             assert len(str(caught.value)) < 1_000
+
+
+# ------------------------------------------------------------------------------------ what is said
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_name_without_end_is_told_by_its_beginning(
+    form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.pt"
+    torch.save({"a" * 20_000_000: torch.zeros(1)}, path)
+    assert main(["inspect", str(path), *form]) == 2
+    shown = capsys.readouterr()
+    assert len(shown.out + shown.err) < 20_000
+    assert "characters)" in " ".join((shown.out + shown.err).split())

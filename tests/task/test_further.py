@@ -94,3 +94,11 @@ def test_claimed_sizes_are_multiples_where_the_network_needs_them(step: int, tim
 def test_another_size_is_that_of_the_first_input_and_the_batch_of_all() -> None:
     probe = sized([X, IDS], (3, 2, 8, 8), "00")
     assert {name: value.shape[0] for name, value in probe.inputs.items()} == {"x": 3, "ids": 3}
+
+
+def test_a_picture_is_fed_whole_levels() -> None:
+    picture = Port("p", "image", "float32", (1, 3, 4, 4), value_range=(0.0, 255.0))
+    drawn = [*further((picture,), Price.of(0.01)), *own((picture,), "5e", Price.of(0.01))]
+    assert len(drawn) >= 4
+    for probe in drawn:
+        assert np.array_equal(probe.inputs["p"], np.rint(probe.inputs["p"])), probe.name

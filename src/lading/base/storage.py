@@ -148,7 +148,8 @@ def _vectors(folder: Path) -> set[str]:
         index = json.loads((folder / "index.json").read_bytes())
         if index["format"] != "lading golden vectors":
             return set()
-        return {"index.json", *named_files(index)}
+        parts = index["vectors"], index.get("walk") or {}, index.get("channels") or {}
+        return {"index.json", *(name for part in parts for name in named_files(part))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
 

@@ -586,8 +586,8 @@ class Doctor(Request):
 def requests() -> dict[str, type[Request]]:
     """Every verb by name, with what can be asked of it."""
     kinds = (
-        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Swift,
-        DeviceCheck, DeviceReport, Doctor,
+        Convert, Verify, Compare, Whose, Inspect, Diagnose, Run, Classify, Sample, Report, Diff,
+        Swift, DeviceCheck, DeviceReport, Doctor,
     )  # fmt: skip
     return {verb(kind): kind for kind in kinds}
 

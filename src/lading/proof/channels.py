@@ -44,7 +44,9 @@ class Channels:
     Attributes:
         axis: of the output.
         centre: the median over probes of the mean over positions.
-        spread: the median over probes of the root mean square distance from the centre.
+        spread: the median over probes of the root mean square distance from the centre; over those
+            at which the channel is not silent. A unit that is so at most probes would have none,
+            and the last bit of a zero would be an error without measure.
         noise: what a sound fp32 computation moves, relative to the spread; root mean square.
         least: the same, relative to the size.
         halved: what the original's own tensors and inputs, rounded to fp16, move, relative to the
@@ -103,7 +105,7 @@ def measured(
         for size, same in _by_size(wanted, axis).items():
             rows = [_rows(wanted[i], axis) for i in same]
             centre = np.median([row.mean(1) for row in rows], axis=0)
-            spread = np.median([_rms(row - centre[:, None]) for row in rows], axis=0)
+            spread = _spread(rows, centre)
             off = [_rms(_apart(calm[i], moved[i], axis)) for i in same]
             scales = _Scales(rows, centre, spread)
             near, far = (_typical(_relative(off, scale)) for scale in (scales.varied, scales.size))
@@ -148,14 +150,14 @@ def judged(
         if not same:
             continue
         rows = [_rows(wanted[i], one.axis) for i in same]
-        scales = _Scales(rows, one.centre, one.spread)
+        scales = _Scales(rows, one.centre, one.spread, _usual(one, precision))
         errors = [_apart(wanted[i], got[i], one.axis) for i in same]
         off = [_rms(error) for error in errors]
         near, far = (
             _Beside(_relative(off, scale), moved, scale, precision, cap)
             for scale, moved in (
-                (scales.varied, _moved(one.noise, one.halved, precision)),
-                (scales.size, _moved(one.least, one.halved_least, precision)),
+                (scales.varied, scales.floor(_moved(one.noise, one.halved, precision))),
+                (scales.size, scales.floor(_moved(one.least, one.halved_least, precision))),
             )
         )
         shown = near.gate > 0.0
@@ -189,9 +191,12 @@ class _Scales:
             what is constant everywhere.
         still: per channel, whether it is constant.
         nothing: per channel, whether it is less than fp32 holds beside the largest.
+        rest: per channel, what its neighbours move where it is silent at most probes; 0 elsewhere.
     """
 
-    def __init__(self, rows: Sequence[Array], centre: Array, spread: Array) -> None:
+    def __init__(
+        self, rows: Sequence[Array], centre: Array, spread: Array, usual: float = 0.0
+    ) -> None:
         size = np.array([_rms(row) for row in rows])
         varied = np.array([np.maximum(spread, _rms(row - centre[:, None])) for row in rows])
         least = NOTHING * size.max(axis=1, initial=0.0, keepdims=True)
@@ -199,6 +204,16 @@ class _Scales:
         self.nothing = np.all(size <= least, axis=0)
         self.size = np.maximum(size, least)
         self.varied = np.maximum(np.where(self.still, size, varied), least)
+        # a unit that is silent as a rule may wake, or fall silent, by what its neighbours move
+        self.rest = np.where(np.median(size - least, axis=0) <= 0.0, usual, 0.0)
+        self.size = np.maximum(self.size, self.rest)
+        self.varied = np.maximum(self.varied, self.rest)
+
+    def floor(self, moved: Array) -> Array:
+        """`moved`, and of a silent unit no less than its neighbours' part of its scale."""
+        return np.asarray(
+            np.maximum(moved, self.rest / np.maximum(self.varied.min(axis=0), 1e-300))
+        )
 
 
 class _Beside:
@@ -210,6 +225,26 @@ class _Beside:
         self.gate = np.minimum(
             _decibels(moved + _relative(list(smallest), scale)) - noise.MARGIN, cap
         )
+
+
+def _spread(rows: Sequence[Array], centre: Array) -> Array:
+    """See `Channels.spread`.
+
+    >>> _spread([np.array([[0.0]]), np.array([[0.0]]), np.array([[2.0]])], np.zeros(1))
+    array([2.])
+    """
+    apart = np.array([_rms(row - centre[:, None]) for row in rows])
+    size = np.array([_rms(row) for row in rows])
+    alive = np.where(size > NOTHING * size.max(axis=1, initial=0.0, keepdims=True), apart, np.nan)
+    resting = np.isnan(alive).all(axis=0)
+    return np.where(resting, 0.0, np.nanmedian(np.where(resting, 0.0, alive), axis=0))
+
+
+def _usual(known: Channels, precision: str) -> float:
+    """What a channel moves in a sound computation, in the output's own units: the median of those
+    that vary."""
+    moved = (_moved(known.noise, known.halved, precision) * known.spread)[known.spread > 0.0]
+    return float(np.median(moved)) if moved.size and np.isfinite(moved).all() else 0.0
 
 
 def _moved(noise: Array, halved: Array | float, precision: str) -> Array:

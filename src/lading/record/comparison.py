@@ -67,9 +67,9 @@ class Covered:
 class Comparison:
     """One artifact in one runtime against the reference, over all probes.
 
-    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `covered` is
-    what of the inputs it speaks of. `device` says where it ran, where that was not the computer
-    that wrote the bill: its name, its system, and the compute units.
+    `data` names the user's table where its rows were the probes; see `DatasetRecord`. `device` says
+    where it ran, where that was not the computer that wrote the bill: its name, its system, and the
+    compute units. `covered` is what of the inputs it speaks of.
     """
 
     artifact: str
@@ -82,8 +82,8 @@ class Comparison:
     reason: str = ""
     data: str = ""
     unproved: tuple[Unproved, ...] = ()
-    covered: tuple[Covered, ...] = ()
     device: str = ""
+    covered: tuple[Covered, ...] = ()
 
     @property
     def gated(self) -> tuple[Measurement, ...]:

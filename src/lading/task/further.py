@@ -130,6 +130,8 @@ def _mixed(
     inputs = {}
     for port in ports:
         made = _noise(port, generator) if _whole(port) else value(port, generator)
+        if port.kind == "image":  # a picture has whole levels only
+            made = np.rint(made)
         inputs[port.name] = np.ascontiguousarray(made, dtype=port.dtype)
     return f"Philox key {key}", inputs
 

@@ -21,7 +21,10 @@ def run(request: Diagnose, display: Display) -> int:
 
 COMMAND = Command(
     "what of a network's code stands in the way, without converting",
-    ("lading diagnose net.pth --model net.py:Net --input x:float32[1,3,64,64]",),
+    (
+        "lading diagnose net.pth --model net.py:Net --input x:float32[1,3,64,64]",
+        "lading diagnose net.pth --model net.py:Net --input x:float32[1,3,64,64] --json",
+    ),
     Diagnose,
     run,
     rank=15,

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from lading.errors import clipped
 from lading.record import ArtifactRecord, Verdict
 from lading.record.text import visible
 from lading.record.wording import port, summary
@@ -29,7 +30,7 @@ def words(text: Any, style: Any = "") -> Text:
     >>> str(words("[bold]a\\x1b[31mb\\nPASS"))
     '[bold]a⟨U+001B⟩[31mb⟨U+000A⟩PASS'
     """
-    return Text(visible(text).replace("\n", "⟨U+000A⟩"), style=style)
+    return Text(visible(clipped(str(text))).replace("\n", "⟨U+000A⟩"), style=style)
 
 
 def lines(text: str, style: Any = "") -> Text:

@@ -91,20 +91,6 @@ class Vector:
 
 
 @dataclass(frozen=True)
-class Axis:
-    """What is known of the channels along an axis of an output, over all probes.
-
-    Attributes:
-        axis: of the output, or of the scores behind it.
-        values: float64 [4, size of the axis]: centre, spread, noise and least, as in
-            `lading.proof.channels.Channels`.
-    """
-
-    axis: int
-    values: Stored
-
-
-@dataclass(frozen=True)
 class Walked:
     """A walk of the original from noise to a picture: what it is made of, move by move.
 
@@ -128,6 +114,20 @@ class Walked:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """What is known of the channels along an axis of an output, over all probes.
+
+    Attributes:
+        axis: of the output, or of the scores behind it.
+        values: float64 [6, size of the axis]: centre, spread, noise, least, and the two of fp16,
+            as in `lading.proof.channels.Channels`.
+    """
+
+    axis: int
+    values: Stored
+
+
+@dataclass(frozen=True)
 class Index:
     """All that `index.json` says.
 
@@ -145,8 +145,8 @@ class Index:
         tolerances: by precision of the artifact.
         vectors: the probes.
         left_out: why there are no more.
-        channels: per float output, and output of labels of which the scores are known.
         walk: of a diffusion network, where there is room for one.
+        channels: per float output, and output of labels of which the scores are known.
     """
 
     format: str
@@ -162,8 +162,8 @@ class Index:
     tolerances: Mapping[str, tuple[Tolerance, ...]]
     vectors: tuple[Vector, ...]
     left_out: str = ""
-    channels: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
     walk: Walked | None = None
+    channels: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
 
 
 def store(probe: str, role: str, port: str, array: Array) -> tuple[Stored, bytes]:
@@ -218,12 +218,12 @@ def load(folder: Path) -> Index:
         for group in (*groups, *vector.graphs.values(), vector.graph_scores):
             for stored in group.values():
                 read(folder, stored)
-    for axes in index.channels.values():
-        for one in axes:
-            read(folder, one.values)
     if index.walk:
         for stored in (index.walk.start, *index.walk.x, *index.walk.answers):
             read(folder, stored)
+    for axes in index.channels.values():
+        for one in axes:
+            read(folder, one.values)
     return index
 
 

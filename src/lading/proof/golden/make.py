@@ -102,8 +102,8 @@ def write(
         {name: _tolerances(original, name, chosen) for name in precisions},
         tuple(vectors),
         left_out,
-        axes,
         walk,
+        axes,
     )
     folder.mkdir()
     for name, content in files.items():
