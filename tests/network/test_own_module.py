@@ -120,7 +120,7 @@ def test_code_that_makes_no_network(text: str, found: str, tmp_path: Path) -> No
     file = code(tmp_path, text)
     error = refused(from_text(f"{file}:make", ["x:float32[1]"], {}).build)
     assert error.subject == "--model net.py:make"
-    assert error.found == found
+    assert error.found.startswith(found)
 
 
 def test_code_imports_what_lies_beside_it(tmp_path: Path) -> None:
