@@ -40,7 +40,7 @@ def converted(captured: Captured, kind: str, expected: str, remedy: str, **how: 
         with untouched(captured):
             return ct.convert(
                 graph,
-                inputs=[input_type(port) for port in interface.inputs],
+                inputs=input_types(interface.inputs),
                 classifier_config=classes(interface),
                 skip_model_load=True,
                 **how,
@@ -111,9 +111,20 @@ def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgr
     return program
 
 
-def input_type(port: Port) -> Any:
-    """An input as `coremltools.convert` takes it."""
+def input_types(ports: Sequence[Port]) -> list[Any]:
+    """The inputs as `coremltools.convert` takes them: a letter is one dimension in all of them."""
+    dimensions: dict[str, Any] = {}
+    return [_input_type(port, dimensions) for port in ports]
+
+
+def _input_type(port: Port, dimensions: dict[str, Any]) -> Any:
     import coremltools as ct
+
+    def dimension(low: int, high: int, size: int, letter: str) -> Any:
+        if low == high:
+            return low
+        made = ct.RangeDim(low, high, size) if letter not in dimensions else dimensions[letter]
+        return dimensions.setdefault(letter, made) if letter else made
 
     shape: Any = port.shape
     if port.enumerated:
@@ -121,10 +132,9 @@ def input_type(port: Port) -> Any:
             [list(one) for one in port.enumerated], default=list(port.shape)
         )
     elif port.ranges:
-        axes = zip(port.ranges, port.shape, strict=True)
-        shape = ct.Shape(
-            [low if low == high else ct.RangeDim(low, high, d) for (low, high), d in axes]
-        )
+        names = port.letters or ("",) * len(port.shape)
+        axes = zip(port.ranges, port.shape, names, strict=True)
+        shape = ct.Shape([dimension(low, high, size, letter) for (low, high), size, letter in axes])
     if port.kind == "image":
         layout = {"grayscale": ct.colorlayout.GRAYSCALE, "rgb": ct.colorlayout.RGB}
         # Scale and bias are operations of the graph, the same in both formats, not of the image.

@@ -17,6 +17,7 @@ from lading.errors import CaptureError
 from lading.interface import Interface
 from lading.network.through import takes_any_number
 from lading.record import Port, Route
+from lading.task import letters
 
 #: Axes that stay open in the graph: any of "batch", "size".
 Axes = frozenset[str]
@@ -57,7 +58,8 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
     Raises:
         CaptureError: the route cannot take this module; the message holds torch's own reason.
     """
-    example = interface.example(2 if "batch" in axes else 1)
+    sizes = letters.traced(interface.inputs) if route != "trace" else {}
+    example = interface.example(2 if "batch" in axes else 1, sizes=sizes)
     arguments = tuple(example.values())
     try:
         with torch.no_grad():
@@ -95,6 +97,13 @@ def _open(port: Port, axes: Axes) -> dict[int, Any]:
     Sizes that must be multiples of a step are written ``step · n``, so that the exporter can prove
     that skip connections meet.
     """
+    if port.letters:
+        return {
+            axis: torch.export.Dim(letter, min=low, max=high)
+            for axis, (letter, (low, high)) in enumerate(
+                zip(port.letters, port.ranges, strict=True))
+            if letter
+        }  # fmt: skip
     batch = {0: torch.export.Dim("batch", min=1)} if "batch" in axes else {}
     return {**batch, **(_size_axes(port) if "size" in axes else {})}
 

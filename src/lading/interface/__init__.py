@@ -22,7 +22,7 @@ from lading.errors import RequestError
 from lading.network.calling import Flat
 from lading.network.through import Through, refuse
 from lading.record import Port, Task
-from lading.task import kind_of
+from lading.task import kind_of, letters
 from lading.task.diffusion.step import as_step
 from lading.task.processing import Affine, Labels, Probabilities, Wrapped, ZScore
 
@@ -121,14 +121,18 @@ class Interface:
         values = [torch.tensor(inputs[port.name]) for port in self.inputs]
         return [v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for v in values]
 
-    def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
+    def example(
+        self, batch: int = 1, seed: int = 0, sizes: Mapping[str, int] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Inputs of the default shapes by name, or of `batch` samples where that is more than one:
         standard normal, or any of the port's range for whole numbers and for one number a sample.
 
         An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
+        `sizes` are of open axes, by letter.
         """
         generator = torch.Generator().manual_seed(seed)
-        shapes = [p.shape if batch == 1 else (batch, *p.shape[1:]) for p in self.inputs]
+        own = [letters.shape(port, sizes or {}) for port in self.inputs]
+        shapes = [one if batch == 1 else (batch, *one[1:]) for one in own]
         ports = zip(self.inputs, shapes, strict=True)
         return {port.name: _sample(port, shape, generator) for port, shape in ports}
 
@@ -263,6 +267,13 @@ def _through(network: nn.Module, task: Task, options: Options) -> Interface:
 def _sized(port: Port, options: Options, spatial: int) -> Port:
     """The input port with the sizes that were asked for, checked against what the network needs."""
     sizes = options.sizes
+    if port.letters and sizes != Sizes():
+        raise RequestError(
+            "--shapes",
+            found=f"{port.name} with open axes of its own",
+            expected="either of them",
+            remedy="leave --shapes out: --input says the sizes",
+        )
     multiples = port.multiples or (1,) * len(port.shape)
     for size in (*sizes.listed, *(tuple(axis) for axis in zip(*sizes.ranges, strict=True))):
         if len(size) != spatial:
@@ -301,6 +312,8 @@ def _sized(port: Port, options: Options, spatial: int) -> Port:
 def _follow(out: Port, port: Port) -> Port:
     """The output port with the spatial sizes of the input's list or ranges."""
     lead = len(out.shape) - len(port.shape) + 2
+    if port.letters:
+        return out  # it has its own already
     if port.enumerated:
         shapes = tuple(out.shape[:lead] + one[2:] for one in port.enumerated)
         return replace(out, enumerated=shapes)

@@ -8,6 +8,7 @@ from there to the network.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,9 +30,14 @@ DTYPES = {
 VALUES = "normalised values"
 #: Core ML's whole numbers end here.
 INT32 = (-(2**31), 2**31 - 1)
+#: A size, a letter with its bounds, or a letter that another axis has bounds for.
+_AXIS = r"(?:\d+|[A-Za-z_]\w*(?:=\d+\.\.\d+)?)"
+#: Of an open axis, where its bounds allow it.
+_DEFAULT = 16
+_NUMBER = r"-?\d+(?:\.\d+)?"
 _INPUT = re.compile(
-    r"(?P<name>[A-Za-z_]\w*(\.\w+)*):(?P<dtype>\w+)\[(?P<shape>(\d+(,\d+)*)?)\]"
-    r"(@(?P<low>-?\d+(\.\d+)?)\.\.(?P<high>-?\d+(\.\d+)?))?"
+    rf"(?P<name>[A-Za-z_]\w*(\.\w+)*):(?P<dtype>\w+)\[(?P<shape>({_AXIS}(,{_AXIS})*)?)\]"
+    rf"(@(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER}))?"
 )
 #: Examples by name, by place, or texts.
 Inputs = Mapping[str, Any] | Sequence[Any]
@@ -46,12 +52,14 @@ class Taken:
         dtype: as declared.
         shape: as declared; empty for a number.
         bounds: lowest and highest value; empty where any may come.
+        axes: by axis that is open, its letter and its least and largest size.
     """
 
     path: tuple[str, ...]
     dtype: str
     shape: tuple[int, ...]
     bounds: tuple[float, ...] = ()
+    axes: Mapping[int, tuple[str, int, int]] = dataclasses.field(default_factory=dict)
 
     @property
     def port(self) -> Port:
@@ -59,8 +67,18 @@ class Taken:
         bounds = (0.0, 1.0) if self.dtype == "bool" else self.bounds
         return Port(
             "_".join(self.path), "tensor", DTYPES[self.dtype], self.shape or (1,),
-            meaning=VALUES, value_range=bounds,
+            meaning=VALUES, value_range=bounds, **self._open(),
         )  # fmt: skip
+
+    def _open(self) -> dict[str, Any]:
+        if not self.axes:
+            return {}
+        closed = [("", size, size) for size in self.shape]
+        every = [self.axes.get(axis, one) for axis, one in enumerate(closed)]
+        return {
+            "ranges": tuple((low, high) for _, low, high in every),
+            "letters": tuple(letter for letter, _, _ in every),
+        }
 
     def inner(self, value: torch.Tensor) -> torch.Tensor:
         """A value of the port as the network takes it: whole numbers are int64, as torch's are."""
@@ -79,11 +97,18 @@ class Taken:
         # Digits alone: `taken` knows no exponent.
         ends = [f"{Decimal(repr(bound)):f}".removesuffix(".0") for bound in self.bounds]
         bounds = "@" + "..".join(ends) if ends else ""
-        return f"{'.'.join(self.path)}:{self.dtype}[{','.join(map(str, self.shape))}]{bounds}"
+        sizes = list(map(str, self.shape))
+        for axis, (letter, low, high) in self.axes.items():
+            sizes[axis] = f"{letter}={low}..{high}"
+        return f"{'.'.join(self.path)}:{self.dtype}[{','.join(sizes)}]{bounds}"
 
 
-def taken(text: str) -> Taken:
+def taken(text: str, letters: Mapping[str, tuple[int, int]] | None = None) -> Taken:
     """The input that a text names.
+
+    Args:
+        text: ``NAME:DTYPE[SHAPE]@LOW..HIGH``.
+        letters: bounds of open axes that another input states.
 
     Raises:
         RequestError: the text names none.
@@ -94,6 +119,8 @@ def taken(text: str) -> Taken:
     ('pair', '0')
     >>> taken("keep:bool[1,8]").port.dtype
     'int32'
+    >>> taken("ids:int32[B=1..8,T=1..128]@0..99").shape
+    (1, 16)
     """
     match = _INPUT.fullmatch(text.replace(" ", ""))
     wrong = ""
@@ -109,16 +136,52 @@ def taken(text: str) -> Taken:
         INT32[0] <= float(match["low"]) and float(match["high"]) <= INT32[1]
     ):
         wrong = "whole numbers beyond 32 bits, which Core ML has not"
+    sizes = [] if match is None else list(filter(None, match["shape"].split(",")))
+    known = {**(letters or {}), **_letters(sizes)}
+    for size in sizes:
+        letter = size.partition("=")[0]
+        low, high = known.get(letter, (1, 1))
+        if not size.isdigit() and letter not in known:
+            wrong = wrong or f"the axis {letter} without its sizes"
+        elif not 0 < low <= high:
+            wrong = wrong or f"the axis {letter} of {low} to {high}"
     if match is None or wrong:
         raise RequestError(
             f"--input {text}",
             found=wrong,
-            expected=f"NAME:DTYPE[SHAPE], DTYPE {', '.join(DTYPES)}; whole numbers with @LOW..HIGH",
-            remedy="write e.g. x:float32[1,3,256,256] or timesteps:int32[1]@0..999",
+            expected=f"NAME:DTYPE[SHAPE], DTYPE {', '.join(DTYPES)}; whole numbers with "
+            "@LOW..HIGH; an open axis as T=1..512",
+            remedy="write e.g. x:float32[1,3,256,256], timesteps:int32[1]@0..999 or "
+            "ids:int32[B=1..8,T=1..128]@0..999",
         )
-    shape = tuple(map(int, filter(None, match["shape"].split(","))))
+    axes = {
+        axis: (size.partition("=")[0], *known[size.partition("=")[0]])
+        for axis, size in enumerate(sizes)
+        if not size.isdigit()
+    }
+    shape = tuple(
+        _default(axis, *axes[axis][1:]) if axis in axes else int(size)
+        for axis, size in enumerate(sizes)
+    )
+    axes = {axis: one for axis, one in axes.items() if one[1] < one[2]}
     bounds = (float(match["low"]), float(match["high"])) if match["low"] is not None else ()
-    return Taken(tuple(match["name"].split(".")), match["dtype"], shape, bounds)
+    return Taken(tuple(match["name"].split(".")), match["dtype"], shape, bounds, axes)
+
+
+def _letters(sizes: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The bounds that open axes state."""
+    found = {}
+    for size in sizes:
+        letter, sign, ends = size.partition("=")
+        if sign:
+            low, high = map(int, ends.split(".."))
+            found[letter] = (low, high)
+    return found
+
+
+def _default(axis: int, low: int, high: int) -> int:
+    """Of an open axis: one sample, and a handful of anything else."""
+    return low if axis == 0 else min(high, max(low, _DEFAULT))
 
 
 def all_taken(inputs: Inputs, parameters: Sequence[str]) -> tuple[Taken, ...]:
@@ -134,7 +197,12 @@ def all_taken(inputs: Inputs, parameters: Sequence[str]) -> tuple[Taken, ...]:
     """
     texts = isinstance(inputs, Sequence) and all(isinstance(one, str) for one in inputs)
     if texts:
-        found = tuple(map(taken, inputs))
+        stated: dict[str, tuple[int, int]] = {}
+        for text in inputs:
+            inside = re.search(r"\[(.*?)\]", text.replace(" ", ""))
+            with contextlib.suppress(ValueError):
+                stated |= _letters(inside[1].split(",") if inside else ())
+        found = tuple(taken(text, stated) for text in inputs)
     else:
         if not isinstance(inputs, Mapping):
             places = [*parameters, *(f"input_{n}" for n in range(len(parameters), len(inputs)))]
@@ -182,9 +250,10 @@ def _of(path: tuple[str, ...], value: Any) -> Iterator[Taken]:
     yield taken(f"{'.'.join(path)}:{dtype}[{','.join(map(str, value.shape))}]{bounds}")
 
 
-def example(one: Taken, generator: torch.Generator) -> torch.Tensor:
-    """A value of its port."""
+def example(one: Taken, generator: torch.Generator, shape: tuple[int, ...] = ()) -> torch.Tensor:
+    """A value of its port, of the default shape or of another."""
     port = one.port
+    port = dataclasses.replace(port, shape=shape or port.shape)
     if port.dtype == "int32":
         low, high = port.value_range
         values = torch.randint(int(low), int(high) + 1, port.shape, generator=generator)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from lading.network.calling import Calling, Flat, given, parameters
 from lading.network.code import literal, named
 from lading.network.inputs import Inputs, Taken, all_taken, example
 from lading.network.lines import told
-from lading.record import HyperParameter, Recognition, Sign, Task
+from lading.record import HyperParameter, Port, Recognition, Sign, Task
+from lading.task import letters
 
 FAMILY, TITLE = "module", "your own module"
 
@@ -106,13 +107,40 @@ class OwnModule:
         notes = {"code": self.origin}
         if dropped:
             notes["left out"] = f"of what it gives: {', '.join(dropped)}"[:500]
-        outputs = tuple(one.port for one in found)
+        outputs = self._open(module, taken, tuple(one.port for one in found))
         flat = Flat(module, Calling(module, taken, [one.path for one in found])).eval()
         return Task("module", ports, outputs, notes=notes), flat
 
-    def _run(self, module: nn.Module, taken: Sequence[Taken]) -> Any:
+    def _open(
+        self, module: nn.Module, taken: Sequence[Taken], outputs: tuple[Port, ...]
+    ) -> tuple[Port, ...]:
+        """The outputs with the sizes that they have from the least to the largest inputs."""
+        ports = [one.port for one in taken]
+        ends = letters.assignments(ports, 2)
+        seen = [[port.shape for port in outputs]]
+        for sizes in ends:
+            answer = self._run(module, taken, sizes)
+            found, _ = given(answer, [port.name for port in ports], self.origin)
+            seen.append([one.port.shape for one in found])
+        if any(list(map(len, shapes)) != list(map(len, seen[0])) for shapes in seen):
+            raise RequestError(
+                f"outputs of {self.origin}",
+                found="other outputs, or other axes of them, at other sizes of the inputs",
+                expected="the same outputs at every size",
+                remedy="leave that axis closed: write its size in place of the letter",
+            )
+        every = [[shapes[place] for shapes in seen] for place in range(len(outputs))]
+        ranges = [tuple((min(n), max(n)) for n in zip(*one, strict=True)) for one in every]
+        return tuple(
+            replace(port, ranges=one) if any(low < high for low, high in one) else port
+            for port, one in zip(outputs, ranges, strict=True)
+        )
+
+    def _run(
+        self, module: nn.Module, taken: Sequence[Taken], sizes: Mapping[str, int] | None = None
+    ) -> Any:
         generator = torch.Generator().manual_seed(0)
-        values = [example(one, generator) for one in taken]
+        values = [example(one, generator, letters.shape(one.port, sizes or {})) for one in taken]
         try:
             with torch.no_grad():
                 return Calling(module, taken).answer(module, *values)
@@ -121,7 +149,7 @@ class OwnModule:
         except Exception as error:  # the user's own code may raise anything
             raise RequestError(
                 f"--input {' --input '.join(map(str, taken))}",
-                found=told(error),
+                found=f"at {letters.spelled(sizes)}: {told(error)}" if sizes else told(error),
                 expected=f"inputs on which {self.origin} runs",
                 remedy="correct the names, shapes, dtypes or ranges of the inputs",
             ) from error

@@ -1,13 +1,16 @@
 """What the original answers, and which drawn values it refuses.
 
 A probe that was drawn knows nothing of the network: one that reads a length out of its input may
-raise where every value is padding. Such a probe is set aside and named. The user's own values are
-not drawn: where these are refused, he is told.
+raise, or give NaN, where every value is padding. Such a probe is set aside and named; where the
+original gives NaN everywhere all of them stay, and are judged. The user's own values are not drawn:
+where these are refused, he is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from lading.errors import InputError, LadingError
 from lading.interface.side import Side
@@ -40,6 +43,11 @@ def answered(side: Side, drawn: Sequence[Probe]) -> tuple[list[Probe], list[Outp
             continue
         ran.append(probe)
         outputs.append(found)
+    nothing = [place for place, found in enumerate(outputs) if _no_number(found)]
+    for place in reversed(nothing if len(nothing) < len(ran) else ()):
+        if ran[place].kind != "data":
+            aside.append(f"probe {ran[place].name} set aside, the original itself gives NaN there")
+            del ran[place], outputs[place]
     if drawn and not ran:
         raise InputError(
             "every probe that is drawn",
@@ -49,3 +57,7 @@ def answered(side: Side, drawn: Sequence[Probe]) -> tuple[list[Probe], list[Outp
             "of your own: --data FILE.npz",
         )
     return ran, outputs, aside
+
+
+def _no_number(outputs: Outputs) -> bool:
+    return any(bool(np.isnan(one).any()) for one in outputs.values() if one.dtype.kind == "f")

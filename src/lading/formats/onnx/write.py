@@ -127,6 +127,10 @@ def _from_trace(captured: Captured, settings: Settings) -> Any:
     open_axes = [0] * ("batch" in captured.axes) + [2, 3, 4] * ("size" in captured.axes)
     rank = len(interface.inputs[0].shape)
     names = {axis: _AXIS_NAMES[axis] for axis in open_axes if axis < rank}
+    named = {port.name: names for port in interface.inputs} if names else {}
+    for port in interface.inputs:
+        own = {axis: letter for axis, letter in enumerate(port.letters) if letter}
+        named |= {port.name: own} if own else {}
     buffer = io.BytesIO()
     torch.onnx.export(
         captured.traced,
@@ -136,7 +140,7 @@ def _from_trace(captured: Captured, settings: Settings) -> Any:
         input_names=[port.name for port in interface.inputs],
         output_names=[port.name for port in interface.outputs],
         opset_version=settings.opset,
-        dynamic_axes={port.name: names for port in interface.inputs} if names else None,
+        dynamic_axes=named or None,
     )
     return onnx.load_model_from_string(buffer.getvalue())
 
