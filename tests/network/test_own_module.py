@@ -73,7 +73,7 @@ def test_an_input_that_is_none(text: str, found: str) -> None:
     error = refused(lambda: taken(text))
     assert error.subject == f"--input {text}"
     assert error.found == found
-    assert error.remedy == "write e.g. x:float32[1,3,256,256] or timesteps:int32[1]@0..999"
+    assert error.remedy.startswith("write e.g. x:float32[1,3,256,256], timesteps:int32[1]@0..999")
 
 
 def test_two_inputs_of_one_name(tmp_path: Path) -> None:

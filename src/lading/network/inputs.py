@@ -86,7 +86,8 @@ class Taken:
             value = value != 0
         elif self.dtype in ("int32", "int64"):
             value = value.to(torch.int64)
-        return value if self.shape else value.reshape(())
+        # not reshaped: coremltools 9.0 keeps an axis there, see `lading.conversion.spelling.shapes`
+        return value if self.shape else value[0]
 
     def __str__(self) -> str:
         """As `taken` reads it.

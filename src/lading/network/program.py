@@ -98,5 +98,19 @@ def _loaded(path: Path, kind: Kind) -> tuple[Any, Inputs]:
     module: Any = program.module()
     module.train = module.eval = lambda *_: module  # its mode was fixed when it was exported
     arguments, keywords = program.example_inputs or ((), {})
+    whole = {one.dtype for one in torch.utils._pytree.tree_leaves((arguments, keywords))
+             if isinstance(one, torch.Tensor) and not one.dtype.is_floating_point}  # fmt: skip
+    if torch.int32 in whole and torch.int64 not in whole:
+        module.register_forward_pre_hook(_in_32_bits, with_kwargs=True)
     setattr(module, BY_PLACE, not keywords)
     return module, (dict(keywords) if keywords else tuple(arguments))
+
+
+def _in_32_bits(module: Any, arguments: Any, keywords: Any) -> Any:
+    """A program takes the type that it was exported with, and no wider one."""
+
+    def narrowed(one: Any) -> Any:
+        return one.to(torch.int32) if getattr(one, "dtype", None) == torch.int64 else one
+
+    narrow: Any = torch.utils._pytree.tree_map(narrowed, (arguments, keywords))
+    return narrow

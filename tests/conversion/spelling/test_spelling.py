@@ -91,6 +91,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
         + torch.ops.aten.index_put(x[:, :6], (None, s.ids), x[:, :1], True),
         (torch.randn(1, 7, 4),), {"ids": PLACES}),
     "of one number": (of_one_number, (SMALL,), {}),
+    "a number of one axis": (
+        lambda _, x, y: torch.cat([(x[:, :1, :1].reshape(()) * y)[..., 1:], y[..., :1]], -1),
+        (X, Y), {}),
+    "a number with new axes": (
+        lambda _, x: torch.cat([x[0, 0, :1].view(())[None, None].cos(), x[0, :1, :2]], -1),
+        (X,), {}),
     "scatter": (
         lambda s, x: torch.zeros(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "mean")
         + torch.ones(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "amax")
