@@ -27,7 +27,8 @@ def network(case: Case) -> Any:
         file = file.removesuffix(".py").replace("/", ".")
         given = (text.partition("=") for text in case.arguments)
         module = getattr(importlib.import_module(file), name)(**{k: _read(v) for k, _, v in given})
-    return forms.alive(module)
+    module = forms.alive(module)
+    return forms.trained(module, *examples(case)) if "mobilenet" in case.name else module
 
 
 def _read(text: str) -> Any:
