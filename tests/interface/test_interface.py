@@ -98,9 +98,6 @@ def test_the_outputs_follow_the_inputs_sizes() -> None:
     listed = interface(Options(sizes=Sizes(listed=((8, 8), (16, 16), (32, 24)))))
     assert listed.inputs[0].enumerated == ((1, 1, 16, 16), (1, 1, 8, 8), (1, 1, 32, 24))
     assert listed.outputs[0].enumerated == ((1, 3, 16, 16), (1, 3, 8, 8), (1, 3, 32, 24))
-    labels = interface(Options("labels", sizes=Sizes(ranges=((8, 32), (16, 64)))))
-    assert labels.inputs[0].ranges == ((1, 1), (1, 1), (8, 32), (16, 64))
-    assert labels.outputs[0].ranges == ((1, 1), (8, 32), (16, 64))
     enumerated = interface(Options("labels", sizes=Sizes(listed=((8, 8),))))
     assert enumerated.outputs[0].enumerated == ((1, 16, 16), (1, 8, 8))
 
@@ -254,6 +251,25 @@ def test_sizes_that_are_no_multiple() -> None:
     )
     assert refused(Options(sizes=Sizes(listed=((16, 1),)))).endswith("remedy    use 2")
     assert "17 on axis 0" in refused(Options(sizes=Sizes(ranges=((16, 17), (16, 16)))))
+
+
+def test_of_a_range_the_sizes_are_listed_at_which_the_network_runs() -> None:
+    """A file that takes 8 to 12 takes 9 as well, and there the network stops."""
+    one = interface(Options("labels", sizes=Sizes(ranges=((12, 18), (16, 16)))))
+    heights = (16, 12, 14, 18)
+    assert not one.inputs[0].ranges
+    assert one.inputs[0].enumerated == tuple((1, 1, height, 16) for height in heights)
+    assert one.outputs[0].enumerated == tuple((1, height, 16) for height in heights)
+
+
+def test_more_sizes_than_a_list_holds() -> None:
+    assert refused(Options(sizes=Sizes(ranges=((8, 32), (16, 64))))) == (
+        "--shapes 8..32x16..64\n"
+        "  found     325 sizes that the network runs at, multiples of 2x2\n"
+        "  expected  128 at most, as each is listed in the file: a range would hold sizes at which "
+        "the network itself does not run\n"
+        "  remedy    narrow the range, or list the sizes that the app feeds"
+    )
 
 
 def test_a_range_without_the_default_size() -> None:

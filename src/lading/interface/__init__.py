@@ -10,8 +10,10 @@ on.
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -264,6 +266,10 @@ def _through(network: nn.Module, task: Task, options: Options) -> Interface:
     return Interface(module, inputs, task.outputs, options, replace(task, inputs=inputs))
 
 
+#: Sizes that Core ML takes in a list.
+MOST_SIZES = 128
+
+
 def _sized(port: Port, options: Options, spatial: int) -> Port:
     """The input port with the sizes that were asked for, checked against what the network needs."""
     sizes = options.sizes
@@ -305,8 +311,30 @@ def _sized(port: Port, options: Options, spatial: int) -> Port:
                     expected=f"a range that holds {default}",
                     remedy="widen the range, or change the default with --set patch_size=...",
                 )
+        axes = zip(sizes.ranges, multiples[2:], strict=True)
+        if any(step > 1 and low < high for (low, high), step in axes):
+            return replace(port, enumerated=_every(port, sizes, multiples[2:]))
         return replace(port, ranges=tuple((n, n) for n in head) + sizes.ranges)
     return port
+
+
+def _every(port: Port, sizes: Sizes, steps: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """The sizes in ranges that the network itself runs at, the default first: a file must not say
+    that it takes the ones between."""
+    axes = [range(low, high + 1, n) for (low, high), n in zip(sizes.ranges, steps, strict=True)]
+    count = math.prod(map(len, axes))
+    if count > MOST_SIZES:
+        asked = "x".join(f"{low}..{high}" for low, high in sizes.ranges)
+        raise RequestError(
+            f"--shapes {asked}",
+            found=f"{count} sizes that the network runs at, multiples of "
+            + "x".join(map(str, steps)),
+            expected=f"{MOST_SIZES} at most, as each is listed in the file: a range would hold "
+            "sizes at which the network itself does not run",
+            remedy="narrow the range, or list the sizes that the app feeds",
+        )
+    listed = (port.shape, *((*port.shape[:2], *one) for one in itertools.product(*axes)))
+    return tuple(dict.fromkeys(listed))
 
 
 def _follow(out: Port, port: Port) -> Port:

@@ -6,7 +6,7 @@ of two that it does not, on the reference with its weights disturbed in place of
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -101,11 +101,12 @@ class Beside:
             for probe in make(self.interface)
             if all(probe.inputs[port.name].shape == port.shape for port in ports)
         ]
-        start = time.monotonic()
         self.outputs: Sequence[Outputs] = [self._own(self.side, probe) for probe in self.drawn]
-        price = Price.of((time.monotonic() - start) / max(1, len(self.drawn)))
         self._beyond = Beyond(
-            self.interface, price, lambda probe: self._own(self.side, probe), self._add
+            self.interface,
+            Price.of(_most(artifact)),
+            lambda probe: self._own(self.side, probe),
+            self._add,
         )
         self._steady: dict[str, list[bool]] = {}
 
@@ -237,6 +238,14 @@ class Beside:
     def _own(self, side: Side, probe: Probe) -> dict[str, Array]:
         values = side.run(probe.inputs)
         return {port.name: values[port.name] for port in self.record.outputs}
+
+
+def _most(artifact: Artifact) -> float:
+    """Operations that one call takes at the most: every number of it met by every value that goes
+    in."""
+    weights = sum(held.values.size for held in artifact.constants())
+    values = [math.prod(map(abs, port.shape)) for port in artifact.record.inputs]
+    return 2.0 * weights * max(values, default=1)
 
 
 def _beside(

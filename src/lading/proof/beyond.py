@@ -1,7 +1,7 @@
 """Probes beyond the standing ones, for a reference that can be run again.
 
-What the standing probes leave out is in `lading.task.further`. How many there are follows from how
-long one call of the reference takes. What the reference itself does not run, or gives no numbers
+What the standing probes leave out is in `lading.task.further`. How many there are follows from what
+one call of the reference costs. What the reference itself does not run, or gives no numbers
 for, proves nothing and is left out.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -71,9 +70,9 @@ class Original:
         self.interface, self.task = interface, interface.task
         self.side = TorchSide(interface)
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
-        start = time.monotonic()
         self.drawn, self.outputs, self.aside = answered(self.side, drawn)
-        price = Price.of((time.monotonic() - start) / max(1, len(self.drawn)))
+        first = self.drawn[0].inputs if self.drawn else None
+        price = Price.of(self.side.operations(first) if first is not None else None)
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
         )

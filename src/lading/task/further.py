@@ -29,7 +29,8 @@ MAGNITUDES = (1e-3, 30.0, 1e3)
 
 @dataclass(frozen=True)
 class Price:
-    """How many probes of each kind are drawn: a deterministic choice of three.
+    """How many probes of each kind are drawn: a choice of three, by what one call costs. Never by
+    a clock: the same network is fed the same on every computer.
 
     Attributes:
         magnitudes: of `MAGNITUDES`.
@@ -46,15 +47,16 @@ class Price:
     sizes: int
 
     @staticmethod
-    def of(seconds: float) -> Price:
-        """What is bearable where one call takes so long.
+    def of(operations: float | None) -> Price:
+        """What is bearable where one call takes so many floating-point operations; None where
+        nobody knows.
 
-        >>> Price.of(0.01).own, Price.of(10.0).own
+        >>> Price.of(1e9).own, Price.of(1e12).own
         (2, 1)
         """
-        if seconds < 0.2:
+        if operations is not None and operations < 1e10:
             return Price(MAGNITUDES, 2, 16, 2, 8)
-        if seconds < 2.0:
+        if operations is None or operations < 2e11:
             return Price((MAGNITUDES[0], MAGNITUDES[-1]), 1, 4, 1, 4)
         return Price((), 0, 1, 1, 2)
 
