@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants fuzz scanners architecture phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants breadth fuzz scanners architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -69,6 +69,14 @@ bench: $(READY)  ## lading.coreml.mil and ONNX Runtime against PyTorch eager, as
 
 mutants: $(READY) ## wrong artifacts before the verifier, and right ones: docs/mutants.md
 	$(BIN)/python -m tests.mutants --document docs/mutants.md
+
+# The libraries are none of lading's: they lie in a folder of their own, without what they ask for.
+build/breadth-libraries: tests/breadth/requirements.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r tests/breadth/requirements.txt
+	touch $@
+
+breadth: build/breadth-libraries ## networks of other people's libraries, as they are saved: docs/breadth.md
+	OMP_NUM_THREADS=1 PYTHONPATH=.:build/breadth-libraries $(BIN)/python -m tests.breadth --document docs/breadth.md
 
 fuzz: $(READY)   ## every reader against files that are almost right: minutes, goes on where it stopped
 	$(BIN)/python -m tests.fuzz --minutes 2 --count $(or $(COUNT),3000) --seed $(or $(SEED),1)

@@ -156,7 +156,27 @@ def folder_of(one: Any) -> Callable[[Path], None]:
     return write
 
 
+NET = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+
+
+def weights(path: Path) -> None:
+    torch.save({"conv.weight": torch.randn(2, 3, 3, 3), "conv.bias": torch.randn(2)}, path)
+
+
 MADE: dict[str, Callable[[Path], None]] = {
+    "net.py": lambda path: path.write_text(NET) and None,
+    "net.pth": weights,
     "echo.png": picture,
     "a.png": picture,
     "pictures": pictures,
@@ -212,10 +232,11 @@ def _place(name: str, words: list[str], request: pytest.FixtureRequest, folder: 
     }
     for said in words[1:]:
         word = said.partition("=")[2] or said  # NAME=FILE
+        word = word.split(":")[0] if ".py:" in word else word  # FILE.py:FACTORY
         top = Path(word).parts[0] if word else ""
         named = Path(word).suffix in (
             ".pth", ".pt", ".onnx", ".mlpackage", ".mlmodel", ".json", ".png", ".npy", ".csv",
-            ".log",
+            ".log", ".py",
         ) or top in ("golden", "before", "after", "out", "Package", "pictures")  # fmt: skip
         if not named or word in results or (folder / top).exists():
             continue

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         convert,
         device_check,
         device_report,
+        diagnose,
         diff,
         doctor,
         inspect,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LadingError", "__version__", "classify", "compare", "convert", "demo", "device_check",
-    "device_report", "diff", "doctor", "inspect", "report", "run", "sample", "swift", "verify",
-    "whose",
+    "device_report", "diagnose", "diff", "doctor", "inspect", "report", "run", "sample", "swift",
+    "verify", "whose",
 ]  # fmt: skip
 
 

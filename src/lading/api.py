@@ -20,6 +20,7 @@ from lading.job.compare import compare as _compare
 from lading.job.convert import convert as _convert
 from lading.job.device import check as _device_check
 from lading.job.device import report as _device_report
+from lading.job.diagnose import diagnose as _diagnose
 from lading.job.diff import diff as _diff
 from lading.job.doctor import doctor as _doctor
 from lading.job.inspect import ArtifactInspection, Inspection
@@ -70,6 +71,7 @@ convert = _verb(request.Convert, _convert)
 verify = _verb(request.Verify, _verify)
 compare = _verb(request.Compare, _compare)
 whose = _verb(request.Whose, _whose)
+diagnose = _verb(request.Diagnose, _diagnose)
 inspect = _verb(request.Inspect, _inspect)
 run = _verb(request.Run, _run)
 classify = _verb(request.Classify, _classify)
@@ -87,6 +89,6 @@ _page_of_diff.Difference.html = lambda found: page.framed(_page_of_diff.render(f
 
 __all__ = [
     "ArtifactInspection", "Inspection", "LadingError", "classify", "compare", "convert",
-    "device_check", "device_report", "diff", "doctor", "inspect", "report", "run", "sample",
-    "swift", "verify", "whose",
+    "device_check", "device_report", "diagnose", "diff", "doctor", "inspect", "report", "run",
+    "sample", "swift", "verify", "whose",
 ]  # fmt: skip

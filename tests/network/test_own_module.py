@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,7 +20,8 @@ from lading.conversion.capture import capture
 from lading.conversion.repairs import repaired
 from lading.errors import LadingError, LedgerError, RequestError
 from lading.interface import Options, wrap
-from lading.network.own_module import from_python, from_text, port, spelled
+from lading.network.inputs import all_taken, taken
+from lading.network.own_module import from_python, from_text, own
 from lading.network.source import Source, load
 from lading.record import Route
 from tests import strangers
@@ -41,10 +43,19 @@ def refused(work: Callable[[], Any]) -> LadingError:
 
 # ------------------------------------------------------------------------------------------- text
 @pytest.mark.parametrize(
-    "text", ["x:float32[1,3,64,64]", "t:int32[1]@0..999", "z:float32[1]@-1.5..1", "n:float32[7]"]
+    "text",
+    [
+        "x:float32[1,3,64,64]",
+        "t:int32[1]@0..999",
+        "z:float32[1]@-1.5..1",
+        "n:float16[7]",
+        "t:int64[]@0..9",
+        "keep:bool[1,8]",
+        "batch.pair.0:float32[2,3]",
+    ],
 )
 def test_an_input_is_spelled_as_it_was_read(text: str) -> None:
-    assert spelled(port(text)) == text
+    assert str(taken(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -52,32 +63,35 @@ def test_an_input_is_spelled_as_it_was_read(text: str) -> None:
     [
         ("x", "'x'"),
         ("x:float32", "'x:float32'"),
-        ("x:float32[]", "'x:float32[]'"),
-        ("x:float16[1]", "dtype float16"),
-        ("x:int64[1]@0..3", "dtype int64"),
+        ("x:float64[1]", "dtype float64"),
+        ("x:int64[1]@0..3000000000", "whole numbers beyond 32 bits, which Core ML has not"),
         ("t:int32[1]", "whole numbers without their range"),
         ("t:int32[1]@9..0", "a range from 9 to 0"),
     ],
 )
 def test_an_input_that_is_none(text: str, found: str) -> None:
-    error = refused(lambda: port(text))
+    error = refused(lambda: taken(text))
     assert error.subject == f"--input {text}"
     assert error.found == found
-    assert error.remedy == "write e.g. x:float32[1,3,256,256] or timesteps:int32[1]@0..999"
+    assert error.remedy.startswith("write e.g. x:float32[1,3,256,256], timesteps:int32[1]@0..999")
 
 
 def test_two_inputs_of_one_name(tmp_path: Path) -> None:
     file = code(tmp_path, "def make(): ...")
-    error = refused(lambda: from_text(f"{file}:make", ["x:float32[1]", "x:float32[2]"]))
+    error = refused(lambda: from_text(f"{file}:make", ["x:float32[1]", "x:float32[2]"], {}))
     assert (error.subject, error.found) == ("--input x", "2 inputs of that name")
 
 
 @pytest.mark.parametrize(
     ("model", "found"),
-    [("net.py:make", "no such file"), ("net.py", "'net.py'"), ("net:make", "'net:make'")],
+    [
+        ("net.py:make", "no such file"),
+        ("net.py", "'net.py'"),
+        ("no_such_net:make", "no module no_such_net that can be imported from here"),
+    ],
 )
 def test_a_model_that_is_none(model: str, found: str) -> None:
-    error = refused(lambda: from_text(model, ["x:float32[1]"]))
+    error = refused(lambda: from_text(model, ["x:float32[1]"], {}))
     assert error.subject == f"--model {model}"
     assert error.found == found
     assert "--model net.py:make_network" in error.remedy
@@ -85,7 +99,7 @@ def test_a_model_that_is_none(model: str, found: str) -> None:
 
 def test_a_model_without_inputs(tmp_path: Path) -> None:
     file = code(tmp_path, "def make(): ...")
-    error = refused(lambda: from_text(f"{file}:make", []))
+    error = refused(lambda: own(f"{file}:make", []))
     assert (error.found, error.remedy) == ("no --input", "add e.g. --input x:float32[1,3,256,256]")
 
 
@@ -104,17 +118,17 @@ def test_a_model_without_inputs(tmp_path: Path) -> None:
 )
 def test_code_that_makes_no_network(text: str, found: str, tmp_path: Path) -> None:
     file = code(tmp_path, text)
-    error = refused(from_text(f"{file}:make", ["x:float32[1]"]).build)
+    error = refused(from_text(f"{file}:make", ["x:float32[1]"], {}).build)
     assert error.subject == "--model net.py:make"
-    assert error.found == found
+    assert error.found.startswith(found)
 
 
 def test_code_imports_what_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "beside_it.py").write_text("import torch\nLayer = torch.nn.ReLU\n")
     file = code(tmp_path, "from beside_it import Layer\nnetwork = Layer()\n")
-    own = from_text(f"{file}:network", ["x:float32[1,4]"])
-    assert isinstance(own.build(), nn.ReLU)
-    assert own.recognition()["code"] == "net.py:network"
+    made = from_text(f"{file}:network", ["x:float32[1,4]"], {})
+    assert isinstance(made.build()[0], nn.ReLU)
+    assert made.recognition()["code"] == "net.py:network"
 
 
 # ---------------------------------------------------------------------------------------- outputs
@@ -134,41 +148,60 @@ class Says(nn.Module):
         (lambda x: [x], ["output"]),
         (lambda x: (x, x + 1), ["output_0", "output_1"]),
         (lambda x: {"mean": x, "deviation": x.exp()}, ["mean", "deviation"]),
+        (lambda x: {"x": x + 1}, ["x_out"]),
+        (lambda x: {"my output": [x, (x, None)]}, ["my_output_0", "my_output_1_0"]),
+        (lambda x: (x > 0, x.argmax(), x.double().sum(), 3), ["output_0", "output_1", "output_2"]),
     ],
 )
 def test_outputs_have_names(what: Callable[[torch.Tensor], Any], names: list[str]) -> None:
-    own = from_python(Says(what), ["x:float32[2,3]"])
-    assert [one.name for one in own.task(own.build()).outputs] == names
+    made = from_python(Says(what), ["x:float32[2,3]"])
+    task, flat = made.task(made.build()[0])
+    assert [one.name for one in task.outputs] == names
+    given = flat(torch.rand(2, 3))
+    values = given if isinstance(given, tuple) else (given,)
+    for port, value in zip(task.outputs, values, strict=True):
+        assert (str(value.dtype), tuple(value.shape)) == (f"torch.{port.dtype}", port.shape)
 
 
 @pytest.mark.parametrize(
     ("what", "found"),
     [
-        (lambda x: x > 0, "torch.bool"),
-        (lambda x: None, "NoneType"),
-        (lambda x: (x, 3), "int"),
-        (lambda x: {"my output": x}, "torch.float32"),
+        (lambda x: None, "nothing"),
+        (lambda x: {"a": 3}, "a (a int)"),
+        (lambda x: x.to(torch.complex64), "output (torch.complex64)"),
+        (lambda x: x[:0], "output (an empty tensor)"),
     ],
 )
 def test_outputs_that_no_artifact_has(what: Callable[[torch.Tensor], Any], found: str) -> None:
-    own = from_python(Says(what), ["x:float32[2,3]"])
-    assert refused(lambda: own.task(own.build())).found == found
+    made = from_python(Says(what), ["x:float32[2,3]"])
+    assert refused(lambda: made.task(made.build()[0])).found == found
+
+
+def test_what_is_left_out_of_an_answer_is_said() -> None:
+    made = from_python(Says(lambda x: (x, 3, {"cache": object()})), ["x:float32[2,3]"])
+    task, _ = made.task(made.build()[0])
+    assert task.notes["left out"] == "of what it gives: 1 (a int), 2.cache (a object)"
 
 
 def test_inputs_on_which_it_does_not_run() -> None:
-    own = from_python(nn.Linear(4, 2), ["x:float32[1,3]"])
-    error = refused(lambda: own.task(own.build()))
+    made = from_python(nn.Linear(4, 2), ["x:float32[1,3]"])
+    error = refused(lambda: made.task(made.build()[0]))
     assert error.subject == "--input x:float32[1,3]"
     assert error.found.startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
 
 
 def test_an_example_gives_the_ports() -> None:
-    ids = torch.tensor([[3, 9]])
-    own = from_python(lambda: nn.Embedding(10, 4), {"ids": ids, "x": torch.ones(1, 2)})
-    assert [spelled(one) for one in own.inputs] == ["ids:int32[1,2]@3..9", "x:float32[1,2]"]
-    assert refused(lambda: from_python(nn.ReLU(), {"x": torch.ones(1).half()})).found == (
-        "dtype float16"
-    )
+    ids, half = torch.tensor([[3, 9]]), np.ones(1, np.float16)
+    inputs = {"ids": ids, "x": torch.ones(1, 2), "pair": (half, [True]), "n": 2, "none": None}
+    assert [str(one) for one in all_taken(inputs, ())] == [
+        "ids:int64[1,2]@3..9", "x:float32[1,2]", "pair.0:float16[1]", "pair.1.0:bool[]",
+        "n:int64[]@2..2",
+    ]  # fmt: skip
+    assert [str(one) for one in all_taken((ids, 0.5), ("a",))] == [
+        "a:int64[1,2]@3..9", "input_1:float32[]",
+    ]  # fmt: skip
+    error = refused(lambda: all_taken({"x": object()}, ()))
+    assert (error.subject, error.found) == ("--input x", "a object")
 
 
 # ----------------------------------------------------------------------------------------- ledger
@@ -183,14 +216,15 @@ def linear(tmp_path: Path) -> Path:
     ("make", "told"),
     [
         (lambda: nn.Linear(4, 2), "1 of 3 tensors without an owner: extra"),
-        (lambda: nn.Sequential(nn.Linear(4, 2)), "0.weight, 0.bias"),
+        (lambda: nn.Sequential(nn.Linear(4, 2)), "1 of 3 tensors without an owner: extra"),
+        (lambda: nn.Bilinear(4, 2, 2), "weight is 2x4, its place 2x4x2"),
         (lambda: nn.Linear(5, 2), "weight is 2x4, its place 2x5"),
         (lambda: nn.Linear(4, 2).half(), "weight is float32, its place float16"),
     ],
 )
 def test_the_ledger_names_what_does_not_fit(make: Any, told: str, linear: Path) -> None:
-    own = from_python(make, ["x:float32[1,4]"])
-    error = refused(lambda: load(Source(linear, code=own)))
+    made = from_python(make, ["x:float32[1,4]"])
+    error = refused(lambda: load(Source(linear, code=made)))
     assert isinstance(error, LedgerError)
     assert told in error.found
 
@@ -198,20 +232,20 @@ def test_the_ledger_names_what_does_not_fit(make: Any, told: str, linear: Path) 
 def test_a_half_torso_is_to_be_made_in_full(tmp_path: Path) -> None:
     path = tmp_path / "linear.pt"
     torch.save({"weight": torch.ones(2, 4), "bias": torch.zeros(2)}, path)
-    own = from_python(lambda: nn.Linear(4, 2).half(), ["x:float32[1,4]"])
-    assert refused(lambda: load(Source(path, code=own))).remedy == (
+    made = from_python(lambda: nn.Linear(4, 2).half(), ["x:float32[1,4]"])
+    assert refused(lambda: load(Source(path, code=made))).remedy == (
         "make the network in float32, without half() or a switch for a half torso"
     )
 
 
 def test_nothing_is_set_that_only_a_family_knows(linear: Path) -> None:
-    own = from_python(lambda: nn.Linear(4, 2), ["x:float32[1,4]"])
-    told = f"with --model {own.origin}"
+    made = from_python(lambda: nn.Linear(4, 2), ["x:float32[1,4]"])
+    told = f"with --model {made.origin}"
     for said, subject in (
         ({"given": {"heads": "4"}}, f"--set heads=4 {told}"),
         ({"config": Path("c.yml"), "settle": (linear,)}, f"--config c.yml --settle-with {told}"),
     ):
-        error = refused(lambda said=said: load(Source(linear, code=own, **said)))  # type: ignore[misc]
+        error = refused(lambda said=said: load(Source(linear, code=made, **said)))  # type: ignore[misc]
         assert isinstance(error, RequestError)
         assert error.subject == subject
 
@@ -226,9 +260,9 @@ def checkpoint(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("route", ["export", "trace"])
 def test_it_is_captured_without_a_warning(route: Route) -> None:
-    own = from_python(strangers.net, STRANGER)
-    module = own.build()
-    interface = wrap(module, own.task(module), Options())
+    made = from_python(strangers.net, STRANGER)
+    task, flat = made.task(made.build()[0])
+    interface = wrap(flat, task, Options())
     with warnings.catch_warnings():
         warnings.simplefilter("error", torch.jit.TracerWarning)
         warnings.simplefilter("error", UserWarning)

@@ -3,7 +3,7 @@
 from lading.checkpoint.aliases import find_aliases
 from lading.checkpoint.inert import Named, Placeholder
 from lading.checkpoint.mentions import naming
-from lading.checkpoint.model import Checkpoint, nonfinite
+from lading.checkpoint.model import Checkpoint, nonfinite, of_module
 from lading.checkpoint.reader import read
 from lading.checkpoint.side_file import read_config, with_config
 
@@ -14,6 +14,7 @@ __all__ = [
     "find_aliases",
     "naming",
     "nonfinite",
+    "of_module",
     "read",
     "read_config",
     "with_config",

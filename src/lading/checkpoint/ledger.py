@@ -80,6 +80,22 @@ def close(
     return book.closed()
 
 
+def recorded(
+    module: nn.Module,
+    checkpoint: Checkpoint,
+    unused: Mapping[str, str],
+    spellings: Mapping[str, str] | None = None,
+) -> Ledger:
+    """`close` of a module whose own values the checkpoint is: nothing is loaded.
+
+    Raises:
+        LedgerError: as `close`.
+    """
+    book = _Book(module, checkpoint, dict(unused), dict(spellings or {}))
+    book.refuse_open_lines()
+    return book.closed()
+
+
 def loaded(ledger: Ledger) -> tuple[str, ...]:
     """Names of the tensors that the network computes with: loaded ones."""
     return tuple(line.name for line in ledger.lines if line.fate == "loaded")
@@ -109,9 +125,18 @@ class _Book:
                 self.origin.setdefault(meant, name)
             elif meant in unused and meant not in self.tensors:
                 unused[name] = unused[meant]
+        self._share_ties()
         # checkpoint's name -> the checkpoint's name of which it is a second one
         self.second = self._second_names()
         self._explain_counters()
+
+    def _share_ties(self) -> None:
+        """A place that is one tensor with another is loaded from that one's name, where the writer
+        kept one of the two."""
+        known = {id(self.state[name]): origin for name, origin in self.origin.items()}
+        for name, place in self.state.items():
+            if id(place) in known:
+                self.origin.setdefault(name, known[id(place)])
 
     def _second_names(self) -> dict[str, str]:
         """Names that repeat a loaded or an unused tensor: the file says so, or the bytes do."""
@@ -272,7 +297,8 @@ class _Book:
     def closed(self) -> Ledger:
         """The lines and their counts."""
         first = self.checkpoint.aliases.get
-        owner = {origin: name for name, origin in self.origin.items()}
+        # of two places of one tensor, the one of its own name, which comes first
+        owner = {origin: name for name, origin in reversed(self.origin.items())}
         digests: dict[str, str] = {}
         lines = []
         for name, tensor in self.tensors.items():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from lading.checkpoint.aliases import find_aliases
+from lading.checkpoint.tensors import digest
 from lading.record import CheckpointRecord, Conflict
 
 
@@ -27,6 +32,7 @@ class Checkpoint:
         sides: JSON files that lay beside the checkpoint in a model folder, and the configuration
             that the user named, by file name.
         config: which of `sides` is the user's configuration; empty where none was named.
+        place: the file or folder as it was named; None where there is none.
     """
 
     record: CheckpointRecord
@@ -36,6 +42,7 @@ class Checkpoint:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     sides: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
+    place: Path | None = None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of tensor `name`.
@@ -44,6 +51,31 @@ class Checkpoint:
             KeyError: there is no such tensor.
         """
         return tuple(self.tensors[name].shape)
+
+
+def of_module(
+    module: nn.Module, container: str = "live module", path: str = "", sha256: str = ""
+) -> Checkpoint:
+    """The values of a module that is at hand, as a checkpoint.
+
+    Args:
+        module: in memory.
+        container: where its values come from.
+        path: of the file that it was loaded from; its class's name where there is none.
+        sha256: of that file; of the values where there is none.
+
+    >>> of_module(nn.Linear(2, 1)).record.container
+    'live module'
+    """
+    tensors = {n: t for n, t in module.state_dict().items() if isinstance(t, torch.Tensor)}
+    sha, size = hashlib.sha256(), 0
+    for name, tensor in tensors.items():
+        sha.update(f"{name} {digest(tensor)}\n".encode())
+        size += tensor.numel() * tensor.itemsize
+    steps = (f"took the tensors of the {container}" + ("" if path else ": there is no file"),)
+    name = path or type(module).__name__
+    record = CheckpointRecord(name, sha256 or sha.hexdigest(), size, container, steps)
+    return Checkpoint(record, tensors, find_aliases(tensors)[0])
 
 
 def nonfinite(checkpoint: Checkpoint) -> tuple[str, ...]:

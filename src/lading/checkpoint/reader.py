@@ -7,6 +7,7 @@ from typing import Any
 
 from lading.checkpoint import (
     folder,
+    hub,
     nesting,
     safetensors_file,
     sniff,
@@ -21,7 +22,7 @@ from lading.checkpoint.mapped import Mapped, unreadable
 from lading.checkpoint.model import Checkpoint
 from lading.checkpoint.shown import shown
 from lading.errors import LadingError, RequestError
-from lading.record import CheckpointRecord
+from lading.record import CheckpointRecord, Mention
 
 _READERS: dict[sniff.Container, Any] = {
     "torch zip": torch_zip.read,
@@ -39,7 +40,8 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
     stores them plainly, and writing to one does not reach the file.
 
     Args:
-        path: a file, an nnU-Net model folder, or one of its fold folders.
+        path: a file, a folder as `save_pretrained` writes it (or its index), an nnU-Net model
+            folder, or one of its fold folders.
         fold: for a model folder with several folds, which (``"0"``, ``"all"``).
         which: for a folder ``"final"``, ``"best"`` or ``"latest"`` (default: the first of these
             that is there); for a file with several networks, the key of the one to take (default:
@@ -51,8 +53,14 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
         RequestError: there are several folds or networks and none was named.
     """
     path = Path(path)
+    place = path
     steps: list[str] = []
-    if path.is_dir():
+    parts = hub.files(path) if path.exists() else []
+    if parts and fold is None:
+        sides = hub.sides(path)
+        steps = [f"took {', '.join(one.name for one in parts[:3])} of {path.name}"]
+        path = parts[0] if len(parts) == 1 else path
+    elif path.is_dir():
         stage = which if which in folder.STAGES else None
         which = None if stage else which
         try:
@@ -66,32 +74,56 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
             expected="an nnU-Net model folder",
             remedy="leave --fold out, or give the model folder",
         )
-    source = Mapped(path)
+    if len(parts) > 1:
+        container, root, opened, sha256, size = hub.read(parts, _part)
+        tensors, metadata, unwrapped = tidy.tidy(root, str(path), which)
+        named: tuple[Mention, ...] = ()
+    else:
+        source = Mapped(path)
+        try:
+            container, root, opened = _opened(source)
+            tensors, metadata, unwrapped = tidy.tidy(root, str(path), which, source.account)
+        except LadingError as problem:
+            look_over(source)
+            raise source.mentions.beside(problem) from None
+        look_over(source)
+        if source.mentions.acting:
+            raise source.mentions.refusal()
+        sha256, size, named = source.sha256, source.size, source.mentions.named
+    del root
+    metadata = _walkable(metadata, size, unwrapped)
+    aliases, conflicts = find_aliases(tensors)
+    if not parts:
+        sides = folder.sides(path)
+    steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
+    return Checkpoint(
+        record=CheckpointRecord(str(path), sha256, size, container, tuple(steps), named),
+        tensors=tensors,
+        aliases=aliases,
+        conflicts=conflicts,
+        metadata=metadata,
+        sides=sides,
+        place=place,
+    )
+
+
+def _opened(source: Mapped) -> tuple[sniff.Container, Any, list[str]]:
+    """What the file is, its root object, and the steps to it."""
+    container = sniff.container(source)
+    return (container, *_READERS[container](source))
+
+
+def _part(source: Mapped) -> tuple[str, Any, list[str]]:
+    """One of several files that are one network, looked over as a file of its own is."""
     try:
-        container = sniff.container(source)
-        root, opened = _READERS[container](source)
-        tensors, metadata, unwrapped = tidy.tidy(root, str(path), which, source.account)
+        found = _opened(source)
     except LadingError as problem:
         look_over(source)
         raise source.mentions.beside(problem) from None
     look_over(source)
     if source.mentions.acting:
         raise source.mentions.refusal()
-    del root
-    metadata = _walkable(metadata, source.size, unwrapped)
-    aliases, conflicts = find_aliases(tensors)
-    sides = folder.sides(path)
-    steps += [*opened, *unwrapped, *(f"read {name} beside it" for name in sides)]
-    return Checkpoint(
-        record=CheckpointRecord(
-            str(path), source.sha256, source.size, container, tuple(steps), source.mentions.named
-        ),
-        tensors=tensors,
-        aliases=aliases,
-        conflicts=conflicts,
-        metadata=metadata,
-        sides=sides,
-    )
+    return found
 
 
 def _walkable(metadata: dict[str, Any], size: int, steps: list[str]) -> dict[str, Any]:

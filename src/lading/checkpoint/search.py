@@ -73,6 +73,8 @@ class Search:
     def __init__(self, root: Any, subject: str, account: Account) -> None:
         self.root, self.subject, self.account = root, subject, account
         self._states: dict[int, bool] = {}
+        #: of a state dict with several networks in it, what the names of the asked one begin with
+        self.prefix = ""
 
     def is_state(self, value: Any) -> bool:
         """Whether `value` holds tensors by name, or is a module."""
@@ -105,7 +107,7 @@ class Search:
         """
         path: list[Any] = []
         value = self.root
-        if which is not None:
+        if which is not None and not self._prefixed(which):
             path, value = self._led(which)
             steps.append(f"took {which!r}, as asked")
         while not is_module(value):
@@ -125,6 +127,22 @@ class Search:
         if not self.is_state(value):
             raise self._no_network(value)
         return path
+
+    def _prefixed(self, which: str) -> bool:
+        """Whether `which` is no key, and names in the file's state dict begin with it."""
+        if self.prefix or _keys(self.root, which):
+            return bool(self.prefix)
+        try:
+            path = self.path(None, [])
+        except (CheckpointError, RequestError):
+            return False
+        state = self.root
+        for key in path:
+            state = entries_of(state)[key]
+        prefix = f"{which.rstrip('.')}."
+        names = (name for name in entries_of(state) if isinstance(name, str))
+        self.prefix = prefix if any(name.startswith(prefix) for name in names) else ""
+        return bool(self.prefix)
 
     def _led(self, which: str) -> tuple[list[Any], Any]:
         """The keys that `which` names, and what they lead to.

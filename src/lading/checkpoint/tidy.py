@@ -42,10 +42,15 @@ def tidy(
     """
     steps: list[str] = []
     account = account or Account(0)
-    path = Search(root, subject, account).path(which, steps)
+    search = Search(root, subject, account)
+    path = search.path(which, steps)
     found = root
     for key in path:
         found = entries_of(found)[key]
+    if search.prefix:
+        state = entries_of(found)
+        found = {n[len(search.prefix) :]: t for n, t in state.items() if _under(n, search.prefix)}
+        steps.append(f"took the {len(found)} of {len(state)} names under {search.prefix!r}")
     if is_module(found):
         state = _module_state(found, subject, account)
         steps.append(f"read the tensors out of a pickled {cut(repr(found))}")
@@ -56,6 +61,10 @@ def tidy(
             steps.append(f"set aside {len(beside)} entries that are no tensors: {some(beside)}")
     metadata = _without(root, path, beside)
     return _strip(state, steps), metadata, steps
+
+
+def _under(name: Any, prefix: str) -> bool:
+    return isinstance(name, str) and name.startswith(prefix)
 
 
 def _split(value: Any, subject: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
+from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.interface import Interface, Options, swift
 from lading.interface import snippets as code
@@ -39,7 +40,7 @@ def converted(captured: Captured, kind: str, expected: str, remedy: str, **how: 
         with untouched(captured):
             return ct.convert(
                 graph,
-                inputs=[input_type(port) for port in interface.inputs],
+                inputs=input_types(interface.inputs),
                 classifier_config=classes(interface),
                 skip_model_load=True,
                 **how,
@@ -80,7 +81,21 @@ def source(captured: Captured) -> tuple[Any, str]:
     """The graph as `coremltools.convert` takes it, and what to call it."""
     if captured.exported is None:
         return captured.traced, "traced graph"
-    return sayable(with_paths(captured.exported.run_decompositions({}))), "exported program"
+    taken_apart = captured.route == "decomposed"
+    return sayable(with_paths(program(captured, decomposed=taken_apart))), "exported program"
+
+
+def program(captured: Captured, *, decomposed: bool) -> torch.export.ExportedProgram:
+    """The exported program in the spelling that coremltools knows, taken apart into core ATen or
+    as it is.
+
+    Raises:
+        Exception: of torch, where it cannot be exported again.
+    """
+    assert captured.exported is not None
+    found = spelled(captured.exported, captured.shapes)
+    made: torch.export.ExportedProgram = found.run_decompositions(None if decomposed else {})
+    return made
 
 
 def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
@@ -96,9 +111,20 @@ def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgr
     return program
 
 
-def input_type(port: Port) -> Any:
-    """An input as `coremltools.convert` takes it."""
+def input_types(ports: Sequence[Port]) -> list[Any]:
+    """The inputs as `coremltools.convert` takes them: a letter is one dimension in all of them."""
+    dimensions: dict[str, Any] = {}
+    return [_input_type(port, dimensions) for port in ports]
+
+
+def _input_type(port: Port, dimensions: dict[str, Any]) -> Any:
     import coremltools as ct
+
+    def dimension(low: int, high: int, size: int, letter: str) -> Any:
+        if low == high:
+            return low
+        made = ct.RangeDim(low, high, size) if letter not in dimensions else dimensions[letter]
+        return dimensions.setdefault(letter, made) if letter else made
 
     shape: Any = port.shape
     if port.enumerated:
@@ -106,10 +132,9 @@ def input_type(port: Port) -> Any:
             [list(one) for one in port.enumerated], default=list(port.shape)
         )
     elif port.ranges:
-        axes = zip(port.ranges, port.shape, strict=True)
-        shape = ct.Shape(
-            [low if low == high else ct.RangeDim(low, high, d) for (low, high), d in axes]
-        )
+        names = port.letters or ("",) * len(port.shape)
+        axes = zip(port.ranges, port.shape, names, strict=True)
+        shape = ct.Shape([dimension(low, high, size, letter) for (low, high), size, letter in axes])
     if port.kind == "image":
         layout = {"grayscale": ct.colorlayout.GRAYSCALE, "rgb": ct.colorlayout.RGB}
         # Scale and bias are operations of the graph, the same in both formats, not of the image.

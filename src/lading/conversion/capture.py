@@ -1,4 +1,4 @@
-"""From a module to a graph: `torch.export` first, `torch.jit.trace` as the second opinion.
+"""From a module to a graph: `torch.export`, the same taken apart into core ATen, `torch.jit.trace`.
 
 Every value keeps the module path that made it. In an exported graph the path stands where torch
 writes the stack trace: that field is what coremltools carries along, and a module path says more
@@ -17,6 +17,7 @@ from lading.errors import CaptureError
 from lading.interface import Interface
 from lading.network.through import takes_any_number
 from lading.record import Port, Route
+from lading.task import letters
 
 #: Axes that stay open in the graph: any of "batch", "size".
 Axes = frozenset[str]
@@ -31,8 +32,9 @@ class Captured:
         route: how it was taken.
         interface: what it was taken from.
         axes: which axes were left open.
-        exported: the exported program (route ``"export"``), else None.
+        exported: the exported program (routes ``"export"`` and ``"decomposed"``), else None.
         traced: the traced module (route ``"trace"``), else None.
+        shapes: what was said to torch.export of open axes.
     """
 
     route: Route
@@ -40,6 +42,7 @@ class Captured:
     axes: Axes = CLOSED
     exported: torch.export.ExportedProgram | None = None
     traced: torch.jit.ScriptModule | None = None
+    shapes: Any = None
 
 
 def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured:
@@ -47,14 +50,16 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
 
     Args:
         interface: the wrapped network.
-        route: ``"export"`` or ``"trace"``.
+        route: ``"export"``; ``"decomposed"``, the same in core ATen's operations alone, which a
+            converter knows better; or ``"trace"``.
         axes: which axes stay open. Only the export route needs to be told: a trace follows
             whatever sizes arrive.
 
     Raises:
         CaptureError: the route cannot take this module; the message holds torch's own reason.
     """
-    example = interface.example(2 if "batch" in axes else 1)
+    sizes = letters.traced(interface.inputs) if route != "trace" else {}
+    example = interface.example(2 if "batch" in axes else 1, sizes=sizes)
     arguments = tuple(example.values())
     try:
         with torch.no_grad():
@@ -74,14 +79,16 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
                 arguments,
                 dynamic_shapes=shapes if open_ones else None,
             )
+            if route == "decomposed":
+                exported = exported.run_decompositions()
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"
         raise CaptureError(
             f"{type(interface.module).__name__} by {route}",
-            found=_reason(error),
+            found=innermost(error),
             expected="a module whose forward can be followed for any values of its inputs",
             remedy="try the other route, or change the line that is named",
         ) from error
-    return Captured(route, interface, axes, exported=exported)
+    return Captured(route, interface, axes, exported=exported, shapes=shapes if open_ones else None)
 
 
 def _open(port: Port, axes: Axes) -> dict[int, Any]:
@@ -90,6 +97,13 @@ def _open(port: Port, axes: Axes) -> dict[int, Any]:
     Sizes that must be multiples of a step are written ``step · n``, so that the exporter can prove
     that skip connections meet.
     """
+    if port.letters:
+        return {
+            axis: torch.export.Dim(letter, min=low, max=high)
+            for axis, (letter, (low, high)) in enumerate(
+                zip(port.letters, port.ranges, strict=True))
+            if letter
+        }  # fmt: skip
     batch = {0: torch.export.Dim("batch", min=1)} if "batch" in axes else {}
     return {**batch, **(_size_axes(port) if "size" in axes else {})}
 
@@ -126,7 +140,10 @@ def with_paths(program: torch.export.ExportedProgram) -> torch.export.ExportedPr
     return program
 
 
-def _reason(error: Exception) -> str:
-    """The first telling line of torch's message, which may run over pages."""
+def innermost(error: BaseException) -> str:
+    """What was wrong at the bottom of it: a converter's own words for that run over pages, and say
+    how to report it."""
+    while error.__cause__ is not None and str(error.__cause__).strip():
+        error = error.__cause__
     lines = itertools.dropwhile(lambda line: not line, map(str.strip, str(error).splitlines()))
     return f"{type(error).__name__}: {next(lines, 'no message')}"[:300]

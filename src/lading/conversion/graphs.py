@@ -9,7 +9,7 @@ from lading.conversion.repairs import repaired
 from lading.interface import Interface
 from lading.record import RepairRecord, Route
 
-ROUTES: tuple[Route, ...] = ("export", "trace")
+ROUTES: tuple[Route, ...] = ("export", "decomposed", "trace")
 #: A captured graph and what was repaired to take it.
 Graph = tuple[Captured, tuple[RepairRecord, ...]]
 

@@ -21,9 +21,10 @@ import torch
 from torch import nn
 
 from lading.errors import RequestError
+from lading.network.calling import Flat
 from lading.network.through import Through, refuse
 from lading.record import Port, Task
-from lading.task import kind_of
+from lading.task import kind_of, letters
 from lading.task.diffusion.step import as_step
 from lading.task.processing import Affine, Labels, Probabilities, Wrapped, ZScore
 
@@ -122,24 +123,29 @@ class Interface:
         values = [torch.tensor(inputs[port.name]) for port in self.inputs]
         return [v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for v in values]
 
-    def example(self, batch: int = 1, seed: int = 0) -> dict[str, torch.Tensor]:
+    def example(
+        self, batch: int = 1, seed: int = 0, sizes: Mapping[str, int] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Inputs of the default shapes by name, or of `batch` samples where that is more than one:
         standard normal, or any of the port's range for whole numbers and for one number a sample.
 
         An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
+        `sizes` are of open axes, by letter.
         """
         generator = torch.Generator().manual_seed(seed)
-        shapes = [p.shape if batch == 1 else (batch, *p.shape[1:]) for p in self.inputs]
+        own = [letters.shape(port, sizes or {}) for port in self.inputs]
+        shapes = [one if batch == 1 else (batch, *one[1:]) for one in own]
         ports = zip(self.inputs, shapes, strict=True)
         return {port.name: _sample(port, shape, generator) for port, shape in ports}
 
 
 def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     if not port.dtype.startswith("int"):
+        values = torch.randn(shape, generator=generator)
         if port.value_range and len(shape) == 1:
             low, high = port.value_range
-            return low + (high - low) * torch.rand(shape, generator=generator)
-        return torch.randn(shape, generator=generator)
+            values = low + (high - low) * torch.rand(shape, generator=generator)
+        return values.to(getattr(torch, port.dtype))
     low, high = port.value_range or (0, 1)
     ids = torch.randint(int(low), int(high) + 1, shape, generator=generator)
     return ids.to(getattr(torch, port.dtype))
@@ -225,7 +231,10 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
 
     out, head = _head(scores, task, options)
     sized = _follow(out, port)
-    module = Wrapped(network, nn.Sequential(*prepare), head).eval()
+    network, call = (
+        (network.network, network.call) if isinstance(network, Flat) else (network, None)
+    )
+    module = Wrapped(network, nn.Sequential(*prepare), head, call).eval()
     return Interface(module, (port,), (sized,), options, task)
 
 
@@ -250,6 +259,8 @@ def _through(network: nn.Module, task: Task, options: Options) -> Interface:
         replace(port, dtype=options.timesteps or port.dtype) if port.name == "timesteps" else port
         for port in task.inputs
     )
+    if isinstance(network, Flat):
+        return Interface(network, inputs, task.outputs, options, replace(task, inputs=inputs))
     names = [port.name for port in inputs]
     module = Through(network, names, [port.name for port in task.outputs]).eval()
     return Interface(module, inputs, task.outputs, options, replace(task, inputs=inputs))
@@ -262,6 +273,13 @@ MOST_SIZES = 128
 def _sized(port: Port, options: Options, spatial: int) -> Port:
     """The input port with the sizes that were asked for, checked against what the network needs."""
     sizes = options.sizes
+    if port.letters and sizes != Sizes():
+        raise RequestError(
+            "--shapes",
+            found=f"{port.name} with open axes of its own",
+            expected="either of them",
+            remedy="leave --shapes out: --input says the sizes",
+        )
     multiples = port.multiples or (1,) * len(port.shape)
     for size in (*sizes.listed, *(tuple(axis) for axis in zip(*sizes.ranges, strict=True))):
         if len(size) != spatial:
@@ -322,6 +340,8 @@ def _every(port: Port, sizes: Sizes, steps: Sequence[int]) -> tuple[tuple[int, .
 def _follow(out: Port, port: Port) -> Port:
     """The output port with the spatial sizes of the input's list or ranges."""
     lead = len(out.shape) - len(port.shape) + 2
+    if port.letters:
+        return out  # it has its own already
     if port.enumerated:
         shapes = tuple(out.shape[:lead] + one[2:] for one in port.enumerated)
         return replace(out, enumerated=shapes)

@@ -23,6 +23,7 @@ from lading.record import (
     CaptureRecord,
     Comparison,
     Provenance,
+    Refusal,
     Snippet,
     Task,
     to_json,
@@ -51,6 +52,7 @@ def drawn_up(
     found: Mapping[str, Any],
     request: Mapping[str, Any],
     notices: Sequence[str],
+    refused: tuple[Refusal, ...] = (),
 ) -> Bill:
     """Everything that is known at the end, in one record."""
     walks = tuple(one.record for one in taken)
@@ -58,7 +60,7 @@ def drawn_up(
     return Bill(
         schema=SCHEMA,
         lading=__version__,
-        verdict=verdict.overall(comparisons, sources, walks),
+        verdict="fail" if refused else verdict.overall(comparisons, sources, walks),
         checkpoint=loaded.checkpoint.record,
         family=loaded.recognition.family,
         signs=loaded.recognition.signs,
@@ -77,6 +79,7 @@ def drawn_up(
         environment=environment(),
         provenance=sources,
         trajectories=walks,
+        refused=refused,
         **{**found, "pictures": (*found["pictures"], *drawn)},
     )
 

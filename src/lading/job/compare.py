@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 from lading.errors import RequestError
 from lading.formats import is_artifact, open_artifact
 from lading.interface.original import TorchSide
-from lading.job.request import Compare
-from lading.job.source import files, source
+from lading.job.request import Compare, is_module
+from lading.job.source import probed, source, title
 from lading.job.verify import judged
 from lading.proof import verdict
 from lading.proof.beside import Beside
@@ -23,17 +23,17 @@ def compare(request: Compare) -> Between:
     Raises:
         LadingError: a side cannot be read, both are checkpoints, or they do not take the same.
     """
-    first, second = sorted((Path(request.first), Path(request.second)), key=is_artifact)
-    if not is_artifact(second):
+    first, second = sorted((request.first, request.second), key=_is_artifact)
+    if not _is_artifact(second):
         raise RequestError(
-            f"{request.first} beside {request.second}",
+            f"{title(request.first)} beside {title(request.second)}",
             found="two checkpoints",
             expected="at least one artifact",
             remedy="convert one of them: lading convert PATH --to onnx",
         )
     request.progress("read", str(second))
     other = open_artifact(second)
-    if is_artifact(first):
+    if _is_artifact(first):
         request.require_unread("two artifacts", "data")
         request.progress("compare", f"{first} and {second}")
         beside = Beside(open_artifact(first), other)
@@ -42,8 +42,8 @@ def compare(request: Compare) -> Between:
             beside, beside.side, other, beside.record, comparisons, stop_at=request.stop_at
         )
         return Between(verdict.overall(comparisons), comparisons, *seen)
-    made = judged(request, other, source(request, first), files(request.data), None)
-    original = TorchSide(made.original.interface, str(first))
+    made = judged(request, other, source(request, first), probed(request.data), None)
+    original = TorchSide(made.original.interface, title(first))
     followed = made.original.followed
     seen = looked(
         made.original, original, other, made.record, made.comparisons, followed, request.stop_at
@@ -52,3 +52,7 @@ def compare(request: Compare) -> Between:
     sources = (made.source,)
     overall = verdict.overall(made.comparisons, sources, walks)
     return Between(overall, made.comparisons, *seen, sources, walks)
+
+
+def _is_artifact(side: Any) -> bool:
+    return not is_module(side) and is_artifact(side)

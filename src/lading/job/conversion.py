@@ -6,7 +6,7 @@ The reference of every comparison is the untouched original, which runs once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,10 +14,10 @@ from pathlib import Path
 from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.progress import Progress
-from lading.conversion.capture import Captured
+from lading.conversion.capture import Axes, Captured
 from lading.conversion.graphs import ROUTES, Graphs
 from lading.coreml import mil
-from lading.errors import CaptureError, ConversionError, LadingError
+from lading.errors import CaptureError, ConversionError, LadingError, ProgramError
 from lading.formats import Artifact, Format
 from lading.formats.coreml.artifact import MLProgram
 from lading.interface.settings import Settings
@@ -26,7 +26,7 @@ from lading.proof import compare, mixed, verdict
 from lading.proof.original import Original
 from lading.proof.trajectory import Course, Taken
 from lading.proof.weights.again import Fresh
-from lading.record import ArtifactRecord, Comparison, Provenance, RepairRecord, Route
+from lading.record import ArtifactRecord, Comparison, Provenance, Refusal, RepairRecord, Route
 
 
 @dataclass(frozen=True)
@@ -59,47 +59,61 @@ class Conversion:
     original: Original
     progress: Progress
     notices: Notices
+    #: why a route gives no graph
+    lost: dict[tuple[Route, Axes], str] = field(default_factory=dict)
     #: traces an artifact's constants; None where there is no checkpoint
     trace: Callable[[Artifact], Provenance] | None = None
     #: of a diffusion network, the original's walk
     course: Course | None = None
 
-    def convert(self, kind: Format, name: str, folder: Path, forced: Route | None) -> Converted:
-        """One target by the first route whose result is equal; the last result if none is.
-
-        Raises:
-            CaptureError, ConversionError: no route gave a file at all.
-        """
+    def convert(
+        self, kind: Format, name: str, folder: Path, forced: Route | None
+    ) -> Converted | Refusal:
+        """One target by the first route whose result is equal; else the first that can be run; a
+        refusal where no route gave a file at all."""
         attempts: list[str] = []
         last: Converted | None = None
-        error: LadingError | None = None
         for route in (forced,) if forced else ROUTES:
-            try:
-                made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
-            except (CaptureError, ConversionError) as refused:
-                attempts.append(f"{kind.name} by {route}: {refused.found}")
-                error = refused
+            if (
+                route == "decomposed"
+                and ("export", kind.axes(self.graphs.interface.options)) in self.lost
+            ):
+                continue  # it is the same program, taken apart further
+            made = self._by(route, kind, folder / f"{route}-{name}{kind.suffix}")
+            if isinstance(made, str):
+                attempts.append(f"{kind.name} by {route}: {made}")
                 continue
             source = self.trace(made.opened) if self.trace else None
             with gathered(self.notices):
                 taken = walked(self.course, made.opened, made.artifact, made.comparisons)
-            last = replace(made, attempts=tuple(attempts), source=source, trajectories=taken)
-            if last.passed:
+            made = replace(made, attempts=tuple(attempts), source=source, trajectories=taken)
+            last = _better(last, made)
+            if made.passed:
                 break
-            attempts.append(f"{kind.name} by {route}: {_why(last)}")
+            attempts.append(f"{kind.name} by {route}: {_why(made)}")
         if last is None:
-            assert error is not None
-            raise error
+            return Refusal(kind.name, kind.title, tuple(attempts))
         return self._placed(last, folder, name + kind.suffix)
 
-    def _by(self, route: Route, kind: Format, path: Path) -> Converted:
+    def _by(self, route: Route, kind: Format, path: Path) -> Converted | str:
+        """What a route gives, or in words why it gives nothing."""
         axes = kind.axes(self.graphs.interface.options)
+        if (route, axes) in self.lost:
+            return self.lost[route, axes]
         with gathered(self.notices):
-            if (route, axes) not in self.graphs:
-                self.progress("capture", f"by {route}")
-            graph, repairs = self.graphs.take(route, axes)
+            try:
+                if (route, axes) not in self.graphs:
+                    self.progress("capture", f"by {route}")
+                graph, repairs = self.graphs.take(route, axes)
+            except CaptureError as refused:
+                self.lost[route, axes] = refused.found
+                return refused.found
             self.progress("convert", f"{kind.name} {kind.precision(self.settings)}")
-            made = self._made(graph, kind, self.settings, path, repairs)
+            try:
+                made = self._made(graph, kind, self.settings, path, repairs)
+            except (ConversionError, ProgramError) as refused:
+                storage.remove(path)
+                return refused.found
             if self.settings.auto:
                 return self._widened(graph, kind, made)
             self._advised(graph, kind, made)
@@ -209,6 +223,15 @@ class Conversion:
                 for one in converted.trajectories
             ),
         )
+
+
+def _better(earlier: Converted | None, later: Converted) -> Converted:
+    """Of two routes' results the one that passed; else the one that every runtime could load and
+    run, so that there is something to look into; else the later."""
+    if earlier is None or later.passed:
+        return later
+    ran = [any(c.measurements for c in one.comparisons) for one in (earlier, later)]
+    return earlier if ran[0] and not ran[1] else later
 
 
 def _rounded_too_far(made: Converted) -> bool:

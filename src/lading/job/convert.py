@@ -14,21 +14,23 @@ from lading.base import storage
 from lading.base.notices import Notices, gathered
 from lading.base.version import __version__
 from lading.checkpoint import ledger
+from lading.conversion.diagnosis import diagnose
 from lading.conversion.graphs import Graphs
+from lading.errors import ConversionError
 from lading.formats import format_named
-from lading.interface import Options, wrap
+from lading.interface import Interface, Options, wrap
 from lading.interface.settings import Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
 from lading.job.described import described
-from lading.job.request import Convert
-from lading.job.source import files, source
+from lading.job.request import Convert, is_module
+from lading.job.source import probed, source
 from lading.network.source import Loaded, load
 from lading.proof import golden, probes
 from lading.proof import trajectory as trajectories
 from lading.proof.original import Original
 from lading.proof.weights import provenance
-from lading.record import Bill, CaptureRecord, Route, schema, to_json
+from lading.record import Bill, CaptureRecord, Refusal, Route, schema, to_json
 
 
 def convert(request: Convert) -> Bill:
@@ -53,7 +55,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     progress = request.progress
     wanted = [format_named(name) for name in dict.fromkeys(request.to)]
     notices = Notices()
-    probed, asked = files(request.data), _options(request)
+    data, asked = probed(request.data), _options(request)
     loaded = load(source(request, request.path), progress)
     interface = wrap(loaded.network, loaded.task, asked)
     trajectories.require_walkable(interface, request.trajectory)
@@ -66,8 +68,10 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     graphs = Graphs(interface)
     own: Any = request.gate  # checked, and so by kind
     original = Original(
-        interface, probes.make(interface, probed), _frozen(request), own=own, graphs=graphs
+        interface, probes.make(interface, data), _frozen(request), own=own, graphs=graphs
     )
+    for text in original.aside:
+        notices.add(text)
     with gathered(notices):
         course = trajectories.course(
             interface, request.trajectory, original.drawn[0].inputs, notices.add, progress
@@ -84,7 +88,11 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
         graphs, settings, original, progress, notices, trace=tracer, course=course
     )
     with storage.errors_about(out):
-        converted = [conversion.convert(one, name, aside, request.route) for one in wanted]
+        made = [conversion.convert(one, name, aside, request.route) for one in wanted]
+        refused = tuple(one for one in made if isinstance(one, Refusal))
+        converted = [one for one in made if isinstance(one, Converted)]
+        if not converted:
+            raise _none(refused, loaded, interface)
         comparisons = tuple(c for one in converted for c in one.comparisons)
         bill = drawn_up(
             loaded,
@@ -101,6 +109,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
             ),
             request=request.recorded(),
             notices=notices,
+            refused=refused,
         )
         progress("write", str(out / storage.BILL))
         digest = loaded.checkpoint.record.sha256
@@ -117,6 +126,23 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     return bill
 
 
+def _none(refused: Sequence[Refusal], loaded: Loaded, interface: Interface) -> ConversionError:
+    """Where no format could be written by any route: every reason, and every line that is known to
+    stand in the way."""
+    with gathered(Notices()):
+        lines = [one for one in diagnose(interface) if one.stops and one.where]
+    named = [f"{one.where}: {one.code or one.what}: {one.why}" for one in lines]
+    reasons = list(dict.fromkeys(reason for one in refused for reason in one.reasons))
+    return ConversionError(
+        loaded.checkpoint.record.path,
+        found="\n".join([*named, *reasons]),
+        expected=f"a graph that {' or '.join(one.title for one in refused)} can say",
+        remedy=f"{lines[0].where}: {lines[0].remedy}"
+        if lines
+        else "run `lading diagnose` with the same words: it lists all that can be found",
+    )
+
+
 def _frozen(request: Convert) -> Sequence[str]:
     asked: Any = request  # checked, and so in one form
     return tuple(asked.accept_frozen)
@@ -124,7 +150,9 @@ def _frozen(request: Convert) -> Sequence[str]:
 
 def folder(request: Convert) -> Path:
     """Where the result lies."""
-    return Path(request.out or f"{Path(request.path).name.split('.')[0] or 'model'}-lading")
+    path = request.path
+    name = type(path).__name__ if is_module(path) else Path(path).resolve().name.split(".")[0]
+    return Path(request.out or f"{name or 'model'}-lading")
 
 
 def _options(request: Convert) -> Options:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lading.errors import LadingError
+from lading.checkpoint import Checkpoint
+from lading.errors import LadingError, RecognitionError
 from lading.formats import is_artifact, open_artifact
 from lading.job.request import Inspect
 from lading.job.source import source
-from lading.network.source import read
+from lading.network.source import read, tensors
 from lading.record import (  # fmt: skip
     ArtifactRecord,
     CheckpointRecord,
@@ -28,7 +29,8 @@ from lading.record.brief import Brief
 class Inspection(Brief):
     """A checkpoint, looked at.
 
-    `ledger` is empty and `summary` None where the ledger cannot be closed; `refused` says why.
+    `ledger` is empty and `summary` None where the ledger cannot be closed; `refused` says why. Of
+    a checkpoint that no family claims, `advice` says what would be needed.
     """
 
     checkpoint: CheckpointRecord
@@ -38,6 +40,7 @@ class Inspection(Brief):
     summary: LedgerSummary | None
     ledger: tuple[LedgerLine, ...]
     refused: str = ""
+    advice: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -47,6 +50,7 @@ class Inspection(Brief):
             "ledger_summary": to_json(self.summary),
             "ledger": to_json(self.ledger),
             "refused": self.refused,
+            "advice": self.advice,
             "tensors": to_json(self.shapes),
             "aliases": to_json(self.aliases),
         }
@@ -74,7 +78,7 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
     """Looks at it.
 
     Raises:
-        LadingError: it cannot be read, or no family claims it.
+        LadingError: it cannot be read.
     """
     path = Path(request.path)
     if is_artifact(path) and path.exists():
@@ -82,7 +86,11 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
         artifact = open_artifact(path)
         obstacle = artifact.obstacle()
         return ArtifactInspection(artifact.record, () if obstacle else artifact.hazards(), obstacle)
-    looked = read(source(request, path), request.progress)
+    had = source(request, path)
+    try:
+        looked = read(had, request.progress)
+    except RecognitionError as nobody:
+        return _unknown(tensors(had), nobody)
     checkpoint = looked.checkpoint
     summary: LedgerSummary | None = None
     lines: tuple[LedgerLine, ...] = ()
@@ -92,8 +100,19 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
         summary, lines = closed.summary, closed.lines
     except LadingError as error:
         refused = str(error)
-    shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
     return Inspection(
-        checkpoint.record, looked.recognition, shapes, dict(checkpoint.aliases), summary, lines,
-        refused,
+        checkpoint.record, looked.recognition, _shapes(checkpoint), dict(checkpoint.aliases),
+        summary, lines, refused,
     )  # fmt: skip
+
+
+def _unknown(checkpoint: Checkpoint, nobody: RecognitionError) -> Inspection:
+    """A checkpoint that no family claims: what it is is known all the same."""
+    return Inspection(
+        checkpoint.record, Recognition("", "no known family", (), ()), _shapes(checkpoint),
+        dict(checkpoint.aliases), None, (), advice=f"{nobody.found}; {nobody.remedy}",
+    )  # fmt: skip
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}

@@ -200,6 +200,7 @@ class Option:
         argument: whether the command line takes it by its place.
         same: whether it belongs to what is done, and so to what is repeated.
         default: its value where nothing is said, in its one form.
+        also: another name of the keyword, of Python alone.
     """
 
     kind: Kind
@@ -210,6 +211,7 @@ class Option:
     argument: bool = False
     same: bool = True
     default: Any = REQUIRED
+    also: str = ""
 
     @property
     def described(self) -> str:
@@ -353,6 +355,8 @@ def request(kind: type[R], values: Sequence[Any], keywords: Mapping[str, Any]) -
     """
     called = verb(kind).replace("-", "_")
     signature = inspect.signature(kind)
+    other = {one.also: name for name, one in options(kind).items() if one.also}
+    keywords = {other.get(name, name): value for name, value in keywords.items()}
     for name in keywords:
         if name not in signature.parameters:
             near = difflib.get_close_matches(name, signature.parameters, n=1, cutoff=0.4)

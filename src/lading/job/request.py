@@ -55,7 +55,26 @@ def _code(value: Any) -> Any:
 
 
 def _inputs(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else many(TEXT, cut=False).read(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    several = value if isinstance(value, (tuple, list)) else [value]
+    if all(isinstance(one, str) for one in several):
+        return many(TEXT, cut=False).read(value)
+    return tuple(several)
+
+
+def _from(value: Any) -> Any:
+    """A path, or the network itself."""
+    return value if is_module(value) else PATH.read(value)
+
+
+def is_module(value: Any) -> bool:
+    """Whether it is a module of torch; torch is not imported for the question."""
+    return callable(value) and hasattr(value, "state_dict") and hasattr(value, "named_modules")
+
+
+def _froms(value: Any) -> Any:
+    return (value,) if is_module(value) else many(FROM, cut=False).read(value)
 
 
 def _fed(value: Any) -> Any:
@@ -105,9 +124,16 @@ CODE = Kind(
     lambda value: value if isinstance(value, str) else None, "FILE.py:FACTORY",
 )  # fmt: skip
 INPUTS = Kind(
-    _inputs, "NAME:DTYPE[SHAPE] for each input; in Python also tensors by name",
-    lambda value: None if isinstance(value, Mapping) else list(value), repeats=True,
+    _inputs, "NAME:DTYPE[SHAPE] for each input; in Python also examples, by name or by place",
+    lambda value: list(value) if all(isinstance(one, str) for one in value) and
+    not isinstance(value, Mapping) else None, repeats=True,
 )  # fmt: skip
+FROM = Kind(
+    _from, "a path; in Python also a module", lambda v: None if is_module(v) else PATH.spell(v),
+    "FILE",
+)  # fmt: skip
+FROMS = Kind(_froms, "paths; in Python also modules", lambda values: [
+    FROM.spell(one) for one in values], "FILE", repeats=True)  # fmt: skip
 FED = Kind(_fed, "FILE or NAME=FILE for each input; in Python also files by name", repeats=True)
 RUNTIME = one_of(*RUNTIMES)
 OWN = "a network of your own (its code is run: trust it)"
@@ -130,10 +156,19 @@ class Reading(Request):
     model: str | Callable[[], Any] | None = option(
         None, CODE, "code, and what in it returns the network", group=OWN
     )
-    input: Mapping[str, Any] | Sequence[str] = option(
+    model_arg: Mapping[str, Any] | Sequence[str] = option(
+        (), PAIRS, "for what returns it: width=32", metavar="NAME=VALUE", group=OWN
+    )
+    input: Mapping[str, Any] | Sequence[Any] = option(
         (), INPUTS, "for each: x:float32[1,3,64,64], t:int32[1]@0..9",
-        metavar="NAME:DTYPE[SHAPE]", group=OWN,
+        metavar="NAME:DTYPE[SHAPE]", group=OWN, also="example_inputs",
     )  # fmt: skip
+    trust: bool = option(
+        False, FLAG, "run the program that the file is: torch.export, TorchScript", group=OWN
+    )
+    ignore: Sequence[str] = option(
+        (), many(TEXT), "tensors that it has no place for: loss.*", metavar="GLOB", group=OWN
+    )
 
     def require_unread(self, found: str, *more: str) -> None:
         """Passes only where nothing is said of how a checkpoint is read, nor any of `more`.
@@ -225,7 +260,7 @@ class Convert(Described):
         LadingError: it could not be done; nothing is written.
     """
 
-    path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint or model folder"))
+    path: Any = field(metadata=argument(FROM, "PATH", "checkpoint or model folder"))
     out: StrPath | None = option(None, PATH, "default: NAME-lading", metavar="DIR", short="o")
     _: KW_ONLY
     force: bool = option(False, FLAG, "replace an earlier result in DIR", same=False)
@@ -234,7 +269,7 @@ class Convert(Described):
     )  # fmt: skip
     name: str = option("", TEXT, "of the artifacts; default: the checkpoint's", metavar="NAME")
     data: StrPath | Sequence[StrPath] = option(
-        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+        (), many(PATH, "DIR", cut=False), "probes of yours: pictures, .npz, FILE.py:FUNCTION"
     )
     gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
     classifier: bool = option(
@@ -274,8 +309,8 @@ class Convert(Described):
         None, one_of("12", "13", "14", "15"), "the same in macOS, 12-15", metavar="N", group=FILES
     )
     opset: int = option(18, whole(OLDEST_OPSET), "of ONNX, 18 or newer", group=FILES)
-    route: Literal["export", "trace"] | None = option(
-        None, one_of("export", "trace"), "default: export, then trace", group=FILES
+    route: Literal["export", "decomposed", "trace"] | None = option(
+        None, one_of("export", "decomposed", "trace"), "default: each in turn", group=FILES
     )
     author: str = option("", TEXT, "who made it, into the metadata", group=FILES)
     license: str = option("", TEXT, "its licence, the same way", group=FILES)
@@ -314,16 +349,14 @@ class Verify(Beside):
     """
 
     artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
-    against: StrPath | None = option(
-        None, PATH, "checkpoint or folder; or else --golden", metavar="PATH"
-    )
+    against: Any = option(None, FROM, "checkpoint or folder; or else --golden", metavar="PATH")
     _: KW_ONLY
     golden: StrPath | None = option(
         None, PATH, "golden vectors, in place of the checkpoint", metavar="DIR", same=False
     )
     data: StrPath | Sequence[StrPath] = option(
         (), many(PATH, "DIR|FILE.csv", cut=False),
-        "your own pictures, as probes too; or a table text,label: every row of it",
+        "probes of yours, as convert takes them; or a table text,label: every row of it",
     )  # fmt: skip
     gate: Mapping[str, float] | Sequence[str] = option((), **GATE)
     out: StrPath | None = option(
@@ -360,11 +393,11 @@ class Compare(Beside):
         LadingError: a side cannot be read, both are checkpoints, or they do not take the same.
     """
 
-    first: StrPath = field(metadata=argument(PATH, "A", "checkpoint or artifact"))
-    second: StrPath = field(metadata=argument(PATH, "B", "checkpoint or artifact"))
+    first: Any = field(metadata=argument(FROM, "A", "checkpoint or artifact"))
+    second: Any = field(metadata=argument(FROM, "B", "checkpoint or artifact"))
     _: KW_ONLY
     data: StrPath | Sequence[StrPath] = option(
-        (), many(PATH, "DIR", cut=False), "your own pictures, as probes too"
+        (), many(PATH, "DIR", cut=False), "probes of yours: pictures, .npz, FILE.py:FUNCTION"
     )
     stop_at: str = option("", TEXT, "show this value, or module's output, in both", metavar="NAME")
 
@@ -381,11 +414,23 @@ class Whose(Reading):
     """
 
     artifact: StrPath = field(metadata=argument(PATH, "ARTIFACT", "the converted file"))
-    checkpoints: StrPath | Sequence[StrPath] = field(
-        metadata=argument(many(PATH, cut=False), "CKPT", "checkpoints or model folders")
-    )
+    checkpoints: Any = field(metadata=argument(FROMS, "CKPT", "checkpoints or model folders"))
     _: KW_ONLY
     junit: StrPath | None = option(None, PATH, **JUNIT)
+
+
+@dataclass(frozen=True)
+class Diagnose(Reading):
+    """What of a network's code stands in the way of a conversion, all that can be found at once.
+
+    Nothing is written. A line that stops every route comes first; what is repaired or spelled in
+    another way is named too.
+
+    Raises:
+        LadingError: the network cannot be had, or does not run on its inputs.
+    """
+
+    path: Any = field(metadata=argument(FROM, "PATH", "checkpoint or model folder"))
 
 
 @dataclass(frozen=True)
@@ -393,7 +438,7 @@ class Inspect(Reading):
     """What a checkpoint, a model folder or an artifact is.
 
     Raises:
-        LadingError: it cannot be read, or no family claims it.
+        LadingError: it cannot be read.
     """
 
     path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
@@ -600,8 +645,8 @@ class Doctor(Request):
 def requests() -> dict[str, type[Request]]:
     """Every verb by name, with what can be asked of it."""
     kinds = (
-        Convert, Verify, Compare, Whose, Inspect, Run, Classify, Sample, Report, Diff, Swift,
-        DeviceCheck, DeviceReport, Doctor,
+        Convert, Verify, Compare, Whose, Inspect, Diagnose, Run, Classify, Sample, Report, Diff,
+        Swift, DeviceCheck, DeviceReport, Doctor,
     )  # fmt: skip
     return {verb(kind): kind for kind in kinds}
 

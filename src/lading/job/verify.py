@@ -19,7 +19,7 @@ from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
 from lading.job.described import beside, described
 from lading.job.request import Beside, Verify
-from lading.job.source import files, source
+from lading.job.source import probed, source, title
 from lading.network.source import Loaded, Source
 from lading.page import tables
 from lading.proof import compare, golden, probes
@@ -109,7 +109,7 @@ def judged(
     asked: Beside,
     artifact: Artifact,
     had: Source,
-    data: Sequence[Path],
+    data: Sequence[Path | probes.Given],
     steps: int | None,
     check: Callable[[Loaded], None] = lambda _: None,
     own: Mapping[str, float] | None = None,
@@ -145,7 +145,7 @@ def judged(
         original.again,
     )
     comparisons = tuple(compare.every_runtime(original, artifact, record, progress))
-    notices = [artifact.remark] if artifact.remark else []
+    notices = [*original.aside, *([artifact.remark] if artifact.remark else [])]
     course = trajectories.course(
         interface, steps, original.drawn[0].inputs, notices.append, progress
     )
@@ -161,13 +161,13 @@ def judged(
 def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> Bill:
     progress, table = request.progress, request.table
     over = dataset.Over(table, unfinished(request), bar) if table else None
-    data = () if table else files(request.data)
+    data = () if table else probed(request.data)
     progress("read", str(artifact))
     opened = open_artifact(artifact)
 
     def check(loaded: Loaded) -> None:
         if over:
-            dataset.require(over, loaded.task, str(request.against))
+            dataset.require(over, loaded.task, title(request.against))
 
     had = source(request, request.against or "")
     own: Any = request.gate  # checked, and so by kind

@@ -12,8 +12,8 @@ from lading.errors import LadingError
 from lading.formats import Artifact, open_artifact
 from lading.interface import Options, wrap
 from lading.job import junit
-from lading.job.options import StrPath, options
-from lading.job.request import Reading, Whose
+from lading.job.options import options
+from lading.job.request import Reading, Whose, is_module
 from lading.job.source import source
 from lading.network.source import load, tensors
 from lading.proof.weights import provenance
@@ -47,11 +47,12 @@ def whose(request: Whose) -> Owner:
     return done
 
 
-def _traced(request: Whose, artifact: Artifact, path: StrPath) -> Provenance:
+def _traced(request: Whose, artifact: Artifact, path: Any) -> Provenance:
     """By the tensors, and by the network where something is said of it, or where they do not say
     enough and a family knows it."""
     had = source(request, path)
-    asked = bool(request.said().keys() & (options(Reading).keys() - {"which", "fold"}))
+    said = request.said().keys() & (options(Reading).keys() - {"which", "fold"})
+    asked = bool(said) and not is_module(path)
     if not asked:
         found = provenance.trace(artifact, tensors(had))
         if found.made or not any(one.tensors for one in found.constants):

@@ -7,7 +7,7 @@ for every tensor; `load` is both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from lading import checkpoint as checkpoints
 from lading.base.progress import Progress, silent
 from lading.checkpoint import Checkpoint, ledger
 from lading.errors import LadingError
-from lading.network import families, own_module, settling
+from lading.network import families, naming, own_module, settling
 from lading.network.own_module import OwnModule
 from lading.record import Recognition, Task
 
@@ -33,6 +33,7 @@ class Source:
         config: of the network, YAML or JSON, for a family that takes one.
         settle: pictures on which to measure what the tensors and the configuration leave open.
         code: the user's own network, in place of a family's.
+        ignore: patterns of names that are none of the network's.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Source:
     config: Path | None = None
     settle: tuple[Path, ...] = ()
     code: OwnModule | None = None
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Read:
-    """A checkpoint, read and recognised; `maker` is the family, or the user's own code."""
+    """A checkpoint, read and recognised; `maker` is the family, or the user's own code; `ignore`
+    are patterns of names that are none of the network's."""
 
     checkpoint: Checkpoint
     recognition: Recognition
     maker: Any
     progress: Progress
+    ignore: tuple[str, ...] = ()
 
     def load(self) -> Loaded:
         """The network rebuilt, with every tensor accounted for.
@@ -74,23 +78,49 @@ class Read:
         self.progress("rebuild", self.recognition.title)
         names = f"{len(self.checkpoint.tensors)} names"
         if isinstance(self.maker, OwnModule):
-            network = self.maker.build()
-            self.progress("ledger", names)
-            closed = ledger.close(network, self.checkpoint, {})
-            task = self.maker.task(network)
-            return Loaded(self.checkpoint, self.recognition, task, network, closed)
+            return self._own(self.maker, names)
         rebuilt = self.maker.build(self.recognition)
         self.progress("ledger", names)
-        closed = ledger.close(rebuilt.module, self.checkpoint, rebuilt.unused, rebuilt.spellings)
+        unused = {
+            **rebuilt.unused,
+            **naming.set_aside(rebuilt.module, self.checkpoint, self.ignore, rebuilt.spellings),
+        }
+        closed = ledger.close(rebuilt.module, self.checkpoint, unused, rebuilt.spellings)
         return Loaded(self.checkpoint, self.recognition, rebuilt.task, rebuilt.module, closed)
+
+    def _own(self, code: OwnModule, names: str) -> Loaded:
+        """The user's network: loaded by names under the prefix that fits, or by bytes where its
+        factory has read the file itself."""
+        module, has_read = code.build(self.checkpoint.place)
+        checkpoint, step = self.checkpoint, ""
+        self.progress("ledger", names)
+        if has_read:
+            module = module.float()  # as a file in half precision is lifted
+            spelled = naming.by_bytes(module, checkpoint)
+            step = f"{code.origin} read the file itself; its tensors are known by their values"
+        else:
+            spelled, step = naming.spellings(module, checkpoint)
+        unused = naming.set_aside(module, checkpoint, self.ignore, spelled)
+        if step:
+            record = checkpoint.record
+            record = replace(record, steps=(*record.steps, step))
+            checkpoint = replace(checkpoint, record=record)
+        close = ledger.recorded if code.live else ledger.close
+        closed = close(module, checkpoint, unused, spelled)
+        task, flat = code.task(module)
+        return Loaded(checkpoint, self.recognition, task, flat, closed)
 
 
 def tensors(source: Source) -> Checkpoint:
-    """What is in the file; nothing is recognised.
+    """What is in the file; nothing is recognised. Of a live module, its own values.
 
     Raises:
         LadingError: it cannot be read.
     """
+    if source.code is not None and source.code.live:
+        code = source.code
+        path = str(source.path) if code.sha256 else ""
+        return checkpoints.of_module(code.build()[0], code.container, path, code.sha256)
     return checkpoints.read(source.path, fold=source.fold, which=source.which)
 
 
@@ -108,7 +138,7 @@ def read(source: Source, progress: Progress = silent) -> Read:
     progress("read", str(source.path))
     checkpoint = tensors(source)
     if own is not None:
-        return Read(checkpoint, own.recognition(), own, progress)
+        return Read(checkpoint, own.recognition(), own, progress, source.ignore)
     try:
         return _recognised(source, checkpoint, progress)
     except LadingError as problem:
@@ -123,7 +153,7 @@ def _recognised(source: Source, checkpoint: Checkpoint, progress: Progress) -> R
     if source.settle:
         families.require_settled(recognition)
         recognition = settling.settled(checkpoint, family, recognition, source.settle, progress)
-    return Read(checkpoint, recognition, family, progress)
+    return Read(checkpoint, recognition, family, progress, source.ignore)
 
 
 def load(source: Source, progress: Progress = silent) -> Loaded:

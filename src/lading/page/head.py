@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from lading.record import Bill, Comparison, Measurement
 from lading.record.measurement import KINDS
-from lading.record.wording import gate, listed, megabytes, number, ran_in, subject, worst
+from lading.record.wording import ROUTES, gate, listed, megabytes, number, ran_in, subject, worst
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def converted(bill: Bill) -> tuple[Fact, ...]:
              f"{summary.tensors} tensors under {summary.names} names"),
     ]  # fmt: skip
     for one in bill.artifacts:
-        how = f"{one.precision}, {megabytes(one.bytes)}, by {_route(one.route)}"
+        how = f"{one.precision}, {megabytes(one.bytes)}, by {ROUTES[one.route]}"
         facts.append(Fact(one.format_title, one.path, how))
     if bill.task.labels:
         facts.append(Fact("Classes", str(len(bill.task.labels)), ", ".join(bill.task.labels)))
@@ -52,10 +52,6 @@ def _network(bill: Bill) -> str:
     name = known.get("network_class") or known.get("network") or ""
     short = str(name).rsplit(".", 1)[-1]
     return f"{bill.family}: {short}" if short else bill.family
-
-
-def _route(route: str) -> str:
-    return {"export": "torch.export", "trace": "torch.jit.trace"}.get(route, route)
 
 
 def numbers(bill: Bill) -> tuple[Fact, ...]:

@@ -24,7 +24,7 @@ from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
 from lading.record.text import visible
 from lading.record.values import show as typed
-from lading.record.wording import RUNTIMES, megabytes, shape
+from lading.record.wording import ROUTES, RUNTIMES, megabytes, shape
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -136,6 +136,7 @@ def environment() -> Environment:
         "megabytes": megabytes,
         "size": tree.size,
         "runtimes": RUNTIMES,
+        "routes": ROUTES,
     }
     return made
 

@@ -121,7 +121,9 @@ def look(bill: Bill) -> View:
             and (bill.task.kind == "diffusion" or name not in ("trajectory", "settled"))
         ),
         legend=_legend(bill),
-        summary=summary(bill.verdict, bill.comparisons, bill.provenance, bill.trajectories),
+        summary=summary(
+            bill.verdict, bill.comparisons, bill.provenance, bill.trajectories, bill.refused
+        ),
         converted=converted(bill),
         numbers=numbers(bill),
         parameters=bill.hyperparameters,

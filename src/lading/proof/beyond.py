@@ -17,11 +17,14 @@ from lading.proof.probes import Probe, fits
 from lading.proof.reference import Outputs
 from lading.record import ArtifactRecord, Port, Unproved
 from lading.record.wording import shape as in_words
-from lading.task import kind_of
+from lading.task import kind_of, letters
 from lading.task.further import Price, claimed, sized
+from lading.task.probes import at_sizes
 
 #: Kinds of probes that are left out where the reference is not steady.
 KINDS = ("magnitude", "spike", "rows", "own", "branch")
+#: At a size, until the reference gives numbers.
+SEEDS = range(300, 304)
 #: Sizes that are spelled out.
 SPELLED = 4
 
@@ -88,10 +91,17 @@ class Beyond:
         if len(ours) > 1:  # only a batch is known to be one for all
             same = all(port.shape[:1] == (-1,) for port in theirs)
             shapes = [one for one in shapes if same and one[1:] == ours[0].shape[1:]]
-        ran, not_ran = [ours[0].shape], list[tuple[int, ...]]()
+        ran, not_ran = [in_words(ours[0].shape)], list[str]()
+        if any(port.letters for port in ours):
+            ran = []
+            for sizes in letters.assignments(ours, self.price.sizes):
+                drawn = (at_sizes(ours, sizes, seed, digest) for seed in SEEDS)
+                taken = any(map(self.take, drawn))
+                (ran if taken else not_ran).append(letters.spelled(sizes))
+            shapes = []
         for shape in shapes:
             taken = self.take(sized(ours, shape, digest), whole=False)
-            (ran if taken else not_ran).append(shape)
+            (ran if taken else not_ran).append(in_words(shape))
         texts = []
         if not all(port.enumerated for port in wide) or len(ours) > 1:
             texts.append(f"compared at {_listed(ran)}, and at no other size that it takes")
@@ -124,6 +134,6 @@ def _open(port: Port) -> bool:
     return ranged or len(port.enumerated) > 1 or any(size < 0 for size in port.shape)
 
 
-def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+def _listed(shapes: Sequence[str]) -> str:
     more = f" and {len(shapes) - SPELLED} more" if len(shapes) > SPELLED else ""
-    return ", ".join(map(in_words, shapes[:SPELLED])) + more
+    return ", ".join(shapes[:SPELLED]) + more

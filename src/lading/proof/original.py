@@ -7,13 +7,13 @@ from functools import partial
 
 import numpy as np
 
-from lading.base.progress import counted
 from lading.conversion.graphs import Graphs
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Array
 from lading.proof import channels, noise, scores, steadiness
+from lading.proof.answered import answered
 from lading.proof.beyond import Beyond
 from lading.proof.branches import Branches
 from lading.proof.channels import Channels
@@ -48,7 +48,14 @@ class Original:
     Attributes:
         followed: what the network computes of its tensors alone.
         again: fresh conversions of it.
+        aside: probes that it refuses, in words.
+
+    Raises:
+        InputError: it refuses the user's own values, or every probe.
     """
+
+    drawn: Sequence[Probe]
+    outputs: Sequence[Outputs]
 
     name = "torch"
 
@@ -63,13 +70,11 @@ class Original:
     ) -> None:
         self.own = own or {}
         self.interface, self.task = interface, interface.task
-        self.drawn = drawn
         self.side = TorchSide(interface)
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
-        self.outputs: Sequence[Outputs] = [
-            self.side.run(probe.inputs) for probe in counted(drawn, "probes")
-        ]
-        price = Price.of(self.side.operations(drawn[0].inputs) if drawn else None)
+        self.drawn, self.outputs, self.aside = answered(self.side, drawn)
+        first = self.drawn[0].inputs if self.drawn else None
+        price = Price.of(self.side.operations(first) if first is not None else None)
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
         )

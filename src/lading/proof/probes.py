@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lading.interface import Interface
-from lading.task import kind_of
+from lading.task import given, kind_of
+from lading.task.given import Given
 from lading.task.probes import Probe, files_in, fits
 
-__all__ = ["Probe", "files_in", "fits", "make"]
+__all__ = ["Given", "Probe", "files_in", "fits", "make"]
 
 
-def make(interface: Interface, data: Sequence[Path] = ()) -> list[Probe]:
-    """All probes for an interface, the user's files last.
+def make(interface: Interface, data: Sequence[Path | Given] = ()) -> list[Probe]:
+    """All probes for an interface, the user's own last.
 
     Raises:
-        InputError: a file of `data` does not fit.
+        InputError: one of `data` does not fit.
     """
-    return kind_of(interface.task).probes(interface.inputs, interface.options.dynamic, data)
+    ports, pictures, whole = interface.inputs, list[Path](), list[Path | Given]()
+    for one in data:
+        if isinstance(one, Given) or given.is_archive(one):
+            whole.append(one)
+        else:
+            pictures.append(one)
+    drawn = kind_of(interface.task).probes(ports, interface.options.dynamic, pictures)
+    return [*drawn, *(given.probe(one, ports) for one in whole)]

@@ -48,7 +48,7 @@ def behind(interface: Interface) -> Interface | None:
     module = interface.module
     if not (isinstance(module, Wrapped) and isinstance(module.head, Labels)):
         return None
-    bare = Wrapped(module.network, module.prepare, nn.Identity()).eval()
+    bare = Wrapped(module.network, module.prepare, nn.Identity(), module.call).eval()
     port = replace(interface.task.outputs[0], name=interface.outputs[0].name)
     return replace(interface, module=bare, outputs=(port,))
 

@@ -16,7 +16,15 @@ True
 
 from __future__ import annotations
 
-from lading.record.artifact import ArtifactRecord, CaptureRecord, Port, RepairRecord, Route, Task
+from lading.record.artifact import (
+    ArtifactRecord,
+    CaptureRecord,
+    Port,
+    Refusal,
+    RepairRecord,
+    Route,
+    Task,
+)
 from lading.record.bill import SCHEMA, Bill
 from lading.record.comparison import (
     Changed,
@@ -86,6 +94,7 @@ __all__ = [
     "Provenance",
     "Reading",
     "Recognition",
+    "Refusal",
     "RepairRecord",
     "Route",
     "Settling",

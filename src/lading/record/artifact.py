@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Route = Literal["export", "trace"]
+Route = Literal["export", "decomposed", "trace"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Port:
         bias: for images, one number per channel.
         value_range: ``(low, high)`` of values a user would feed or see; empty if unknown.
         class_axis: the axis of classes in a score output, or None.
+        letters: per dimension, the letter of an open axis: its size is one wherever the letter
+            stands; empty text where an axis has none, and empty where none has.
         shaped: False where the file does not state a shape: then `shape` is empty and says nothing.
     """
 
@@ -46,6 +48,7 @@ class Port:
     value_range: tuple[float, ...] = ()
     class_axis: int | None = None
     shaped: bool = True
+    letters: tuple[str, ...] = ()
 
     def allows(self, shape: tuple[int, ...]) -> bool:
         """Whether it takes arrays of a shape; a size or an upper bound of -1 is open.
@@ -107,6 +110,15 @@ class CaptureRecord:
     reason: str
     repairs: tuple[RepairRecord, ...] = ()
     attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A format that no route could write, and each route's reason."""
+
+    format: str
+    title: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lading.record.artifact import ArtifactRecord, CaptureRecord, Task
+from lading.record.artifact import ArtifactRecord, CaptureRecord, Refusal, Task
 from lading.record.brief import Brief
 from lading.record.comparison import Comparison, DatasetRecord, ProbeRecord, Verdict
 from lading.record.inquiry import Hazard, Picture, Provenance, Reading, Trajectory, Walk
@@ -55,3 +55,4 @@ class Bill(Brief):
     settlings: tuple[Settling, ...] = ()
     trajectories: tuple[Trajectory, ...] = ()
     snippets: tuple[Snippet, ...] = ()
+    refused: tuple[Refusal, ...] = ()

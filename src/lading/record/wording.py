@@ -15,6 +15,7 @@ from lading.record import (
     Mention,
     Port,
     Provenance,
+    Refusal,
     Settling,
     Trajectory,
     Unproved,
@@ -22,6 +23,12 @@ from lading.record import (
 )
 from lading.record.measurement import KINDS
 
+#: How a graph is taken, for people.
+ROUTES = {
+    "export": "torch.export",
+    "decomposed": "torch.export in core ATen's operations",
+    "trace": "torch.jit.trace",
+}
 #: What people call the runtimes, by name.
 RUNTIMES = {
     "coreml": "Core ML",
@@ -286,6 +293,7 @@ def summary(
     comparisons: Sequence[Comparison],
     sources: Sequence[Provenance] = (),
     trajectories: Sequence[Trajectory] = (),
+    refused: Sequence[Refusal] = (),
 ) -> str:
     """What a verdict says: what was measured; what missed; or what was not compared, and why.
 
@@ -294,6 +302,7 @@ def summary(
         comparisons: of every artifact in every runtime.
         sources: where the artifacts' constants come from.
         trajectories: of a diffusion network.
+        refused: formats that no route could write.
 
     >>> near = Measurement("logits", "psnr", 66.44, 40.0, "why")
     >>> summary("pass", [Comparison("a.onnx", "onnxruntime", "torch", 14, (near,), (), "pass")])
@@ -326,6 +335,11 @@ def summary(
         why = f"hold the checkpoint's weights: {strange[0].finding}"
     elif lost:
         why = f"lead where {original} leads: {lost[0].reason}"
+    elif refused:
+        titles = " and ".join(one.title for one in refused)
+        told = f"{titles} could not be written: {refused[0].reasons[0]}"
+        passed = [one for one in comparisons if one.verdict == "pass"]
+        return f"{told}; {summary('pass', passed)}" if passed else told
     else:
         return "nothing was compared"
     return f"{who} {'do' if several else 'does'} not {why}"

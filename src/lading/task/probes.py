@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from lading.errors import InputError
 from lading.record import Port, ProbeRecord
-from lading.task import pictures, prepare
+from lading.task import letters, pictures, prepare
 
 Array = npt.NDArray[Any]
 
@@ -78,8 +78,13 @@ def standing(ports: Sequence[Port], dynamic: Sequence[str], data: Sequence[Path]
         _draw("extremes", ports, 4),
         _draw("zeros", ports, 5),
     ]
-    for number, shape in enumerate(_other_shapes(ports[0], dynamic)):
-        probes.append(_draw("shapes", ports, 10 + number, shape if len(ports) == 1 else shape[:1]))
+    if any(port.letters for port in ports):
+        for number, sizes in enumerate(letters.assignments(ports, 3)):
+            probes.append(at_sizes(ports, sizes, 10 + number))
+    else:
+        for number, shape in enumerate(_other_shapes(ports[0], dynamic)):
+            head = shape if len(ports) == 1 else shape[:1]
+            probes.append(_draw("shapes", ports, 10 + number, head))
     for path in data:
         require_picture(path, ports)
         made = prepare.file(path, ports[0])
@@ -104,23 +109,26 @@ def require_picture(path: Path, ports: Sequence[Port]) -> None:
     )
 
 
-def files_in(folder: Path) -> list[Path]:
+def files_in(folder: Path, more: Sequence[str] = ()) -> list[Path]:
     """The pictures and arrays in a folder, sorted; or the one file itself.
+
+    Args:
+        folder: or file.
+        more: suffixes of what else is looked for.
 
     Raises:
         InputError: it does not exist or holds none.
     """
     if folder.is_file():
         return [folder]
-    found = sorted(
-        p for p in folder.glob("*") if p.is_file() and p.name.lower().endswith(pictures.FILES)
-    )
+    known = (*pictures.FILES, *more)
+    found = sorted(p for p in folder.glob("*") if p.is_file() and p.name.lower().endswith(known))
     if not found:
         raise InputError(
             str(folder),
             found="no such folder" if not folder.exists() else "no picture or array in it",
-            expected=f"a folder with {', '.join(pictures.FILES)} files",
-            remedy="check the path",
+            expected=f"a folder with {', '.join(known)} files",
+            remedy="check the path given to --data",
         )
     return found
 
@@ -144,6 +152,17 @@ def _other_shapes(port: Port, dynamic: Sequence[str]) -> list[tuple[int, ...]]:
         grown = (n + step for n, step in zip(port.shape[2:], steps[2:], strict=True))
         shapes.append((*port.shape[:2], *grown))
     return [shape for shape in dict.fromkeys(shapes) if shape != port.shape]
+
+
+def at_sizes(ports: Sequence[Port], sizes: Mapping[str, int], seed: int, only: str = "") -> Probe:
+    """Noise where the open axes have these sizes."""
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    inputs = {
+        port.name: values("noise", port, letters.shape(port, sizes), generator, {})
+        for port in ports
+    }
+    name = f"size {letters.spelled(sizes)}"
+    return Probe(name, "size", f"Philox key {seed}", inputs, only=only)
 
 
 def _draw(kind: str, ports: Sequence[Port], seed: int, shape: tuple[int, ...] = ()) -> Probe:

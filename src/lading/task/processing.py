@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -83,14 +83,26 @@ class Labels(nn.Module):
 
 
 class Wrapped(nn.Module):
-    """`head(network(prepare(x)))`. What is not asked for is an identity and leaves no op."""
+    """`head(network(prepare(x)))`. What is not asked for is an identity and leaves no op.
 
-    def __init__(self, network: nn.Module, prepare: nn.Module, head: nn.Module) -> None:
+    `call`, where it is given, calls the network and gives what is read of its answer, in a tuple.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        prepare: nn.Module,
+        head: nn.Module,
+        call: Callable[..., tuple[torch.Tensor, ...]] | None = None,
+    ) -> None:
         super().__init__()
         self.prepare = prepare
         self.network = network
         self.head = head
+        self.call = call
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.network(self.prepare(image)))
+        ready = self.prepare(image)
+        answer = self.network(ready) if self.call is None else self.call(self.network, ready)[0]
+        scores: torch.Tensor = self.head(answer)
         return scores

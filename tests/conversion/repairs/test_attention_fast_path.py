@@ -13,7 +13,6 @@ from torch.nn.modules import transformer
 from lading.conversion.capture import capture
 from lading.conversion.repairs import Case, repaired
 from lading.conversion.repairs.attention_fast_path import REPAIR
-from lading.errors import CaptureError
 from lading.interface import Interface, Options
 from lading.record import Port, Route, Task
 
@@ -245,24 +244,3 @@ def test_frozen_weights_are_proved_all_the_same() -> None:
     module = Encoder("").requires_grad_(False)
     assert "with gradients on" in proof(module)
     assert not any(parameter.requires_grad for parameter in module.parameters())
-
-
-def test_an_encoder_that_drops_padded_positions_is_refused() -> None:
-    """With nested tensors the fused path gives zeros where there is padding; the plain does not."""
-
-    class Nested(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            layer = nn.TransformerEncoderLayer(WIDTH, 4, 24, batch_first=True)
-            self.encoder = nn.TransformerEncoder(layer, 2)
-            self.register_buffer("padding", torch.arange(LENGTH)[None] > 4)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.encoder(x, src_key_padding_mask=self.padding)
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The PyTorch API of nested tensors", UserWarning)
-        with pytest.raises(CaptureError) as refused, repaired(around(Nested()), "export"):
-            pytest.fail("it was let through")
-    assert refused.value.subject == "repair 'attention fast path' in encoder"
-    assert "enable_nested_tensor=False" in refused.value.remedy

@@ -21,7 +21,7 @@ def run(request: Inspect, display: Display) -> int:
     elif isinstance(shown, Inspection):
         terminal.inspection(
             console(), shown.checkpoint, shown.recognition, shown.summary,
-            shown.shapes, shown.aliases, shown.refused, tensors=request.tensors,
+            shown.shapes, shown.aliases, shown.refused, shown.advice, tensors=request.tensors,
         )  # fmt: skip
     else:
         terminal.artifact(console(), shown.artifact, shown.obstacle)

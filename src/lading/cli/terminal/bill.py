@@ -37,7 +37,8 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
         out: the folder that its paths are relative to, or None.
         page: the folder where the page lies, or None where there is none.
     """
-    first_line(console, one.verdict, one.comparisons, one.provenance, one.trajectories)
+    measured = (one.comparisons, one.provenance, one.trajectories, one.refused)
+    first_line(console, one.verdict, *measured)
     console.print()
     for artifact in one.artifacts:
         path = out / artifact.path if out else Path(artifact.path)
@@ -64,6 +65,9 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
             text = f"  {where(comparison.artifact, comparison.runtime)}: {comparison.reason}"
             console.print(words(text, style="red"), soft_wrap=True)
     findings.besides(console, one)
+    for refusal in one.refused:
+        for reason in refusal.reasons:
+            console.print(words(f"  not written: {reason}", style="red"))
     if one.capture:
         for attempt in one.capture.attempts:
             console.print(words(f"  note: {attempt}", style="yellow"))

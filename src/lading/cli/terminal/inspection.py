@@ -30,6 +30,7 @@ def inspection(
     shapes: Mapping[str, tuple[int, ...]],
     aliases: Mapping[str, str],
     refused: str = "",
+    advice: str = "",
     *,
     tensors: bool = False,
 ) -> None:
@@ -51,12 +52,8 @@ def inspection(
             highlight=False,
         )
     console.print()
-    table = Table("!hyper-parameter", "value", "evidence", "source")
-    for one in recognition.hyperparameters:
-        style = "yellow" if one.evidence == "assumed" else ""
-        source = f"or {', '.join(one.alternatives)}; " if one.alternatives else ""
-        table.row(one.name, show(one.value), words(one.evidence, style), source + one.source)
-    table.show(console)
+    if recognition.hyperparameters:
+        _hyperparameters(console, recognition)
     for conflict in recognition.conflicts:
         state = f"settled: {conflict.settled}" if conflict.settled else "NOT settled"
         console.print(words(f"conflict on {conflict.name}, {state}", style="bold red"))
@@ -71,16 +68,29 @@ def inspection(
     if refused:
         console.print(lines("it cannot be converted as it is: ", "bold red") + lines(refused))
         return
+    more = "" if tensors else "; --tensors lists them"
+    if advice:
+        console.print(words(f"{len(shapes):,} tensors{more}"), soft_wrap=True)
+        console.print(words(f"to convert it: {advice}"), soft_wrap=True)
+        return
     unsettled = [one.name for one in recognition.conflicts if not one.settled]
     if unsettled:
         text = words(f"not settled: {', '.join(unsettled)}", style="bold red")
         console.print(text + words("; say which: --set NAME=VALUE"), soft_wrap=True)
         return
     text = words("every tensor is accounted for", style="bold green")
-    more = "" if tensors else "; --tensors lists them"
     console.print(
         text + words(f"{more}; next: lading convert {shlex.quote(record.path)}"), soft_wrap=True
     )
+
+
+def _hyperparameters(console: Console, recognition: Recognition) -> None:
+    table = Table("!hyper-parameter", "value", "evidence", "source")
+    for one in recognition.hyperparameters:
+        style = "yellow" if one.evidence == "assumed" else ""
+        source = f"or {', '.join(one.alternatives)}; " if one.alternatives else ""
+        table.row(one.name, show(one.value), words(one.evidence, style), source + one.source)
+    table.show(console)
 
 
 def settling(console: Console, record: Settling) -> None:

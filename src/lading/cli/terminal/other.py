@@ -11,12 +11,27 @@ from rich.table import Table as Grid
 
 from lading.cli.terminal.text import STYLE, Table, words
 from lading.errors import LadingError
+from lading.record.diagnosis import Obstacle
 
 if TYPE_CHECKING:
     from lading.job.doctor import Check
     from lading.page.diff import Difference
 
 DOCTOR_STYLE = {"ok": "green", "absent": "yellow", "trouble": "bold red"}
+
+
+def obstacles(console: Console, network: str, found: Sequence[Obstacle]) -> None:
+    """What stands in a network's way: the line, what it does, why that matters, what to do."""
+    stops = sum(one.stops for one in found)
+    count = f"{len(found)} found, {stops} of them stop it" if found else "nothing found"
+    console.print(words(network, style="bold") + words(f"  {count}"), soft_wrap=True)
+    for one in found:
+        style = "bold red" if one.stops else "yellow"
+        console.print()
+        console.print(words(one.kind, style) + words(f"  {one.where}"), soft_wrap=True)
+        for text in (one.code, one.what, one.why, f"to do: {one.remedy}"):
+            if text:
+                console.print(words(f"  {text}"), soft_wrap=True)
 
 
 def failure(console: Console, error: LadingError) -> None:

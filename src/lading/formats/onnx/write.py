@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from lading.base.digests import of_path, size_of
-from lading.conversion.capture import Axes, Captured
+from lading.conversion.capture import Axes, Captured, innermost
+from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.formats.onnx.graph import MODULE_KEY
 from lading.interface.settings import Settings
@@ -38,10 +39,9 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         if written != settings.opset:
             raise ValueError(f"the exporter wrote opset {written}")
     except Exception as error:  # the exporter raises every kind; each is "it cannot"
-        lines = str(error).strip().splitlines() or ["no message"]
         raise ConversionError(
             f"ONNX by {captured.route}",
-            found=f"{type(error).__name__}: {lines[0]}"[:300],
+            found=innermost(error),
             expected=f"a graph whose every operation ONNX opset {settings.opset} can say",
             remedy="try the other route (--route), or a newer --opset",
         ) from error
@@ -103,8 +103,11 @@ def _sizes(port: Port, axis: int) -> tuple[int, int]:
 def _from_export(captured: Captured, settings: Settings) -> Any:
     interface = captured.interface
     assert captured.exported is not None
+    exported = captured.exported
+    if captured.route == "decomposed":
+        exported = spelled(exported, captured.shapes)
     program = torch.onnx.export(
-        captured.exported,
+        exported,
         dynamo=True,
         input_names=[port.name for port in interface.inputs],
         output_names=[port.name for port in interface.outputs],
@@ -124,6 +127,10 @@ def _from_trace(captured: Captured, settings: Settings) -> Any:
     open_axes = [0] * ("batch" in captured.axes) + [2, 3, 4] * ("size" in captured.axes)
     rank = len(interface.inputs[0].shape)
     names = {axis: _AXIS_NAMES[axis] for axis in open_axes if axis < rank}
+    named = {port.name: names for port in interface.inputs} if names else {}
+    for port in interface.inputs:
+        own = {axis: letter for axis, letter in enumerate(port.letters) if letter}
+        named |= {port.name: own} if own else {}
     buffer = io.BytesIO()
     torch.onnx.export(
         captured.traced,
@@ -133,7 +140,7 @@ def _from_trace(captured: Captured, settings: Settings) -> Any:
         input_names=[port.name for port in interface.inputs],
         output_names=[port.name for port in interface.outputs],
         opset_version=settings.opset,
-        dynamic_axes={port.name: names for port in interface.inputs} if names else None,
+        dynamic_axes=named or None,
     )
     return onnx.load_model_from_string(buffer.getvalue())
 

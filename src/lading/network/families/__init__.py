@@ -19,7 +19,7 @@ from typing import Protocol
 from torch import nn
 
 from lading.base import shelf
-from lading.checkpoint import Checkpoint
+from lading.checkpoint import Checkpoint, hub
 from lading.errors import ConflictError, RecognitionError, RequestError
 from lading.record import Claim, Conflict, Recognition, Sign, Task
 from lading.record.values import show
@@ -136,8 +136,13 @@ def recognise(
         expected=f"a checkpoint of a known family: {known}",
         remedy="check that this is the file of the network itself, not of an optimizer or another "
         "network beside it; a network of your own comes with its code: "
-        "--model FILE.py:FACTORY --input NAME:DTYPE[SHAPE]",
+        f"--model {_code(checkpoint)} --input NAME:DTYPE[SHAPE]",
     )
+
+
+def _code(checkpoint: Checkpoint) -> str:
+    """What ``--model`` would be, as far as a configuration beside the file tells."""
+    return hub.maker(checkpoint.sides.get(hub.CONFIG)) or "FILE.py:FACTORY"
 
 
 def _nearest(asked: Mapping[str, Family], signs: Mapping[str, tuple[Sign, ...]]) -> str:

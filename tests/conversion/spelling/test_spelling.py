@@ -1,0 +1,130 @@
+"""Every spelling of the shelf, carried to Core ML by export and run there beside torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lading.record import Route
+from tests.conversion.compatibility.forms_in_use import answer, carried
+
+X, Y = torch.randn(1, 3, 6), torch.randn(1, 3, 6)
+VOLUME, PICTURE = torch.randn(1, 2, 4, 5, 6), torch.randn(1, 2, 7, 6)
+IDS, PLACES = torch.tensor([3, 0, 3, 1, 2, 3, 0]), torch.tensor([5, 0, 3, 3, 1, 3, 0])
+SMALL = torch.tensor([[7, -7, 5, -1]])
+COMPUTED = torch.randn(4, 3, 3, 3)
+
+
+class Does(nn.Module):
+    def __init__(self, what: Callable[..., Any], **state: torch.Tensor) -> None:
+        super().__init__()
+        self.what = what
+        for name, value in state.items():
+            self.register_buffer(name, value)
+
+    def forward(self, *values: torch.Tensor) -> Any:
+        return self.what(self, *values)
+
+
+def real_of_spectrum(_: Any, x: torch.Tensor) -> torch.Tensor:
+    z = torch.fft.rfft2(x)
+    z = z * torch.polar(z.abs().sqrt(), z.angle())
+    return torch.fft.irfft2(z, s=x.shape[-2:]) + torch.fft.fft(x).imag
+
+
+def transform(self: Any, x: torch.Tensor) -> torch.Tensor:
+    z = torch.stft(x[0], 4, 2, window=self.window, return_complex=True)
+    return torch.istft(z, 4, 2, window=self.window, length=6) + z.abs().sum()
+
+
+def of_one_number(_: Any, n: torch.Tensor) -> torch.Tensor:
+    flags = n > 2
+    least = torch.zeros_like(flags, dtype=torch.float32).masked_fill(flags, -3.0)
+    whole = torch.ones_like(n) + torch.full_like(n, 7) + torch.full((4,), 3) + n.new_ones(4)
+    whole = whole + torch.zeros(4, dtype=torch.int64) + torch.full_like(flags, 2, dtype=torch.int64)
+    return least + (whole + n.new_zeros(1, dtype=torch.float32)) / 2 + n.new_full((1,), 9) // 2
+
+
+CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, torch.Tensor]]] = {
+    "alpha": (lambda _, x, y: torch.add(x, y, alpha=3) - torch.sub(y, x, alpha=5), (X, Y), {}),
+    "two to the power": (lambda _, x: 2**x + torch.pow(3, x), (X,), {}),
+    "whole power": (lambda _, n: torch.pow(1.5, n) + n, (SMALL,), {}),
+    "whole division": (
+        lambda _, n: (n // 2) / 3 + n.div(4, rounding_mode="floor") + (n // (n * n - 3)).float(),
+        (SMALL,), {}),
+    "diff": (lambda _, x: torch.diff(x, n=2, prepend=x[..., :1]), (X,), {}),
+    "cumprod": (lambda _, x: x.cumprod(1), (X,), {}),
+    "prelu": (lambda s, x: F.prelu(x, s.slope), (X,), {"slope": torch.rand(3)}),
+    "prelu in 3-D": (lambda s, x: F.prelu(x, s.slope), (VOLUME,), {"slope": torch.rand(2)}),
+    "output padding in 3-D": (
+        lambda s, x: F.conv_transpose3d(x, s.w, s.b, 2, 1, 1), (VOLUME,),
+        {"w": torch.randn(2, 3, 3, 3, 3), "b": torch.randn(3)}),
+    "computed weight": (
+        lambda s, x, y: F.conv_transpose2d(x, s.w * y.mean(), None, 2, 1, 1, groups=2),
+        (torch.randn(1, 4, 5, 5), Y), {"w": COMPUTED}),
+    "max pool": (lambda _, x: F.max_pool2d(x, 2), (PICTURE,), {}),
+    "bicubic": (lambda _, x: F.interpolate(x, size=(9, 4), mode="bicubic"), (PICTURE,), {}),
+    "bicubic by factors": (
+        lambda _, x: F.interpolate(x, scale_factor=(1.5, 2), mode="bicubic"), (PICTURE,), {}),
+    "trilinear": (
+        lambda _, x: F.interpolate(x, size=(3, 9, 6), mode="trilinear", align_corners=True),
+        (VOLUME,), {}),
+    "nearest in 3-D": (lambda _, x: F.interpolate(x, scale_factor=2.0), (VOLUME,), {}),
+    "grid in 3-D": (
+        lambda _, x, y: F.grid_sample(x, y, align_corners=True, padding_mode="border"),
+        (VOLUME, torch.rand(1, 3, 2, 4, 3) * 3 - 1.5), {}),
+    "grid of nearest": (
+        lambda _, x, y: F.grid_sample(x, y, mode="nearest", align_corners=False),
+        (VOLUME, torch.rand(1, 3, 2, 4, 3) * 3 - 1.5), {}),
+    "index add": (
+        lambda s, x: torch.zeros(4, 3).index_add(0, s.ids, x[0].T @ s.w, alpha=2), (torch.randn(
+            1, 3, 7),), {"ids": IDS, "w": torch.eye(3)}),
+    "added at places": (
+        lambda s, x: torch.ops.aten.index_put(torch.ones(1, 6, 4), (None, s.ids), x, True)
+        + torch.ops.aten.index_put(x[:, :6], (None, s.ids), x[:, :1], True),
+        (torch.randn(1, 7, 4),), {"ids": PLACES}),
+    "of one number": (of_one_number, (SMALL,), {}),
+    "a number of one axis": (
+        lambda _, x, y: torch.cat([(x[:, :1, :1].reshape(()) * y)[..., 1:], y[..., :1]], -1),
+        (X, Y), {}),
+    "a number with new axes": (
+        lambda _, x: torch.cat([x[0, 0, :1].view(())[None, None].cos(), x[0, :1, :2]], -1),
+        (X,), {}),
+    "scatter": (
+        lambda s, x: torch.zeros(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "mean")
+        + torch.ones(1, 3, 6).scatter_reduce(2, s.ids.expand(1, 3, 7), x, "amax")
+        + torch.ones(1, 3, 6).scatter_add(2, s.ids.expand(1, 3, 7), x),
+        (torch.randn(1, 3, 7),), {"ids": PLACES}),
+    "bag": (
+        lambda s, x: F.embedding_bag(s.ids, s.w * x.mean(), s.starts)
+        + F.embedding_bag(s.ids, s.w, s.starts, mode="max"), (X,),
+        {"ids": IDS, "w": torch.randn(4, 3), "starts": torch.tensor([0, 2, 2])}),
+    "distances": (lambda _, x, y: torch.cdist(x, y) + torch.cdist(x, y, p=1.0), (X, Y), {}),
+    "spectrum": (real_of_spectrum, (PICTURE,), {}),
+    "short transform": (transform, (X[:, :1].reshape(1, 6),), {"window": torch.hann_window(4)}),
+}  # fmt: skip
+
+
+#: What torch itself takes apart in another way.
+APART = ("prelu", "max pool", "bag", "scatter")
+
+
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [*((name, "export") for name in CASES), *((name, "decomposed") for name in APART)],
+)
+def test_it_gives_in_core_ml_what_torch_gives(name: str, route: Route, tmp_path: Path) -> None:
+    what, inputs, state = CASES[name]
+    module = Does(what, **state).eval()
+    model = carried(module, inputs, tmp_path / "a.mlpackage", route=route)
+    with torch.no_grad():
+        wanted = module(*inputs)
+    got = answer(model, *(one.int() if one.dtype == torch.int64 else one for one in inputs))
+    np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-4, atol=1e-4)
