@@ -19,6 +19,7 @@ from lading.interface import snippets as code
 from lading.interface.settings import Settings
 from lading.record import ArtifactRecord, Port, Snippet, Task
 from lading.record.text import python_literal
+from lading.record.wording import other_sizes
 
 
 def axes(options: Options) -> Axes:
@@ -35,8 +36,9 @@ def converted(captured: Captured, kind: str, expected: str, remedy: str, **how: 
     import coremltools as ct  # here: its import takes seconds and half a gigabyte
 
     interface = captured.interface
-    graph, dialect = source(captured)
+    dialect = "traced graph" if captured.exported is None else "exported program"
     try:
+        graph = source(captured)
         with untouched(captured):
             return ct.convert(
                 graph,
@@ -77,12 +79,16 @@ def untouched(captured: Captured) -> Iterator[None]:
                     tensor.copy_(before)
 
 
-def source(captured: Captured) -> tuple[Any, str]:
-    """The graph as `coremltools.convert` takes it, and what to call it."""
+def source(captured: Captured) -> Any:
+    """The graph as `coremltools.convert` takes it.
+
+    Raises:
+        Exception: of torch, where it cannot be exported again.
+    """
     if captured.exported is None:
-        return captured.traced, "traced graph"
+        return captured.traced
     taken_apart = captured.route == "decomposed"
-    return sayable(with_paths(program(captured, decomposed=taken_apart))), "exported program"
+    return sayable(with_paths(program(captured, decomposed=taken_apart)))
 
 
 def program(captured: Captured, *, decomposed: bool) -> torch.export.ExportedProgram:
@@ -163,7 +169,8 @@ def _sentence(port: Port) -> str:
     """One line for Xcode's model viewer."""
     shape = " x ".join(map(str, port.shape))
     low_high = f", {port.value_range[0]:g} to {port.value_range[1]:g}" if port.value_range else ""
-    return f"{port.meaning or 'values'}{low_high}; {shape}"
+    more = f"; {other_sizes(port)}" if other_sizes(port) else ""
+    return f"{port.meaning or 'values'}{low_high}; {shape}{more}"
 
 
 def reason(error: Exception) -> str:

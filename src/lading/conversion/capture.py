@@ -72,12 +72,10 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
                 return Captured(route, interface, axes, traced=traced)
             shapes: tuple[Any, ...] = tuple(_open(port, axes) or None for port in interface.inputs)
             open_ones = any(shapes)
-            if takes_any_number(interface.module):  # all of them are one parameter
-                shapes = (shapes,)
+            one = takes_any_number(interface.module)  # all of them are one parameter
+            given = (shapes,) if one else shapes
             exported = torch.export.export(
-                interface.module,
-                arguments,
-                dynamic_shapes=shapes if open_ones else None,
+                interface.module, arguments, dynamic_shapes=given if open_ones else None
             )
             if route == "decomposed":
                 exported = exported.run_decompositions()

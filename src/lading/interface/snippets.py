@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from lading.record import ArtifactRecord, Port, Task
 from lading.record.text import python_literal as literal
+from lading.record.wording import other_sizes
 from lading.task import kind_of
 
 
@@ -61,6 +62,8 @@ def variables(ports: tuple[Port, ...]) -> list[str]:
 def _inputs(artifact: ArtifactRecord, task: Task, *, pictures: bool) -> list[str]:
     lines: list[str] = []
     for port, variable in zip(artifact.inputs, variables(artifact.inputs), strict=True):
+        if other_sizes(port):
+            lines.append(f"# {variable}: {other_sizes(port)}")
         lines += _input(port, variable, task, pictures=pictures)
     return lines
 

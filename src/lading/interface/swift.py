@@ -12,6 +12,7 @@ from pathlib import PurePath
 from lading.interface.snippets import comment, sizes, variables, vocabulary
 from lading.record import ArtifactRecord, Port, Task
 from lading.record.text import swift_literal
+from lading.record.wording import other_sizes
 from lading.task import kind_of
 
 #: The element of an array, by dtype; anything else is `Float`.
@@ -100,6 +101,11 @@ func normalised(_ plane: [Float]) -> [Float] {
 
 
 def _input(port: Port, name: str, task: Task, oldest: int) -> list[str]:
+    told = [f"// {name}: {other_sizes(port)}"] if other_sizes(port) else []
+    return [*told, *_value(port, name, task, oldest)]
+
+
+def _value(port: Port, name: str, task: Task, oldest: int) -> list[str]:
     shape = tuple(abs(size) for size in port.shape)
     if port.kind == "image":
         return [

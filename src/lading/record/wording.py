@@ -219,10 +219,30 @@ def shape(sizes: tuple[int, ...]) -> str:
     return "×".join("any" if size < 0 else str(size) for size in sizes) or "scalar"
 
 
+def other_sizes(one: Port) -> str:
+    """What it takes besides its own shape, in words; empty where that is nothing.
+
+    >>> from lading.record import Port
+    >>> other_sizes(Port("x", "tensor", "float32", (1, -1), multiples=(1, 32)))
+    'other sizes too, multiples of 32'
+    >>> other_sizes(Port("x", "tensor", "float32", (1, 8), enumerated=((1, 8), (1, 16))))
+    '2 sizes'
+    """
+    if one.enumerated:
+        text = f"{len(one.enumerated)} sizes"
+    elif one.ranges or -1 in one.shape:
+        text = "other sizes too"
+    else:
+        return ""
+    steps = [step for step in one.multiples if step > 1]
+    return f"{text}, multiples of {'×'.join(map(str, steps))}" if steps else text
+
+
 def port(one: Port) -> str:
     """An input or output in a few words: ``image float32 1×1×256×256``."""
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
-    return f"{one.name} {kind} {shape(one.shape) if one.shaped else 'of a shape not stated'}"
+    more = f" ({other_sizes(one)})" if other_sizes(one) else ""
+    return f"{one.name} {kind} {shape(one.shape) if one.shaped else 'of a shape not stated'}{more}"
 
 
 def where(artifact: str, runtime: str) -> str:

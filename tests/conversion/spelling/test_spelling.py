@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lading.conversion.spelling import spelled
 from lading.record import Route
 from tests.conversion.compatibility.forms_in_use import answer, carried
 
@@ -128,3 +129,21 @@ def test_it_gives_in_core_ml_what_torch_gives(name: str, route: Route, tmp_path:
         wanted = module(*inputs)
     got = answer(model, *(one.int() if one.dtype == torch.int64 else one for one in inputs))
     np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_open_axes_stay_open(many: bool) -> None:
+    """Whether the module names its inputs or takes any number of them."""
+
+    class Named(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.prelu(x, COMPUTED[0, 0, 0])
+
+    module: nn.Module = Does(lambda _, x: F.prelu(x, COMPUTED[0, 0, 0])) if many else Named()
+    shapes = ({2: torch.export.Dim("n", min=2, max=9)},)
+    given = (shapes,) if many else shapes
+    program = torch.export.export(module.eval(), (X,), dynamic_shapes=given)
+    other = spelled(program, shapes)
+    assert other is not program
+    x = torch.randn(1, 3, 9)
+    assert torch.equal(other.module()(x), module(x))

@@ -38,7 +38,7 @@ def spelled(
 
     Args:
         program: as it was exported.
-        shapes: the dynamic shapes that it was exported with.
+        shapes: the dynamic shapes that it was exported with, one an input; None of closed ones.
 
     Raises:
         Exception: of torch, where the program cannot be exported again.
@@ -51,8 +51,9 @@ def spelled(
         return program
     arguments, keywords = program.example_inputs or ((), {})
     module: Any = _Spelled(program.module(check_guards=False), known)
+    given = None if shapes is None else (shapes,)  # all inputs are one parameter of `_Spelled`
     with torch.no_grad(), fx.traceback.preserve_node_meta():
-        return torch.export.export(module, arguments, keywords, dynamic_shapes=shapes)
+        return torch.export.export(module, arguments, keywords, dynamic_shapes=given)
 
 
 def _is_complex(node: fx.Node) -> bool:
