@@ -146,6 +146,7 @@ def unproved(one: Unproved) -> str:
 def covered(one: Comparison) -> str:
     """What of the inputs a comparison speaks of, in a line; empty where it does not say.
 
+    >>> from lading.record import Covered
     >>> ids, x = Covered("ids", 0, 49, 50, 50), Covered("x", -4.2, 8.0)
     >>> far = Covered("x", -3900.0, 3900.0, reading="graph")
     >>> covered(Comparison("a", "b", "c", 1, (), (), "pass", covered=(ids, x, far)))
