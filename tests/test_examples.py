@@ -215,6 +215,7 @@ def test_the_examples_run(
     assert status == STATUS.get(name, 0), shown.out + shown.err
     assert "\x1b" not in shown.out
     assert "Warning" not in shown.err
+    assert "U+000A" not in shown.out + shown.err  # a line's end that was taken for a stranger's
     if "--json" in words:
         assert shown.err == ""
         documents = shown.out.splitlines() if name == "classify" else [shown.out]

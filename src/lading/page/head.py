@@ -54,6 +54,16 @@ def _network(bill: Bill) -> str:
     return f"{bill.family}: {short}" if short else bill.family
 
 
+def _probes(counts: Sequence[int]) -> str:
+    """On how many it was compared.
+
+    >>> _probes([6, 6]), _probes([15, 18])
+    ('6 probes each', '15 to 18 probes')
+    """
+    least, most = min(counts, default=0), max(counts, default=0)
+    return f"{most} probes each" if least == most else f"{least} to {most} probes"
+
+
 def numbers(bill: Bill) -> tuple[Fact, ...]:
     """The few numbers that say most."""
     summary = bill.ledger_summary
@@ -63,8 +73,7 @@ def numbers(bill: Bill) -> tuple[Fact, ...]:
         Fact(
             "Comparisons passed",
             f"{sum(one.verdict == 'pass' for one in ran)} of {len(ran)}",
-            f"{max((one.probes for one in ran), default=0)} probes each; "
-            f"{len(bill.comparisons) - len(ran)} not run",
+            f"{_probes([one.probes for one in ran])}; {len(bill.comparisons) - len(ran)} not run",
             _state(ran),
         )
     )

@@ -14,7 +14,9 @@ def run(request: DeviceCheck, display: Display) -> int:
     if display.json:
         print_json({"name": found.name, "commands": list(found.commands)})
     elif not display.quiet:
-        console().print(found.text, end="", soft_wrap=True)
+        from lading.cli.terminal.text import lines
+
+        console().print(lines(found.text), end="", soft_wrap=True)
     return 0
 
 

@@ -21,9 +21,10 @@ def run(request: Swift, display: Display) -> int:
             }
         )
     elif not display.quiet:
-        text = f"{made.out}  {made.name} of {made.artifact}, {made.vectors} golden vectors\n"
-        text += f"next: its tests, (cd {made.out} && swift test); on a device: lading device-check"
-        console().print(text, soft_wrap=True)
+        text = f"{made.out}  {made.name} of {made.artifact}, {made.vectors} golden vectors"
+        then = f"next: its tests, (cd {made.out} && swift test); on a device: lading device-check"
+        for line in (text, then):
+            console().print(line, soft_wrap=True)
     return 0
 
 
