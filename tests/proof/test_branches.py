@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lading.interface import Interface, Options
+from lading.proof import branches
 from lading.proof.compare import every_runtime
 from lading.proof.original import Original
 from lading.proof.probes import make
@@ -123,3 +124,13 @@ def test_a_side_that_nobody_finds_fails_with_its_line_until_it_is_accepted() -> 
 def test_what_only_raises_or_reads_what_is_fixed_decides_nothing() -> None:
     found = judged(Plain())
     assert (found.verdict, found.unproved) == ("pass", ())
+
+
+def test_a_network_that_cannot_be_watched_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise RuntimeError("no modes here")
+
+    monkeypatch.setattr(branches, "decisions", refuses)
+    found = judged(Plain())
+    assert (found.verdict, [left.what for left in found.unproved]) == ("pass", ["decisions"])
+    assert "no modes here" in found.unproved[0].why

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +82,9 @@ def read(path: str | Path, *, fold: str | None = None, which: str | None = None)
         named: tuple[Mention, ...] = ()
     else:
         source = Mapped(path)
-        try:
+        with _looked_over(source):
             container, root, opened = _opened(source)
             tensors, metadata, unwrapped = tidy.tidy(root, str(path), which, source.account)
-        except LadingError as problem:
-            look_over(source)
-            raise source.mentions.beside(problem) from None
-        look_over(source)
-        if source.mentions.acting:
-            raise source.mentions.refusal()
         sha256, size, named = source.sha256, source.size, source.mentions.named
     del root
     metadata = _walkable(metadata, size, unwrapped)
@@ -115,15 +111,25 @@ def _opened(source: Mapped) -> tuple[sniff.Container, Any, list[str]]:
 
 def _part(source: Mapped) -> tuple[str, Any, list[str]]:
     """One of several files that are one network, looked over as a file of its own is."""
+    with _looked_over(source):
+        return _opened(source)
+
+
+@contextmanager
+def _looked_over(source: Mapped) -> Iterator[None]:
+    """Within it a file is read; whether that succeeds or not, all of it is looked over for calls.
+
+    Raises:
+        UnsafeFileError: it holds one that could act.
+    """
     try:
-        found = _opened(source)
+        yield
     except LadingError as problem:
         look_over(source)
         raise source.mentions.beside(problem) from None
     look_over(source)
     if source.mentions.acting:
         raise source.mentions.refusal()
-    return found
 
 
 def _walkable(metadata: dict[str, Any], size: int, steps: list[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lading.conversion.reads import Decision, decisions
+from lading.errors import in_short
 from lading.interface import Interface
 from lading.proof.probes import Probe
 from lading.record import Port
@@ -31,11 +32,15 @@ class Branches:
     Args:
         interface: the untouched network.
         accepted: those that are meant to be frozen, as ``net.py:12``.
+
+    Attributes:
+        unseen: why the network could not be watched, in words; empty where it could.
     """
 
     def __init__(self, interface: Interface, accepted: Sequence[str] = ()) -> None:
         self.interface, self.accepted = interface, tuple(accepted)
         self._seen: dict[Decision, dict[Any, int]] = {}
+        self.unseen = ""
 
     def watch(self, probe: Probe) -> Mapping[Decision, Any]:
         """What is read at every decision, in short; nothing where the network does not run."""
@@ -47,7 +52,14 @@ class Branches:
     def search(self, drawn: Sequence[Probe]) -> list[Probe]:
         """Probes that go another way than those that are drawn, at lines where all of these go
         one; empty where nothing is decided."""
-        if not drawn or not self.watch(drawn[0]):
+        if not drawn:
+            return []
+        try:
+            first = decisions(self.interface.module, self.interface.arguments(drawn[0].inputs))
+        except Exception as error:  # it runs, but not while somebody watches: nobody knows
+            self.unseen = f"the original does not run while it is watched ({in_short(error)})"
+            return []
+        if not first:
             return []
         for probe in drawn:
             if probe.varied:

@@ -91,9 +91,14 @@ class Original:
         left = self._beyond.widen(artifact)
         if self._branches is None:
             self._branches = Branches(self.interface, self._accepted)
-            for probe in self._branches.search(self._sound()):
+            for probe in self._branches.search(self._sound() or self.drawn):
                 self._beyond.take(probe)
-        return (*left, *(Unproved("frozen", text) for text in self._branches.frozen()[1]))
+        unseen = self._branches.unseen
+        return (
+            *left,
+            *(Unproved("frozen", text) for text in self._branches.frozen()[1]),
+            *([Unproved("decisions", unseen)] if unseen else ()),
+        )
 
     def _sound(self) -> list[Probe]:
         """Probes at which it is steady: the others show nothing."""

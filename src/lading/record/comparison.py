@@ -35,10 +35,11 @@ class Unproved:
 
     `what` is ``scores``: those behind the labels; ``graph``: without the artifact's rounding;
     ``channels``: those that vary by less than the arithmetic resolves; ``claims``: what the file
-    says that it takes and nobody ran; or ``frozen``: a decision by value that was said to be meant.
+    says that it takes and nobody ran; ``frozen``: a decision by value that was said to be meant; or
+    ``decisions``: whether there are any could not be seen.
     """
 
-    what: Literal["scores", "graph", "channels", "claims", "frozen"]
+    what: Literal["scores", "graph", "channels", "claims", "frozen", "decisions"]
     why: str
 
 

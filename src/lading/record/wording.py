@@ -49,6 +49,7 @@ _UNPROVED = {
     "channels": "what varies by less than the original's own arithmetic resolves is not proved",
     "claims": "the file takes more than was compared",
     "frozen": "one side of a branch is not in the file, as was accepted",
+    "decisions": "whether the network decides by values is not known",
 }
 
 
