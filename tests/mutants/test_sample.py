@@ -63,8 +63,7 @@ def test_an_overflow_in_fp16_is_refused() -> None:
 def test_no_wrong_file_of_a_stranger_passes_in_silence(name: str, kind: str) -> None:
     rows = list(strangers.judged(name, "onnx", [kind]))
     assert [row.judge for row in rows] == ["verify", "compare", "golden"]
-    assert rows[0].outcome == "fail", rows[0]
-    assert "silent" not in {row.outcome for row in rows}, rows
+    assert [row.outcome for row in rows if row.outcome != "fail"] == [], rows
 
 
 def test_there_are_many_wrong_files_of_many_strangers() -> None:

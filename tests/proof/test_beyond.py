@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lading.errors import RequestError
 from lading.interface import Options, wrap
@@ -15,7 +16,7 @@ from lading.interface.matching import matched
 from lading.proof.compare import every_runtime
 from lading.proof.original import Original
 from lading.proof.probes import make
-from lading.record import Comparison
+from lading.record import Comparison, Port, Task
 from tests import toys
 from tests.standin import Changed, Fake
 
@@ -66,6 +67,39 @@ def test_open_sizes_are_run_and_the_others_are_said_to_be_open(
     assert right.verdict == "pass", right.reason
     assert [left.what for left in right.unproved] == ["claims"]
     assert right.unproved[0].why.endswith("and at no other size that it takes")
+
+
+class Two(torch.nn.Module):
+    """Two inputs, one of which is as long as the other is wide."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(x) * mask[:, None, :]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda n: n[2] > 12, lambda n: n[2] < 6, lambda n: n[0] > 2, lambda n: n[1] == 3],
+    ids=["long", "short", "batch", "nothing of it"],
+)
+def test_open_sizes_of_several_inputs_are_run_together(wrong: Sizes) -> None:
+    x = Port("x", "tensor", "float32", (1, 4, 8))
+    mask = Port("mask", "tensor", "float32", (1, 8))
+    task = Task("module", (x, mask), (Port("y", "tensor", "float32", (1, 4, 8)),))
+    one = wrap(Two(), task, Options())
+
+    def change(outputs: dict[str, Any]) -> None:
+        if wrong(outputs["y"].shape):
+            outputs["y"] *= np.float32(0.0)
+
+    ports = (replace(x, shape=(-1, 4, -1)), replace(mask, shape=(-1, -1)))
+    artifact = Fake(one, Changed(one, change), inputs=ports)
+    record, one = matched(artifact.record, one)
+    original = Original(one, make(one))
+    (found,) = every_runtime(original, artifact, record, lambda *_: None)
+    assert found.verdict == ("pass" if not wrong((1, 4, 24)) and not wrong((5, 4, 4)) else "fail")
+    (left,) = found.unproved
+    assert "batch=5 x.2=24" in left.why
+    assert "does not run" not in left.why
 
 
 def test_every_listed_size_is_run() -> None:

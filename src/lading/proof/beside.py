@@ -18,7 +18,7 @@ from lading.errors import LadingError, RequestError
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface, Options
 from lading.interface.side import Array, Made, Side
-from lading.proof import channels, noise, scores, steadiness
+from lading.proof import channels, noise, scores, steadiness, tables
 from lading.proof.beyond import Beyond
 from lading.proof.channels import Channels
 from lading.proof.probes import Probe, make
@@ -274,6 +274,12 @@ def _beside(
             remedy="compare files of one network, with the same inputs and outputs",
         )
 
+    counted = (tables.rows(artifact), tables.rows(other))
+
+    def ids(mine: Port, their: Port) -> tuple[float, ...]:
+        found = counted[0].get(mine.name) or counted[1].get(their.name)
+        return (0.0, float(found - 1)) if found else ()
+
     def merged(mine: Port, their: Port) -> Port:
         noted = known.get(shape := tuple(abs(size) for size in mine.shape))
         return replace(
@@ -281,7 +287,7 @@ def _beside(
             shape=shape,
             ranges=(),
             enumerated=(),
-            value_range=noted.value_range if noted else (),
+            value_range=(noted.value_range if noted else ()) or ids(mine, their),
             meaning=noted.meaning if noted else "",
         )
 

@@ -81,26 +81,27 @@ class Beyond:
         return True
 
     def _sizes(self, theirs: Sequence[Port], digest: str) -> tuple[Unproved, ...]:
-        ours = self.interface.inputs
+        ours: Sequence[Port] = self.interface.inputs
         named = {port.name: port for port in theirs}
         theirs = [named[port.name] for port in ours if port.name in named]
         wide = [port for port in theirs if _open(port)]
         if not wide or len(theirs) != len(ours):
             return ()
-        shapes = claimed(ours[0], theirs[0], self.price.sizes)
-        if len(ours) > 1:  # only a batch is known to be one for all
-            same = all(port.shape[:1] == (-1,) for port in theirs)
-            shapes = [one for one in shapes if same and one[1:] == ours[0].shape[1:]]
         ran, not_ran = [in_words(ours[0].shape)], list[str]()
+        listed = any(port.enumerated for port in theirs)
+        if len(ours) > 1 and not (listed or any(port.letters for port in ours)):
+            alike = all(len(a.shape) == len(b.shape) for a, b in zip(ours, theirs, strict=True))
+            ours = letters.lent(ours, theirs) if alike else ours
+        shapes = claimed(ours[0], theirs[0], self.price.sizes) if len(ours) == 1 else []
         if any(port.letters for port in ours):
-            ran = []
+            ran = [] if self.interface.inputs is ours else ran
             for sizes in letters.assignments(ours, self.price.sizes):
                 drawn = (at_sizes(ours, sizes, seed, digest) for seed in SEEDS)
                 taken = any(map(self.take, drawn))
                 (ran if taken else not_ran).append(letters.spelled(sizes))
             shapes = []
         for shape in shapes:
-            taken = self.take(sized(ours, shape, digest), whole=False)
+            taken = self.take(sized(ours[0], shape, digest), whole=False)
             (ran if taken else not_ran).append(in_words(shape))
         texts = []
         if not all(port.enumerated for port in wide) or len(ours) > 1:

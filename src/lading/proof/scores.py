@@ -28,7 +28,7 @@ from lading.task.processing import Labels, Wrapped
 
 #: Operations between scores and labels, in every format's spelling without case and underscores:
 #: they choose, compare, move and count, and compute nothing.
-_CHOOSING = {
+CHOOSING = {
     *("argmax", "reduceargmax", "topk", "cast", "castlike", "identity", "copy", "squeeze"),
     *("unsqueeze", "expanddims", "reshape", "reshapestatic", "reshapelike", "reshapedynamic"),
     *("rankpreservingreshape", "flatten", "flattento2d", "transpose", "permute", "slice"),
@@ -93,7 +93,7 @@ def behind_labels(
         maker = next((m for m in near if _fits(values.get(m.name), scores)), None)
         if maker is None:
             return None
-        if _plain(maker.op) in _PROBABILITIES:
+        if plain(maker.op) in _PROBABILITIES:
             scores = _probabilities(maker.op, scores, expected.port.class_axis or 0)
             # the gate was measured on the scores
             found.limits[number] = min(found.limits[number], GATES["fp32"].psnr)
@@ -112,7 +112,7 @@ def own(
     found: list[Array] = []
     for probe in drawn:
         values = side.run(probe.inputs, {made.name for made in near} or {labels})
-        given = [m for m in near if _plain(m.op) not in _PROBABILITIES]
+        given = [m for m in near if plain(m.op) not in _PROBABILITIES]
         fitting = [values[m.name] for m in given if m.name in values]
         real = [value for value in fitting if value.dtype.kind == "f"]
         scores = next((value for value in real if value.size == np.prod(shape)), None)
@@ -138,13 +138,13 @@ def candidates(graph: Sequence[Made], output: str) -> list[Made]:
         if maker is None or name in found:
             continue
         found[name] = maker
-        if _plain(maker.op) in _CHOOSING:
+        if plain(maker.op) in CHOOSING:
             waiting += maker.reads
     found.pop(output, None)
     return list(found.values())
 
 
-def _plain(op: str) -> str:
+def plain(op: str) -> str:
     return op.replace("_", "").lower()
 
 
@@ -154,7 +154,7 @@ def _fits(value: Array | None, scores: Array) -> bool:
 
 def _probabilities(op: str, scores: Array, axis: int) -> Array:
     wide = torch.from_numpy(scores)
-    made = torch.sigmoid(wide) if _plain(op) == "sigmoid" else torch.softmax(wide, axis)
+    made = torch.sigmoid(wide) if plain(op) == "sigmoid" else torch.softmax(wide, axis)
     return np.asarray(made.numpy())
 
 

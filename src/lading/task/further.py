@@ -109,17 +109,11 @@ def own(ports: Sequence[Port], digest: str, price: Price) -> list[Probe]:
     return drawn
 
 
-def sized(ports: Sequence[Port], shape: tuple[int, ...], digest: str) -> Probe:
-    """A probe of another shape of the first input, the batch that of all."""
+def sized(port: Port, shape: tuple[int, ...], digest: str) -> Probe:
+    """A probe of another shape of the one input."""
     generator = np.random.Generator(np.random.Philox(key=300))
-    kind = "shapes" if len(ports) == 1 else "noise"
     raw: dict[str, Array] = {}
-    inputs = {
-        port.name: values(
-            kind, port, shape if not place else (*shape[:1], *port.shape[1:]), generator, raw
-        )
-        for place, port in enumerate(ports)
-    }
+    inputs = {port.name: values("shapes", port, shape, generator, raw)}
     text = "x".join(map(str, shape))
     return Probe(f"size {text}", "size", "Philox key 300", inputs, raw, only=digest)
 

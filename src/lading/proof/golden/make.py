@@ -49,6 +49,8 @@ MOST = 4
 #: example for an app that has an fp16 artifact.
 FURTHER = 3
 BEYOND = ("rows", "spike", "magnitude")
+#: Bytes of a vector of ids that is kept besides, so that every row of a table occurs.
+SMALL = 20_000
 #: The user's own first, then what looks like a picture, then what looks like nothing.
 ORDER = ("data", "shapes", "stripes", "noise")
 #: Room for the index.
@@ -178,8 +180,12 @@ def _choose(
     more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
     dropped = 0
-    for place in [*plain[:MOST], *_in_turn(original, more)[:FURTHER]]:
+    turns = _in_turn(original, more)
+    rows = [place for place in turns[FURTHER:] if original.drawn[place].kind == "rows"]
+    for place in [*plain[:MOST], *turns[:FURTHER], *rows]:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
+        if place in rows and size > SMALL:
+            continue
         if size > room:
             dropped += 1
             continue
