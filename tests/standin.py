@@ -111,7 +111,7 @@ class Given:
         self.task, self.drawn = one.task, drawn
         runs = side or TorchSide(one)
         self.outputs: Sequence[Outputs] = [runs.run(probe.inputs) for probe in drawn]
-        self.calm = [True] * len(drawn)
+        self.calm, self.costly = [True] * len(drawn), False
         self.alone: Graph | None = None
 
     def widen(self, artifact: Artifact) -> Sequence[Unproved]:
@@ -123,10 +123,10 @@ class Given:
     def decided(self) -> Sequence[str]:
         return ()
 
-    def steady(self, precision: str) -> Sequence[bool]:
-        return self.calm
+    def steady(self, place: int, precision: str) -> bool:
+        return self.calm[place]
 
-    def floors(self) -> Sequence[Mapping[str, float]] | None:
+    def floor(self, place: int) -> Mapping[str, float] | None:
         return None
 
     def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from lading.interface import Interface, Options
 from lading.proof import channels, noise
+from lading.proof.channels import Moved
 from lading.proof.compare import every_runtime
 from lading.proof.original import Original
 from lading.proof.probes import make
@@ -65,6 +66,18 @@ def put(*places: Any, value: Callable[[Any], Any]) -> Change:
     return change
 
 
+def known_of(
+    wanted: list[Any], twins: list[Any], halved: Sequence[Any] = ()
+) -> tuple[channels.Channels, ...]:
+    half = halved or [None] * len(wanted)
+    each = (Moved(*three) for three in zip(wanted, twins, half, strict=True))
+    return channels.measured(Y, wanted, dict(enumerate(each)))
+
+
+def a_bit_off(outputs: dict[str, Any]) -> None:
+    outputs["y"] = np.nextafter(outputs["y"], np.float32(np.inf))
+
+
 SMALL = Scaled((1000.0, 0.01, 0.01))
 
 
@@ -89,10 +102,7 @@ def test_a_large_channel_hides_no_small_one(change: Change, channel: str, precis
 
 
 def test_what_is_right_passes_and_says_which_channel_is_nearest_to_its_gate() -> None:
-    def rounded(outputs: dict[str, Any]) -> None:
-        outputs["y"] = np.nextafter(outputs["y"], np.float32(np.inf))
-
-    found = judged(SMALL, rounded)
+    found = judged(SMALL, a_bit_off)
     (number,) = [one for one in found.measurements if one.kind == "snr"]
     assert (found.verdict, found.unproved) == ("pass", ()), found.reason
     assert number.gate is not None
@@ -115,7 +125,7 @@ def test_what_stands_out_of_noise_over_many_values_alone_is_looked_for_along_the
     moved = [4e-4 * generator.standard_normal((1, 1, 64)) for _ in range(6)]
     wanted = [100.0 + one for one in apart]
     twin = [one + other for one, other in zip(wanted, moved, strict=True)]
-    known = channels.measured(Y, wanted, wanted, twin)[:1]
+    known = known_of(wanted, twin)[:1]
     found = [
         channels.judged(Y, known, wanted, [100.0 + f * one for one in apart], "fp32", 90.0)
         for f in (1.0, 0.7, 0.0, -1.0)
@@ -151,7 +161,8 @@ def test_what_the_arithmetic_does_not_resolve_is_said_to_be_not_proved() -> None
 
 def test_unresolved_channels_are_named_along_one_axis() -> None:
     network = Scaled((1e-6,) * 12, 100.0)
-    found = judged(network, lambda outputs: None)
+    assert judged(network, lambda outputs: None).unproved == ()  # equal to the last bit
+    found = judged(network, a_bit_off)
     (left,) = found.unproved
     assert (found.verdict, left.what) == ("pass", "channels")
     assert left.why.endswith("[..., 7] of y")
@@ -194,7 +205,7 @@ def test_noise_as_that_of_the_twin_passes_whatever_the_channels(
     def moved(size: float) -> list[Any]:
         return [one * (1 + size * generator.uniform(-1, 1, one.shape)) for one in wanted]
 
-    known = channels.measured(Y, wanted, wanted, moved(noise.DISTURBANCE))
+    known = known_of(wanted, moved(noise.DISTURBANCE))
     size = noise.DISTURBANCE if precision == "fp32" else noise.HALF
     found = channels.judged(Y, known, wanted, moved(size), precision, 90.0)
     assert found is not None
@@ -206,7 +217,7 @@ def test_infinite_values_are_equal_in_the_same_places_only() -> None:
     wanted[0, 1, 0] = -np.inf
     other = wanted.copy()
     other[0, 1, 0] = 0.0
-    known = channels.measured(Y, [wanted] * 2, [wanted] * 2, [wanted] * 2)
+    known = known_of([wanted] * 2, [wanted] * 2)
     same = channels.judged(Y, known, [wanted], [wanted.copy()], "fp32", 90.0)
     apart = channels.judged(Y, known, [wanted], [other], "fp32", 90.0)
     assert [one.number.passed for one in (same, apart) if one] == [True, False]
@@ -233,7 +244,7 @@ def test_what_tensors_in_fp16_move_no_mean_takes_away() -> None:
     12 dB below; in fp32 it is a fault."""
     wanted = [np.random.default_rng(number).standard_normal((1, 3, 64, 64)) for number in (0, 1)]
     half = [one + 0.01 * one.std() for one in wanted]
-    known = channels.measured(Y, wanted, wanted, wanted, half)[:1]
+    known = known_of(wanted, wanted, half)[:1]
     assert known[0].halved == pytest.approx(0.01, rel=0.05)
     for precision, gate in (("fp16", 28.0), ("fp32", 90.0)):
         found = channels.judged(Y, known, wanted, half, precision, 90.0)
@@ -242,7 +253,7 @@ def test_what_tensors_in_fp16_move_no_mean_takes_away() -> None:
         assert found.number.gate == pytest.approx(gate, abs=0.5)
         assert found.number.passed is (precision == "fp16")
     broken = [np.full_like(one, np.inf) for one in wanted]
-    assert channels.measured(Y, wanted, wanted, wanted, broken)[0].halved == pytest.approx(0.0)
+    assert known_of(wanted, wanted, broken)[0].halved == pytest.approx(0.0)
 
 
 def test_a_unit_that_is_silent_at_most_probes_is_held_against_what_it_is_when_awake() -> None:
@@ -252,7 +263,7 @@ def test_a_unit_that_is_silent_at_most_probes_is_held_against_what_it_is_when_aw
     for number, one in enumerate(wanted):
         one[:, 5] *= 0.01 * (number % 3 == 0)
     moved = [one * (1 + 1e-6 * chance.standard_normal(one.shape)) for one in wanted]
-    known = channels.measured(Y, wanted, wanted, moved)[:1]
+    known = known_of(wanted, moved)[:1]
     assert known[0].spread[5] == pytest.approx(0.01, rel=0.3)
 
     def passes(change: Callable[[Any], Any]) -> bool:

@@ -240,19 +240,17 @@ def test_ties_are_counted_on_the_original(
     toy = interface(activation=activation, **regions)
     original = Original(toy, make(toy))
 
-    def rounded() -> list[dict[str, Any]]:
-        spread = np.random.default_rng(3)
-        return [
-            {
-                name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
-                for name, value in one.items()
-            }
-            for one in original.outputs
-        ]
+    spread = np.random.default_rng(3)
+
+    def rounded(place: int) -> dict[str, Any]:
+        return {
+            name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
+            for name, value in original.outputs[place].items()
+        }
 
     monkeypatch.setattr(original, "rounded", rounded)
-    one = held(original, Fake(toy, Changed(toy), "fp16"))
-    found = by_name(one)["logits label_agreement"].gate
+    places = range(len(original.drawn))
+    found, _ = original.agreement(toy.outputs[0], places, "fp16")
     assert found == gate if gate is not None else LEAST < found < GATES["fp16"].agreement
 
 
@@ -306,7 +304,7 @@ def test_scores_that_agree_prove_no_labels() -> None:
         def scores(self, precision: str) -> Scores | str:
             values = [np.ones((1, 3, 16, 16), np.float32)] * len(self.drawn)
             port = Port("scores", "tensor", "float32", (1, 3, 16, 16), class_axis=1)
-            return Scores(port, values, [True] * len(values), [60.0] * len(values))
+            return Scores(port, values, lambda place: True, lambda place: 60.0)
 
     class Shown(Changed):
         graph = (Made("s", "conv"), Made("labels", "argmax", reads=("s",)))

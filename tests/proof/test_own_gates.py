@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from lading.errors import RequestError
 from lading.job.request import Convert
 from lading.proof import own_gates
 from lading.proof.original import Original
+from lading.proof.verdict import GATES
 from lading.record import Measurement
 from tests.page.test_page import text_of
 
@@ -68,6 +70,7 @@ def test_a_verdict_by_own_gates_says_so_everywhere(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setitem(GATES, "fp16", replace(GATES["fp16"], agreement=1.5))
     monkeypatch.setattr(Original, "agreement", lambda *_: (1.5, "more than all of them"))
     made = ["convert", str(small_checkpoint), "--to", "coreml", "-o", str(tmp_path / "out")]
     assert cli.main([*made, "--gate", "agreement=0.9"]) == 0

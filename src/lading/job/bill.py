@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -98,7 +99,11 @@ def findings(
         )
         found["hazards"] += artifact.hazards()
         found["readings"] += readings.read(
-            artifact, record, original.drawn, original.outputs, original.steady(record.precision)
+            artifact,
+            record,
+            original.drawn,
+            original.outputs,
+            partial(original.steady, precision=record.precision),
         )
         shown = artifact.format.snippets(record, original.task)
         found["snippets"] += [*shown, *packaged(record, original.task, shown)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 
 import torch
@@ -20,7 +20,7 @@ from lading.interface import Interface, Options
 from lading.interface.side import Array, Made, Side
 from lading.proof import channels, noise, scores, steadiness, tables
 from lading.proof.beyond import Beyond
-from lading.proof.channels import Channels
+from lading.proof.channels import Channels, Moved
 from lading.proof.probes import Probe, make
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -83,6 +83,7 @@ class Beside:
     """
 
     own: Mapping[str, float] = MappingProxyType({})
+    costly = True
 
     def __init__(self, artifact: Artifact, other: Artifact) -> None:
         self.artifact, self.other = artifact, other
@@ -111,7 +112,8 @@ class Beside:
             lambda probe: self._own(self.side, probe),
             self._add,
         )
-        self._steady: dict[str, list[bool]] = {}
+        self._steady: dict[tuple[int, str], bool] = {}
+        self._pairs: dict[int, tuple[dict[str, Array], dict[str, Array]] | None] = {}
 
     def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
         """See `lading.proof.beyond`; before anything else is asked."""
@@ -126,34 +128,38 @@ class Beside:
     def decided(self) -> Sequence[str]:
         return ()
 
-    def steady(self, precision: str) -> Sequence[bool]:
-        if precision not in self._steady:
-            self._steady[precision] = [
-                steadiness.steady(self.side, probe, outputs, self.record.outputs, precision)
-                for probe, outputs in zip(self.drawn, self.outputs, strict=True)
-            ]
-        return self._steady[precision]
+    def steady(self, place: int, precision: str) -> bool:
+        if (place, precision) not in self._steady:
+            probe, outputs, ports = self.drawn[place], self.outputs[place], self.record.outputs
+            found = steadiness.steady(self.side, probe, outputs, ports, precision)
+            self._steady[place, precision] = found
+        return self._steady[place, precision]
 
-    def floors(self) -> Sequence[Mapping[str, float]] | None:
-        return [noise.gates(calm, moved) for calm, moved in self._moved] or None
+    def floor(self, place: int) -> Mapping[str, float] | None:
+        pair = self._moved(place)
+        return noise.gates(*pair) if pair else None
 
     def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
-        if not self._moved:
-            return ()
         wanted = [self.outputs[place][port.name] for place in places]
-        calm, moved = ([self._moved[place][i][port.name] for place in places] for i in (0, 1))
-        return channels.measured(port, wanted, calm, moved)
+        sample = channels.sample(places, wanted, partial(self.steady, precision=precision))
+        pairs = {i: pair for i in sample if (pair := self._moved(places[i]))}
+        if not pairs:
+            return ()
+        moved = {i: Moved(*(one[port.name] for one in pair)) for i, pair in pairs.items()}
+        return channels.measured(port, wanted, moved)
 
-    @cached_property
-    def _moved(self) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-        """Per probe, the outputs of the network in fp32, and of its disturbed twin; empty where
-        what runs as it is does not run in float32."""
-        try:
-            calm, moved, _ = self._twice
-            return [(self._own(calm, probe), self._own(moved, probe)) for probe in self.drawn]
-        except LadingError:
-            return []
+    def _moved(self, place: int) -> tuple[dict[str, Array], dict[str, Array]] | None:
+        """The outputs at a probe of the network in fp32, and of its disturbed twin; None where what
+        runs as it is does not run in float32."""
+        if place not in self._pairs:
+            probe = self.drawn[place]
+            try:
+                calm, moved, _ = self._twice
+                self._pairs[place] = self._own(calm, probe), self._own(moved, probe)
+            except LadingError:
+                self._pairs[place] = None
+        return self._pairs[place]
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:
         gates = GATES[precision]
@@ -165,17 +171,16 @@ class Beside:
         if isinstance(found, str):
             return found
         (known,) = self._noted()
-        steady = self.steady(precision)
+        steady = partial(self.steady, precision=precision)
         if self._moved_scores is None:
-            return Scores(known, found, steady, [GATES["fp32"].psnr] * len(self.drawn))
+            return Scores(known, found, steady, lambda place: GATES["fp32"].psnr)
         calm, moved = self._moved_scores
-        floors = [noise.gate(a, b) for a, b in zip(calm, moved, strict=True)]
 
         def of(places: Sequence[int], precision: str) -> Sequence[Channels]:
-            own, before, after = ([one[i] for i in places] for one in (found, calm, moved))
-            return channels.measured(known, own, before, after)
+            own = {i: Moved(calm[place], moved[place]) for i, place in enumerate(places)}
+            return channels.measured(known, [found[place] for place in places], own)
 
-        return Scores(known, found, steady, floors, of)
+        return Scores(known, found, steady, lambda i: noise.gate(calm[i], moved[i]), of)
 
     def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """Either in fp32; what one rounds is put back from the other where that has it in full."""

@@ -8,7 +8,7 @@ which one side is missing fails there. Where none is found, nobody knows what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,9 +49,14 @@ class Branches:
         except Exception:  # the code of anybody's network
             return {}
 
-    def search(self, drawn: Sequence[Probe]) -> list[Probe]:
+    def search(self, drawn: Sequence[Probe], sound: Callable[[], list[Probe]]) -> list[Probe]:
         """Probes that go another way than those that are drawn, at lines where all of these go
-        one; empty where nothing is decided."""
+        one; empty where nothing is decided.
+
+        Args:
+            drawn: probes.
+            sound: those of them at which the network is steady, asked for where it decides.
+        """
         if not drawn:
             return []
         try:
@@ -61,7 +66,7 @@ class Branches:
             return []
         if not first:
             return []
-        for probe in drawn:
+        for probe in sound() or drawn:
             if probe.varied:
                 self._note(self.watch(probe))
         kept = []

@@ -13,7 +13,8 @@ said to be not proved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +33,11 @@ SMALLEST = {"fp32": 0.0, "fp16": 2.0**-24}
 ALONG = 6.0
 #: Below this part of the whole output's peak a channel is nothing: fp32 holds no more beside it.
 NOTHING = 2.0**-24
+#: Probes at which what the original keeps is measured: of one size of an output, the first.
+SAMPLE = 4
 SPREAD_REASON = "against the channel's spread: what the original keeps of it when disturbed"
 ALONG_REASON = "the part of the error that goes along with the channel: noise does not"
+HIGHEST_REASON = "against the channel's spread; no gate is higher: none had to be measured"
 SIZE_REASON = "against the channel's size: its spread is less than the arithmetic resolves"
 
 
@@ -83,22 +87,60 @@ def axes(port: Port, ndim: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((min(1, ndim - 1), ndim - 1)))
 
 
+def sample(
+    places: Sequence[int], outputs: Sequence[Array], steady: Callable[[int], bool]
+) -> list[int]:
+    """The probes at which what the original keeps is measured.
+
+    Args:
+        places: of probes.
+        outputs: of each the value of an output.
+        steady: whether the original is at a place.
+
+    Returns:
+        Indices of `places`.
+
+    >>> sample([2, 3, 5, 6, 7, 8], [np.zeros(3)] * 6, lambda place: place != 3)
+    [0, 2, 3, 4]
+    """
+    shapes: Counter[tuple[int, ...]] = Counter()
+    chosen = []
+    for index, (place, value) in enumerate(zip(places, outputs, strict=True)):
+        if shapes[value.shape] < SAMPLE and steady(place):
+            shapes[value.shape] += 1
+            chosen.append(index)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What an original keeps of an output at a probe.
+
+    Attributes:
+        calm: its values in fp32; as a rule those that an artifact is held against.
+        twin: the same with every result disturbed as in `lading.proof.noise`.
+        halved: with its tensors and inputs rounded to fp16, where that is known.
+    """
+
+    calm: Array
+    twin: Array
+    halved: Array | None = None
+
+
+def plain(port: Port, wanted: Sequence[Array]) -> tuple[Channels, ...]:
+    """As `measured`, of an original that keeps everything: no gate is higher."""
+    return measured(port, wanted, {i: Moved(one, one) for i, one in enumerate(wanted)})
+
+
 def measured(
-    port: Port,
-    wanted: Sequence[Array],
-    calm: Sequence[Array],
-    moved: Sequence[Array],
-    halved: Sequence[Array] = (),
+    port: Port, wanted: Sequence[Array], moved: Mapping[int, Moved]
 ) -> tuple[Channels, ...]:
     """What is known of an output's channels: one for each axis and size of it.
 
     Args:
         port: of the output, which has floating-point values.
         wanted: the reference's values, one array per probe.
-        calm: what the disturbed ones are compared with; as a rule those of `wanted`.
-        moved: the same with every result disturbed as in `lading.proof.noise`.
-        halved: the reference's values with its tensors and inputs rounded to fp16, where those are
-            known.
+        moved: by places in `wanted`, what it keeps there: of every shape at one place at least.
     """
     found = []
     for axis in axes(port, max(1, wanted[0].ndim)):
@@ -106,13 +148,19 @@ def measured(
             rows = [_rows(wanted[i], axis) for i in same]
             centre = np.median([row.mean(1) for row in rows], axis=0)
             spread = _spread(rows, centre)
-            off = [_rms(_apart(calm[i], moved[i], axis)) for i in same]
-            scales = _Scales(rows, centre, spread)
+            asked = [i for i in same if i in moved]
+            if not asked:
+                continue
+            own = [moved[i] for i in asked]
+            scales = _Scales([_rows(wanted[i], axis) for i in asked], centre, spread)
+            off = [_rms(_apart(one.calm, one.twin, axis)) for one in own]
             near, far = (_typical(_relative(off, scale)) for scale in (scales.varied, scales.size))
             assert len(centre) == size
             half: list[Array] = []
+            halved = [one.halved for one in own if one.halved is not None]
             if halved:
-                off = [_rms(_apart(wanted[i], halved[i], axis)) for i in same]
+                pairs = zip(asked, halved, strict=True)
+                off = [_rms(_apart(wanted[i], one, axis)) for i, one in pairs]
                 # an overflow excuses nothing
                 off = [np.where(np.isfinite(one), one, 0.0) for one in off]
                 half = [_typical(_relative(off, one)) for one in (scales.varied, scales.size)]

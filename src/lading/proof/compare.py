@@ -6,8 +6,9 @@ here. What it refuses nobody passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from lading.interface.side import Array, Side
 from lading.proof import channels, degenerate, measured, metrics, noise, own_gates, scores
 from lading.proof.beyond import KINDS, meant
 from lading.proof.reference import Graph, Outputs, Reference, Scores
+from lading.proof.scores import Found
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
 from lading.record.measurement import ReadingName
@@ -143,18 +145,14 @@ class _Judge:
 
     def __post_init__(self) -> None:
         self.precision = self.runtime.precision or self.record.precision
-        steady, sound = (self.reference.steady(p) for p in (self.precision, "fp32"))
         drawn, half = self.reference.drawn, self.precision == "fp16"
         #: where the graph alone is judged besides
-        self.far = [p for p in self.places if half and drawn[p].far and sound[p]]
-        self.places = [
-            place
-            for place in self.places
-            if not (half and drawn[place].far) and (steady[place] or drawn[place].kind not in KINDS)
-        ]
-        self.firm = [place for place in self.places if steady[place]]
-        floors = None if self.runtime.own else self.reference.floors()
-        self.floors: Sequence[Mapping[str, float]] = floors or ()
+        self.far = [place for place in self.places if half and drawn[place].far]
+        self.places = [place for place in self.places if not (half and drawn[place].far)]
+        #: where it is gated
+        self.firm: list[int] = []
+        #: whether every one of these is known to be steady
+        self.settled = not self.reference.costly
         self.got: dict[int, Outputs] = {}
         self.numbers: list[Measurement] = []
         self.findings: list[Finding] = []
@@ -173,23 +171,76 @@ class _Judge:
             _StoppedError: the artifact cannot be run, or gives something else.
         """
         self.got = self._outputs(side, self.reference.outputs)
+        self._sort()
+        self.numbers = self._of_outputs()
+        if not self.settled and not all(number.passed for number in self.numbers):
+            self._settle()
+            self.numbers = self._of_outputs()
         for port in self.record.outputs:
-            if self.firm:
-                self.numbers += self._measured(port)
             for place in self.places:
                 if place not in self.firm:
                     self.numbers.append(self._unsteady(port, place))
         self._degenerate()
 
+    def _of_outputs(self) -> list[Measurement]:
+        ports = self.record.outputs if self.firm else ()
+        return [number for port in ports for number in self._measured(port)]
+
     def _outputs(self, side: Side, expected: Sequence[Outputs]) -> dict[int, Outputs]:
         found: dict[int, Outputs] = {}
-        for place in counted(self.places, "probes"):
-            found[place] = self._of_one(side, place, len(found))
-            wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
-            if wrong:
-                name = self.reference.drawn[place].name
-                raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
+        for place in counted(list(self.places), "probes"):
+            try:
+                found[place] = self._of_one(side, place, len(found))
+                wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
+                if wrong:
+                    name = self.reference.drawn[place].name
+                    raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
+            except _StoppedError:
+                if self._steady(place) or self.reference.drawn[place].kind not in KINDS:
+                    raise
+                found.pop(place, None)
+        self.places = [place for place in self.places if place in found]
         return found
+
+    def _steady(self, place: int) -> bool:
+        return self.reference.steady(place, self.precision)
+
+    def _sort(self) -> None:
+        """Where it is gated: at a probe at which the reference is steady, and at one at which the
+        artifact meets the gates whatever the reference does. One at least must be steady."""
+        meets = [p for p in self.places if self.reference.costly and self._meets(p)]
+        self.firm = [p for p in self.places if p in meets or self._steady(p)]
+        if not any(map(self._steady, [p for p in self.firm if p not in meets] + meets)):
+            self.firm = []
+        self._drop()
+
+    def _settle(self) -> None:
+        """Leaves out where the reference is not steady after all."""
+        self.settled = True
+        self.firm = [place for place in self.firm if self._steady(place)]
+        self._drop()
+
+    def _drop(self) -> None:
+        """What is beyond the standing probes and proves nothing is not shown either."""
+        drawn, firm = self.reference.drawn, set(self.firm)
+        self.places = [p for p in self.places if p in firm or drawn[p].kind not in KINDS]
+
+    def _meets(self, place: int) -> bool:
+        """Whether the artifact meets the gates of a probe, the highest that they can be."""
+        wanted, got = self.reference.outputs[place], self.got[place]
+        gates = GATES[self.precision]
+        ratio = noise.HIGHEST if self._measures else gates.psnr
+        return all(
+            metrics.label_agreement(wanted[port.name], got[port.name]) >= gates.agreement
+            if port.meaning == "labels" or wanted[port.name].dtype.kind != "f"
+            else metrics.psnr(wanted[port.name], got[port.name]) >= ratio
+            for port in self.record.outputs
+        )
+
+    @property
+    def _measures(self) -> bool:
+        """Whether gates of the ratio are what the reference keeps."""
+        return self.precision == "fp32" and not self.runtime.own
 
     def _of_one(self, side: Side, place: int, before: int = 0) -> Outputs:
         probe = self.reference.drawn[place]
@@ -205,12 +256,27 @@ class _Judge:
     def _names(self, places: Sequence[int]) -> list[str]:
         return [self.reference.drawn[place].name for place in places]
 
-    def _limits(self, name: str, precision: str, places: Sequence[int]) -> tuple[list[float], str]:
-        """PSNR gates of an output at steady probes, and why those."""
-        gates = GATES[precision]
-        if precision == "fp32" and self.floors:
-            return [self.floors[place][name] for place in places], FLOOR_REASON
-        return [gates.psnr] * len(places), gates.psnr_reason
+    def _limits(
+        self,
+        name: str,
+        places: Sequence[int],
+        wanted: Sequence[Array],
+        got: Sequence[Array],
+    ) -> tuple[list[float], str]:
+        """PSNR gates of an output in fp32 at steady probes, and why those; what the reference keeps
+        is asked for where it can be less than what was found."""
+        fixed = GATES["fp32"]
+        limits, why = [], noise.HIGHEST_REASON if self.reference.costly else FLOOR_REASON
+        for place, one, other in zip(places, wanted, got, strict=True):
+            if self.reference.costly and metrics.psnr(one, other) >= noise.HIGHEST:
+                limits.append(noise.HIGHEST)
+                continue
+            floor = self.reference.floor(place)
+            if floor is None:
+                return [fixed.psnr] * len(places), fixed.psnr_reason
+            limits.append(floor[name])
+            why = FLOOR_REASON
+        return limits, why
 
     def _measured(self, port: Port) -> list[Measurement]:
         """What is measured of one output over all steady probes."""
@@ -219,8 +285,11 @@ class _Judge:
         numbers: list[Measurement] = []
         real = wanted[0].dtype.kind == "f"
         if port.meaning != "labels" and real:
-            limits, reason = self._limits(port.name, self.precision, self.firm)
-            known = self.reference.channels(port, self.firm, self._summing)
+            gates = GATES[self.precision]
+            limits, reason = [gates.psnr] * len(self.firm), gates.psnr_reason
+            if self._measures:
+                limits, reason = self._limits(port.name, self.firm, wanted, got)
+            known = partial(self.reference.channels, port, self.firm, self._summing)
             numbers += [
                 own_gates.worst(
                     lambda gates: measured.ratio(port.name, wanted, got, probes, gates, reason),
@@ -238,8 +307,10 @@ class _Judge:
                 return numbers
         task = self.reference.task
         flat_w, flat_g = measured.classes(port, wanted, task), measured.classes(port, got, task)
-        gate, reason = self.reference.agreement(port, self.firm, self.precision)
         agreed = metrics.label_agreement(flat_w, flat_g)
+        gate, reason = GATES[self.precision].agreement, GATES[self.precision].agreement_reason
+        if not self.reference.costly or not agreed >= gate:
+            gate, reason = self.reference.agreement(port, self.firm, self.precision)
         numbers.append(Measurement(port.name, "label_agreement", agreed, gate, reason))
         if not real or task.activation != "sigmoid" or port.meaning == "labels":
             numbers += measured.overlaps(port, flat_w, flat_g, task)
@@ -248,18 +319,26 @@ class _Judge:
     def _channels(
         self,
         port: Port,
-        known: Sequence[channels.Channels],
+        known: Callable[[], Sequence[channels.Channels]],
         wanted: Sequence[Array],
         got: Sequence[Array],
         precision: str,
         **more: Any,
     ) -> list[Measurement]:
-        """The worst channel of an output; what the finest reading does not resolve is kept."""
+        """The worst channel of an output; what the finest reading does not resolve is kept. What
+        the reference keeps of each is asked for where a channel misses the highest gate."""
         cap = noise.HIGHEST if precision == "fp32" else GATES["fp16"].psnr
         if more.get("reading") == "graph":
             cap = max(cap, GATES["fp32"].psnr)
         labels = self.reference.task.labels
-        found = channels.judged(port, known, wanted, got, precision, cap, labels, **more)
+        judge = partial(channels.judged, port)
+        rest = wanted, got, precision, cap, labels
+        if self.reference.costly:
+            found = judge(channels.plain(port, wanted), *rest, **more)
+            if found is not None and found.number.passed:
+                self._coarse[port.name] = ()
+                return [replace(found.number, why=channels.HIGHEST_REASON)]
+        found = judge(known(), *rest, **more)
         if found is None:
             return []
         self._coarse[port.name] = found.unresolved
@@ -340,15 +419,34 @@ class _Judge:
         self._graph = graph
         places = [*self.firm, *self.far]
         got = {place: self._of_one(graph.side, place) for place in places}
+        numbers = self._of_the_graph(graph, got)
+        if not all(number.passed for number in numbers):
+            far = [place for place in self.far if self.reference.steady(place, "fp32")]
+            if not self.settled:
+                self._settle()
+                self.numbers = [*self._of_outputs(), *(n for n in self.numbers if not n.steady)]
+            if [*self.firm, *far] != places:
+                self.far = far
+                numbers = self._of_the_graph(graph, got)
+        return numbers
+
+    def _of_the_graph(self, graph: Graph, got: Mapping[int, Outputs]) -> list[Measurement]:
+        places = [*self.firm, *self.far]
         numbers: list[Measurement] = []
         for port in self.record.outputs:
             wanted = [graph.expected[place][port.name] for place in places]
             values = [got[place][port.name] for place in places]
-            numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
+            numbers += self._of_one_port(port, places, wanted, values, exact=not graph.rounded)
         return numbers
 
-    def _of_the_graph(
-        self, port: Port, wanted: Sequence[Array], got: Sequence[Array], *, exact: bool
+    def _of_one_port(
+        self,
+        port: Port,
+        places: Sequence[int],
+        wanted: Sequence[Array],
+        got: Sequence[Array],
+        *,
+        exact: bool,
     ) -> list[Measurement]:
         gates = GATES["fp32"]
         if port.meaning == "labels" or wanted[0].dtype.kind != "f":
@@ -359,15 +457,17 @@ class _Judge:
                     port.name, "label_agreement", value, gates.agreement, why, reading="graph"
                 )
             ]
-        places = [*self.firm, *self.far]
         limits, why = [gates.psnr] * len(places), ROUNDED_REASON
-        if exact and self.floors:
-            limits, why = self._limits(port.name, "fp32", places)[0], GRAPH_REASON
-        names = self._names(places)
-        known = self.reference.channels(port, places, "fp32" if exact else "fp16")
+        if exact and not self.runtime.own:
+            limits, why = self._limits(port.name, places, wanted, got)
+            why = GRAPH_REASON if why == FLOOR_REASON else why
+        precision = "fp32" if exact else "fp16"
+        known = partial(self.reference.channels, port, places, precision)
         return [
-            measured.ratio(port.name, wanted, got, names, limits, why, reading="graph"),
-            *self._channels(port, known, wanted, got, "fp32" if exact else "fp16", reading="graph"),
+            measured.ratio(
+                port.name, wanted, got, self._names(places), limits, why, reading="graph"
+            ),
+            *self._channels(port, known, wanted, got, precision, reading="graph"),
         ]
 
     # ----------------------------------------------------------------------- scores behind labels
@@ -380,34 +480,25 @@ class _Judge:
         if isinstance(expected, str):
             self.unproved.append(Unproved("scores", expected))
             return
-        places = [place for place in self.places if expected.steady[place]]
+        places = [place for place in self.places if expected.steady(place)]
         if not places:
             reason = "the original's scores are steady at no probe"
             self.unproved.append(Unproved("scores", reason))
             return
-        floors = [expected.floors[place] for place in places]
-        fixed = [GATES[self.precision].psnr] * len(places)
-        gates, why = (
-            (floors, FLOOR_REASON)
-            if self.precision == "fp32"
-            else (fixed, GATES[self.precision].psnr_reason)
-        )
-        found = self._scored("declared", side, port, expected, places, gates, why)
+        exact = self.precision == "fp32"
+        found = self._scored("declared", side, port, expected, places, measures=exact)
         if isinstance(found, str):
             self.unproved.append(Unproved("scores", found))
             return
         self.numbers += found
         if self._graph is None:
             return
-        gates, why = floors, GRAPH_REASON
-        if self._graph.rounded:
-            gates, why = [GATES["fp32"].psnr] * len(places), ROUNDED_REASON
         wanted = expected.values if self._graph.scores is None else self._graph.scores
         if isinstance(wanted, str):
             self.unproved.append(Unproved("scores", wanted))
             return
-        expected = replace(expected, values=wanted)
-        found = self._scored("graph", self._graph.side, port, expected, places, gates, why)
+        expected, exact = replace(expected, values=wanted), not self._graph.rounded
+        found = self._scored("graph", self._graph.side, port, expected, places, measures=exact)
         self.numbers += [] if isinstance(found, str) else found
 
     def _scored(
@@ -417,28 +508,56 @@ class _Judge:
         port: Port,
         expected: Scores,
         places: Sequence[int],
-        gates: Sequence[float],
-        why: str,
+        *,
+        measures: bool,
     ) -> list[Measurement] | str:
-        """PSNR of the scores at the worst probe, and the worst class; in words why not."""
+        """PSNR of the scores at the worst probe, and the worst class; in words why not.
+
+        `measures`: whether the gates are what the reference keeps.
+        """
         try:
             if not side.graph:
                 return "this runtime shows no inner values"
-            found = scores.behind_labels(side, port, self.reference.drawn, expected, places, gates)
+            found = scores.behind_labels(side, port, self.reference.drawn, expected, places)
         except LadingError as error:
             return f"its inner values cannot be asked for: {error.found}"
         if found is None:
             return f"no value that {port.name} is chosen from was found"
+        limits, why = self._of_scores(reading, expected, places, found, measures=measures)
         names = self._names(places)
         more: Any = {"reading": reading, "of": "scores"}
-        whole = measured.ratio(port.name, found.wanted, found.got, names, found.limits, why, **more)
+        whole = measured.ratio(port.name, found.wanted, found.got, names, limits, why, **more)
         if not found.plain:
             return [whole]
-        exact = self._summing == "fp32" or (reading == "graph" and why == GRAPH_REASON)
+        exact = self._summing == "fp32" or (reading == "graph" and measures)
         named = replace(expected.port, name=port.name)
         wanted, got, precision = found.wanted, found.got, "fp32" if exact else "fp16"
-        known = expected.channels(places, precision)
+        known = partial(expected.channels, places, precision)
         return [whole, *self._channels(named, known, wanted, got, precision, **more)]
+
+    def _of_scores(
+        self,
+        reading: ReadingName,
+        expected: Scores,
+        places: Sequence[int],
+        found: Found,
+        *,
+        measures: bool,
+    ) -> tuple[list[float], str]:
+        """The gates of the scores, and why those."""
+        gates = GATES["fp32" if reading == "graph" else self.precision]
+        limits = [gates.psnr] * len(places)
+        why = ROUNDED_REASON if reading == "graph" else gates.psnr_reason
+        if measures:
+            ratios = map(metrics.psnr, found.wanted, found.got)
+            highest = [self.reference.costly and ratio >= noise.HIGHEST for ratio in ratios]
+            limits = [noise.HIGHEST if high else expected.floor(place)
+                      for place, high in zip(places, highest, strict=True)]  # fmt: skip
+            why = FLOOR_REASON if reading == "declared" else GRAPH_REASON
+            why = noise.HIGHEST_REASON if all(highest) else why
+        if not found.plain:  # what is measured is measured on the scores
+            limits = [min(limit, GATES["fp32"].psnr) for limit in limits]
+        return limits, why
 
     # ----------------------------------------------------------------------------------- the end
     def comparison(self) -> Comparison:

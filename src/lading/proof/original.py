@@ -16,7 +16,7 @@ from lading.proof import channels, noise, scores, steadiness
 from lading.proof.answered import answered
 from lading.proof.beyond import Beyond
 from lading.proof.branches import Branches
-from lading.proof.channels import Channels
+from lading.proof.channels import Channels, Moved
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -57,7 +57,7 @@ class Original:
     drawn: Sequence[Probe]
     outputs: Sequence[Outputs]
 
-    name = "torch"
+    name, costly = "torch", True
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class Original:
         )
         self._branches: Branches | None = None
         self._accepted = accepted
-        self._steady: dict[str, list[bool]] = {}
-        self._twins: list[dict[str, Array]] = []
-        self._rounded: list[dict[str, Array]] = []
+        self._steady: dict[tuple[int, str], bool] = {}
+        self._twins: dict[int, dict[str, Array]] = {}
+        self._rounded: dict[int, dict[str, Array]] = {}
         self._halved: dict[int, dict[str, Array]] = {}
         self._bare: Original | None = None
 
@@ -91,7 +91,7 @@ class Original:
         left = self._beyond.widen(artifact)
         if self._branches is None:
             self._branches = Branches(self.interface, self._accepted)
-            for probe in self._branches.search(self._sound() or self.drawn):
+            for probe in self._branches.search(self.drawn, self._sound):
                 self._beyond.take(probe)
         unseen = self._branches.unseen
         return (
@@ -102,8 +102,7 @@ class Original:
 
     def _sound(self) -> list[Probe]:
         """Probes at which it is steady: the others show nothing."""
-        steady = self.steady("fp32")
-        return [probe for probe, firm in zip(self.drawn, steady, strict=True) if firm]
+        return [probe for place, probe in enumerate(self.drawn) if self.steady(place, "fp32")]
 
     def undecided(self) -> Sequence[str]:
         """Decisions by value of which one side alone was compared, in words."""
@@ -118,30 +117,34 @@ class Original:
         if self._bare:
             self._bare._add(probe, self._bare.side.run(probe.inputs))
 
-    def steady(self, precision: str) -> list[bool]:
-        """See `lading.proof.steadiness`. Computed once per precision."""
-        known, ports = self._steady.setdefault(precision, []), self.interface.outputs
-        for place in range(len(known), len(self.drawn)):
-            probe, outputs = self.drawn[place], self.outputs[place]
-            known.append(steadiness.steady(self.side, probe, outputs, ports, precision))
-        return known
+    def steady(self, place: int, precision: str) -> bool:
+        """See `lading.proof.steadiness`. Measured once."""
+        if (place, precision) not in self._steady:
+            probe, outputs, ports = self.drawn[place], self.outputs[place], self.interface.outputs
+            found = steadiness.steady(self.side, probe, outputs, ports, precision)
+            self._steady[place, precision] = found
+        return self._steady[place, precision]
 
-    def floors(self) -> list[dict[str, float]]:
+    def floor(self, place: int) -> dict[str, float]:
         """See `lading.proof.noise`."""
-        return [noise.gates(a, b) for a, b in zip(self.outputs, self.twins(), strict=True)]
+        return noise.gates(self.outputs[place], self.twin(place))
 
-    def twins(self) -> list[dict[str, Array]]:
-        """Per probe, the outputs with every result disturbed as by sums in another order."""
-        for probe in self.drawn[len(self._twins) :]:
-            self._twins.append(noise.disturbed(self.interface, probe))
-        return self._twins
+    def twin(self, place: int) -> dict[str, Array]:
+        """The outputs at a probe with every result disturbed as by sums in another order."""
+        if place not in self._twins:
+            self._twins[place] = noise.disturbed(self.interface, self.drawn[place])
+        return self._twins[place]
 
     def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
-        wanted = [self.outputs[place][port.name] for place in places]
-        moved = [self.twins()[place][port.name] for place in places]
-        half = [self._half(place)[port.name] for place in places if precision == "fp16"]
-        return channels.measured(port, wanted, wanted, moved, half)
+        name, half = port.name, precision == "fp16"
+        wanted = [self.outputs[place][name] for place in places]
+        sample = channels.sample(places, wanted, partial(self.steady, precision=precision))
+        moved = {
+            i: Moved(wanted[i], self.twin(place)[name], self._half(place)[name] if half else None)
+            for i, place in ((i, places[i]) for i in sample)
+        }
+        return channels.measured(port, wanted, moved)
 
     def _half(self, place: int) -> dict[str, Array]:
         if place not in self._halved:
@@ -153,17 +156,18 @@ class Original:
         gates = GATES[precision]
         if precision == "fp16" and port.meaning != "labels" and port.class_axis is not None:
             wanted = [self.outputs[place][port.name] for place in places]
-            rounded = [self.rounded()[place][port.name] for place in places]
+            rounded = [self.rounded(place)[port.name] for place in places]
             tied = _tied(port, wanted, rounded, self.task)
             if 1.0 - tied < gates.agreement:
                 return max(1.0 - tied, LEAST), TIED_REASON
         return gates.agreement, gates.agreement_reason
 
-    def rounded(self) -> list[dict[str, Array]]:
-        """Per probe, the outputs with every result disturbed as fp16 rounds; see `noise`."""
-        for probe in self.drawn[len(self._rounded) :]:
-            self._rounded.append(noise.disturbed(self.interface, probe, noise.HALF))
-        return self._rounded
+    def rounded(self, place: int) -> dict[str, Array]:
+        """The outputs at a probe with every result disturbed as fp16 rounds; see `noise`."""
+        if place not in self._rounded:
+            made = noise.disturbed(self.interface, self.drawn[place], noise.HALF)
+            self._rounded[place] = made
+        return self._rounded[place]
 
     def scores(self, precision: str) -> Scores | str:
         """Those of the same network without its last step."""
@@ -171,13 +175,13 @@ class Original:
         if bare is None:
             return "the network itself gives labels"
         self._bare = self._bare or Original(bare, self.drawn)
-        (port,) = bare.outputs
+        (port,), own = bare.outputs, self._bare
         return Scores(
             port,
-            [outputs[port.name] for outputs in self._bare.outputs],
-            self._bare.steady(precision),
-            [floors[port.name] for floors in self._bare.floors()],
-            partial(self._bare.channels, port),
+            [outputs[port.name] for outputs in own.outputs],
+            lambda place: own.steady(place, precision),
+            lambda place: own.floor(place)[port.name],
+            partial(own.channels, port),
         )
 
     def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:

@@ -7,14 +7,14 @@ the hardware's choice. Per operation: what overflows, what vanishes, and what co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lading.formats import Artifact
 from lading.interface.side import Array
 from lading.proof import metrics
 from lading.proof.probes import Probe, fits
 from lading.proof.verdict import GATES
-from lading.record import ArtifactRecord, Comparison, Measurement, Reading
+from lading.record import ArtifactRecord, Measurement, Reading
 
 #: The largest float16, and the factor within which a value comes near it.
 LIMIT, NEAR = 65504.0, 4.0
@@ -30,30 +30,24 @@ def read(
     record: ArtifactRecord,
     drawn: Sequence[Probe],
     expected: Sequence[Mapping[str, Array]],
-    steady: Sequence[bool] | None = None,
-    comparisons: Sequence[Comparison] = (),
+    steady: Callable[[int], bool] = lambda place: True,
 ) -> tuple[Reading, ...]:
-    """The readings of an fp16 artifact at its worst steady probe; nothing where there is but one.
+    """The readings of an fp16 artifact at its first steady probe; nothing where there is but one.
 
     Args:
         artifact: opened.
         record: of it, with the network's port names.
         drawn: probes.
         expected: the original's outputs, one mapping per probe.
-        steady: per probe, whether the original is steady there.
-        comparisons: of this artifact, which know the worst probe; else the first steady one.
+        steady: whether the original is steady at a probe.
 
     Raises:
         LadingError: the artifact cannot be run.
     """
-    chosen = [
-        place
-        for place, probe in enumerate(drawn)
-        if fits(probe, record.inputs) and (steady is None or steady[place])
-    ]
-    if not chosen:
+    fitting = (place for place, probe in enumerate(drawn) if fits(probe, record.inputs))
+    place = next(filter(steady, fitting), None) if artifact.readings else None
+    if place is None:
         return ()
-    place = next((one for one in chosen if drawn[one].name in _worst(comparisons)), chosen[0])
     ports = [port.name for port in record.outputs if port.dtype.startswith("float")]
     found = []
     for name in artifact.readings:
@@ -74,13 +68,3 @@ def read(
             )
         )  # fmt: skip
     return tuple(found)
-
-
-def _worst(comparisons: Sequence[Comparison]) -> set[str]:
-    """Where the artifact came out worst as it rounds."""
-    return {
-        one.probe
-        for comparison in comparisons
-        for one in comparison.measurements
-        if one.kind == "psnr" and one.reading == "declared" and one.steady
-    }

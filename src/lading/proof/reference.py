@@ -27,15 +27,15 @@ class Scores:
     Attributes:
         port: of the scores.
         values: per probe.
-        steady: per probe, whether they are, at the artifact's precision.
-        floors: per probe, the PSNR that a sound fp32 computation keeps of them.
+        steady: whether they are at a probe, at the artifact's precision.
+        floor: the PSNR that a sound fp32 computation keeps of them at a probe.
         channels: at some of the probes, for a precision, what is known of each class.
     """
 
     port: Port
     values: Sequence[Array]
-    steady: Sequence[bool]
-    floors: Sequence[float]
+    steady: Callable[[int], bool]
+    floor: Callable[[int], float]
     channels: Callable[[Sequence[int], str], Sequence[Channels]] = lambda places, precision: ()
 
 
@@ -66,6 +66,8 @@ class Reference(Protocol):
         drawn: the probes, inputs by the artifact's port names.
         outputs: the reference's own, per probe, by the artifact's port names.
         own: the user's own gates, by kind of measurement; see `lading.proof.own_gates`.
+        costly: whether it has to be run for what it says of itself: then it is asked only where the
+            answer can change something.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Reference(Protocol):
     drawn: Sequence[Probe]
     outputs: Sequence[Outputs]
     own: Mapping[str, float]
+    costly: bool
 
     def widen(self, artifact: Artifact) -> Sequence[Unproved]:
         """Adds the probes that this artifact is fed besides; what it claims and nobody ran."""
@@ -86,13 +89,13 @@ class Reference(Protocol):
         """Those of which both sides were: why an artifact may differ."""
         ...
 
-    def steady(self, precision: str) -> Sequence[bool]:
-        """Per probe, whether the reference keeps the gates of `precision` against itself when its
+    def steady(self, place: int, precision: str) -> bool:
+        """Whether the reference keeps the gates of `precision` at a probe against itself when its
         input is rounded. What is not steady proves nothing: it is shown and not gated."""
         ...
 
-    def floors(self) -> Sequence[Mapping[str, float]] | None:
-        """Per probe and output, the PSNR (dB) that a sound fp32 computation keeps; None where
+    def floor(self, place: int) -> Mapping[str, float] | None:
+        """By output, the PSNR (dB) that a sound fp32 computation keeps at a probe; None where
         nobody can measure it."""
         ...
 

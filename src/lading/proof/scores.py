@@ -22,7 +22,6 @@ from lading.interface.side import Array, Made, Side
 from lading.proof.metrics import relative_l2
 from lading.proof.probes import Probe
 from lading.proof.reference import Scores
-from lading.proof.verdict import GATES
 from lading.record import Port
 from lading.task.processing import Labels, Wrapped
 
@@ -55,12 +54,10 @@ def behind(interface: Interface) -> Interface | None:
 
 @dataclass
 class Found:
-    """Scores of both sides, per probe, and the gates (dB) that they are held to; `plain` where
-    they are no probabilities."""
+    """Scores of both sides, per probe; `plain` where they are no probabilities."""
 
     wanted: list[Array]
     got: list[Array]
-    limits: list[float]
     plain: bool = True
 
 
@@ -70,7 +67,6 @@ def behind_labels(
     drawn: Sequence[Probe],
     expected: Scores,
     places: Sequence[int],
-    gates: Sequence[float],
 ) -> Found | None:
     """The value that an artifact's labels are chosen from; None where it has none.
 
@@ -80,14 +76,13 @@ def behind_labels(
         drawn: the probes.
         expected: the reference's scores.
         places: of the probes that are judged.
-        gates: one for each, in dB.
 
     Raises:
         LadingError: the inner values cannot be asked for.
     """
     near = candidates(side.graph, port.name)
-    found = Found([], [], list(gates))
-    for number, place in enumerate(places):
+    found = Found([], [])
+    for place in places:
         values = side.run(drawn[place].inputs, {made.name for made in near} or {port.name})
         scores = expected.values[place]
         maker = next((m for m in near if _fits(values.get(m.name), scores)), None)
@@ -95,8 +90,6 @@ def behind_labels(
             return None
         if plain(maker.op) in _PROBABILITIES:
             scores = _probabilities(maker.op, scores, expected.port.class_axis or 0)
-            # the gate was measured on the scores
-            found.limits[number] = min(found.limits[number], GATES["fp32"].psnr)
             found.plain = False
         found.wanted.append(scores)
         found.got.append(_laid(scores, values[maker.name]))

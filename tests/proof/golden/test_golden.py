@@ -171,7 +171,7 @@ def test_larger_networks_get_fewer_and_say_so(
 def test_what_is_chance_is_no_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = toys.interface()
     made = original(one)
-    monkeypatch.setattr(made, "steady", lambda precision: [False] * len(made.drawn))
+    monkeypatch.setattr(made, "steady", lambda place, precision: False)
     index = golden.write(tmp_path / "golden", made, [made_of("fp32", one)], "00")
     assert index.vectors == ()
     assert "steady at no probe" in index.left_out

@@ -36,8 +36,9 @@ def obstacles(console: Console, network: str, found: Sequence[Obstacle]) -> None
 
 def failure(console: Console, error: LadingError) -> None:
     """An error: subject, found, expected, remedy."""
+    subject = error.subject.removeprefix("lading ")  # of what was typed: it is not said twice
     console.print(
-        words("lading: ", style="bold red") + words(error.subject, style="bold"), soft_wrap=True
+        words("lading: ", style="bold red") + words(subject, style="bold"), soft_wrap=True
     )
     for name in ("found", "expected", "remedy"):
         grid = Grid.grid(padding=(0, 2))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +82,10 @@ def write(
     interface = original.interface
     precisions = sorted({record.precision for record, _ in artifacts})
     graphs = _graphs(artifacts)
-    axes, files = _channels(original, precisions)
+    fitting = _fitting(original, precisions)
+    axes, files = _channels(original, precisions, [*fitting.plain, *fitting.beyond])
     room = LIMIT - _INDEX_BYTES - sum(map(len, files.values()))
-    chosen, left_out = _choose(original, precisions, graphs, room)
+    chosen, left_out = _choose(original, fitting, precisions, graphs, room)
     vectors: list[Vector] = []
     for place in chosen:
         vector, data = _vector(original, place, precisions, graphs)
@@ -125,23 +128,25 @@ def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict
     return found
 
 
-def _steady(original: Original, precisions: Sequence[str]) -> list[int]:
-    """Probes that fit the artifact at its default size and at which the original is steady."""
+def _able(original: Original, precisions: Sequence[str]) -> Callable[[int], bool]:
+    """Whether a probe fits the artifact at its default size and the original is steady there."""
     ports = original.interface.inputs
-    return [
-        place
-        for place, probe in enumerate(original.drawn)
-        if fits(probe, ports)
-        and all(probe.inputs[port.name].shape == port.shape for port in ports)
-        and all(original.steady(precision)[place] for precision in precisions)
-    ]
+
+    def able(place: int) -> bool:
+        probe = original.drawn[place]
+        return (
+            fits(probe, ports)
+            and all(probe.inputs[port.name].shape == port.shape for port in ports)
+            and all(original.steady(place, precision) for precision in precisions)
+        )
+
+    return able
 
 
 def _channels(
-    original: Original, precisions: Sequence[str]
+    original: Original, precisions: Sequence[str], places: Sequence[int]
 ) -> tuple[dict[str, tuple[Axis, ...]], dict[str, bytes]]:
-    """What is known of every output's channels, and the files that hold it."""
-    places = _steady(original, precisions)
+    """What is known of every output's channels at some probes, and the files that hold it."""
     found: dict[str, tuple[Axis, ...]] = {}
     files: dict[str, bytes] = {}
     behind = original.scores(precisions[0]) if precisions else ""
@@ -164,34 +169,52 @@ def _channels(
     return found, files
 
 
+@dataclass(frozen=True)
+class _Fitting:
+    """Places of probes that may be vectors: plain ones, of the kinds that say what those leave out,
+    and more rows of a table."""
+
+    plain: list[int]
+    beyond: list[int]
+    rows: list[int]
+
+
+def _fitting(original: Original, precisions: Sequence[str]) -> _Fitting:
+    kinds, able = (*ORDER, *BEYOND), _able(original, precisions)
+    known = [
+        place
+        for place, probe in enumerate(original.drawn)
+        if probe.kind in kinds and not (probe.far and "fp16" in precisions)
+    ]
+    known.sort(key=lambda place: kinds.index(original.drawn[place].kind))
+    plain = [place for place in known if original.drawn[place].kind in ORDER]
+    more = _in_turn(original, [place for place in known if place not in plain])
+    beyond = [*islice(filter(able, more), FURTHER)]
+    rows = [place for place in more if original.drawn[place].kind == "rows"]
+    left = [place for place in rows if place not in beyond]
+    return _Fitting([*islice(filter(able, plain), MOST)], beyond, [*filter(able, left)])
+
+
 def _choose(
-    original: Original, precisions: Sequence[str], graphs: Mapping[str, Side], room: int
+    original: Original,
+    fitting: _Fitting,
+    precisions: Sequence[str],
+    graphs: Mapping[str, Side],
+    room: int,
 ) -> tuple[list[int], str]:
     """Which probes for so many bytes, and why no more."""
-    kinds = (*ORDER, *BEYOND)
-    able = [
-        place
-        for place in _steady(original, precisions)
-        if original.drawn[place].kind in kinds
-        and not (original.drawn[place].far and "fp16" in precisions)
-    ]
-    able.sort(key=lambda place: kinds.index(original.drawn[place].kind))
-    plain = [place for place in able if original.drawn[place].kind in ORDER]
-    more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
     dropped = 0
-    turns = _in_turn(original, more)
-    rows = [place for place in turns[FURTHER:] if original.drawn[place].kind == "rows"]
-    for place in [*plain[:MOST], *turns[:FURTHER], *rows]:
+    for place in [*fitting.plain, *fitting.beyond, *fitting.rows]:
         size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
-        if place in rows and size > SMALL:
+        if place in fitting.rows and size > SMALL:
             continue
         if size > room:
             dropped += 1
             continue
         taken.append(place)
         room -= size
-    if not plain:
+    if not fitting.plain:
         return [], "the original is steady at no probe: its answers would be chance"
     if not taken:
         return [], f"one probe alone is larger than {LIMIT:,} bytes"
@@ -262,11 +285,11 @@ def _vector(
         return entries
 
     behind = original.scores(precisions[0]) if precisions else ""
-    chosen, floors = {}, dict(original.floors()[place])
+    chosen, floors = {}, dict(original.floor(place))
     wide_scores: dict[str, Array] = {}
     if isinstance(behind, Scores):
         (port,) = interface.outputs
-        chosen[port.name], floors[port.name] = behind.values[place], behind.floors[place]
+        chosen[port.name], floors[port.name] = behind.values[place], behind.floor(place)
         for name, side in graphs.items():
             own = scores.own(side, port.name, [probe], behind.values[place].shape)
             if not isinstance(own, str):

@@ -100,7 +100,7 @@ class Recorded:
         InputError: a vector is not whole.
     """
 
-    name = "golden vectors"
+    name, costly = "golden vectors", False
     own: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, folder: Path, index: Index) -> None:
@@ -125,12 +125,12 @@ class Recorded:
     def decided(self) -> Sequence[str]:
         return ()
 
-    def steady(self, precision: str) -> Sequence[bool]:
+    def steady(self, place: int, precision: str) -> bool:
         """Only probes at which the original is were chosen."""
-        return [True] * len(self.drawn)
+        return True
 
-    def floors(self) -> Sequence[Mapping[str, float]]:
-        return [vector.floors for vector in self.index.vectors]
+    def floor(self, place: int) -> Mapping[str, float]:
+        return self.index.vectors[place].floors
 
     def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
         """What was known when the vectors were made, of all probes.
@@ -175,9 +175,9 @@ class Recorded:
         if known is None or any(labels.name not in vector.scores for vector in vectors):
             return "the vectors hold labels only"
         values = [read(self.folder, vector.scores[labels.name]) for vector in vectors]
-        floors = [vector.floors[labels.name] for vector in vectors]
+        steady = partial(self.steady, precision=precision)
         own = partial(self.channels, replace(known, name=labels.name))
-        return Scores(known, values, self.steady(precision), floors, own)
+        return Scores(known, values, steady, lambda i: vectors[i].floors[labels.name], own)
 
     def graph(self, artifact: Artifact, runtime: Runtime, *, exact: bool = False) -> Graph | None:
         """The rounded weights in fp32, as they were when the vectors were made."""
