@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,17 +114,19 @@ class Taps:
         """Compare a result as `computed` with the value as `held`."""
         if not isinstance(held, torch.Tensor) or not held.is_floating_point():
             return
-        nan = held.isnan()
-        numbers = held[~nan]
-        low, high = (numbers.min(), numbers.max()) if numbers.numel() else (np.nan, np.nan)
+        low, high = map(float, held.aminmax()) if held.numel() else (np.nan, np.nan)
+        if math.isfinite(low) and math.isfinite(high):  # as a rule: no NaN, nothing infinite
+            overflowed = nans = 0
+            underflowed = int(computed.count_nonzero()) - int(held.count_nonzero())
+        else:
+            nan = held.isnan()
+            numbers = held[~nan]
+            low, high = map(float, numbers.aminmax()) if numbers.numel() else (np.nan, np.nan)
+            overflowed = int((held.isinf() & computed.isfinite()).sum())
+            underflowed = int(((held == 0) & (computed != 0) & ~computed.isnan()).sum())
+            nans = int(nan.sum())
         self.statistics_of[value.name] = Statistics(
-            op=op.type,
-            count=held.numel(),
-            minimum=float(low),
-            maximum=float(high),
-            overflowed=int((held.isinf() & computed.isfinite()).sum()),
-            underflowed=int(((held == 0) & (computed != 0) & ~computed.isnan()).sum()),
-            nans=int(nan.sum()),
+            op.type, held.numel(), low, high, overflowed, underflowed, nans
         )
 
 

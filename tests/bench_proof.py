@@ -1,0 +1,331 @@
+"""The conversion part of `make bench`: what capture, conversion and proof cost beside the plain
+converters, which verify nothing.
+
+Plain is `torch.jit.trace(check_trace=False)` with `coremltools.convert`, and
+`torch.onnx.export(dynamo=True)`. All run in turn in one process, round after round, on the same
+threads; a ratio is of the medians of one run. Peak memory is that of a process of its own for each.
+
+Usage: python -m tests.bench_proof [--rounds 5] [--document docs/benchmarks.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from lading.base.drawing.chart import Drawing
+from lading.conversion.graphs import Graphs
+from lading.formats import format_named
+from lading.interface import Interface, Options, wrap
+from lading.interface.settings import Settings
+from lading.job.convert import convert
+from lading.job.request import Convert, Verify
+from lading.job.verify import verify
+from lading.network.source import Source, load
+from tests.conftest import CAMUS, genuine_unet, nnunet_file
+
+#: Forward passes that a verification is held against: as many as the original is run at probes.
+PASSES = 13
+Work = Callable[[], object]
+
+
+@dataclass
+class Spent:
+    """Seconds of one kind of work, round after round: by the clock, and of the processor."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def time(self, work: Work) -> None:
+        """Once more."""
+        clock, processor = time.perf_counter(), time.process_time()
+        work()
+        self.wall.append(time.perf_counter() - clock)
+        self.cpu.append(time.process_time() - processor)
+
+
+def checkpoint(folder: Path) -> Path:
+    """The full-size CAMUS segmentation, 256 x 256, with random weights."""
+    path = folder / "checkpoint_best.pth"
+    torch.save(nnunet_file(genuine_unet(CAMUS), CAMUS, 256), path)
+    return path
+
+
+def network(path: Path) -> Interface:
+    loaded = load(Source(path))
+    return wrap(loaded.network, loaded.task, Options())
+
+
+# ------------------------------------------------------------------------------------ what is timed
+def plain_coreml(one: Interface, folder: Path) -> None:
+    """Plain: traced, converted to fp16, saved."""
+    import coremltools as ct
+
+    image = torch.zeros(one.inputs[0].shape)
+    with torch.no_grad():
+        traced = torch.jit.trace(one.module, (image,), check_trace=False)  # type: ignore[no-untyped-call]
+    ct.convert(
+        traced,
+        inputs=[ct.TensorType("image", tuple(image.shape))],
+        compute_precision=ct.precision.FLOAT16,
+        minimum_deployment_target=ct.target.iOS16,
+        skip_model_load=True,
+    ).save(str(folder / "plain.mlpackage"))
+
+
+def plain_onnx(one: Interface, folder: Path) -> None:
+    """Plain: exported and saved."""
+    image = torch.zeros(one.inputs[0].shape)
+    with torch.no_grad():
+        program = torch.onnx.export(one.module, (image,), dynamo=True, verbose=False)
+    assert program is not None
+    program.save(str(folder / "plain.onnx"))
+
+
+def unproved(one: Interface, folder: Path, name: str) -> None:
+    """Captured and written by lading, nothing compared."""
+    form = format_named(name)
+    graph, _ = Graphs(one).take("export", form.axes(one.options))
+    form.convert(graph, Settings("fp16"), folder / f"unproved{form.suffix}")
+
+
+def proved(path: Path, folder: Path, to: tuple[str, ...]) -> None:
+    """The whole of `lading convert`."""
+    bill = convert(Convert(path, folder / "out", to=to, name="m", force=True))
+    assert bill.verdict == "pass", bill.verdict
+
+
+def verified(path: Path, artifact: Path) -> None:
+    found = verify(Verify(artifact, path))
+    assert found.verdict == "pass", found.verdict
+
+
+def passes(one: Interface) -> None:
+    image = torch.zeros(one.inputs[0].shape)
+    with torch.no_grad():
+        for _ in range(PASSES):
+            one.module(image)
+
+
+# --------------------------------------------------------------------------------------- measuring
+def measured(rounds: int) -> dict[str, Spent]:
+    """Every kind of work in turn."""
+    spent: dict[str, Spent] = {}
+    with tempfile.TemporaryDirectory() as name:
+        number = 0
+
+        def empty() -> Path:
+            nonlocal number
+            number += 1
+            (place := Path(name) / str(number)).mkdir()
+            return place
+
+        path = checkpoint(empty())
+        one = network(path)
+        proved(path, kept := empty(), ("coreml", "onnx"))
+        works: dict[str, Work] = {
+            "plain Core ML": lambda: plain_coreml(one, empty()),
+            "plain ONNX": lambda: plain_onnx(one, empty()),
+            "capture and convert, Core ML": lambda: unproved(one, empty(), "coreml"),
+            "capture and convert, ONNX": lambda: unproved(one, empty(), "onnx"),
+            "convert with proof, both": lambda: proved(path, empty(), ("coreml", "onnx")),
+            f"{PASSES} forward passes": lambda: passes(one),
+            "verify, Core ML": lambda: verified(path, kept / "out" / "m.mlpackage"),
+            "verify, ONNX": lambda: verified(path, kept / "out" / "m.onnx"),
+        }
+        for turn in range(rounds + 1):
+            for title, work in works.items():
+                one_turn = Spent() if not turn else spent.setdefault(title, Spent())
+                one_turn.time(work)  # the first round warms up
+    return spent
+
+
+MEMORY = {
+    "plain, both": "b.plain_coreml(b.network(path), out); b.plain_onnx(b.network(path), out)",
+    "convert with proof, both": "b.proved(path, out, ('coreml', 'onnx'))",
+}
+
+
+def peaks() -> dict[str, float]:
+    """Peak resident memory in MB, each in a process of its own."""
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        path = checkpoint(Path(name))
+        for number, (title, code) in enumerate(MEMORY.items()):
+            (out := Path(name) / str(number)).mkdir()
+            text = f"""
+import resource; from pathlib import Path; from tests import bench_proof as b
+path, out = Path({str(path)!r}), Path({str(out)!r})
+{code}
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
+            run = subprocess.run([sys.executable, "-W", "ignore", "-c", text], check=True,
+                                 capture_output=True, text=True)  # fmt: skip
+            (line,) = (one for one in run.stdout.splitlines() if one.startswith("peak"))
+            found[title] = float(line.split()[1])
+    return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is held against what, in seconds by the clock and of the processor."""
+
+    title: str
+    against: str
+    wall: float
+    base_wall: float
+    cpu: float
+    base_cpu: float
+
+    @property
+    def ratio(self) -> float:
+        return self.wall / self.base_wall
+
+
+def rows(spent: dict[str, Spent]) -> list[Row]:
+    """The ratios of the page."""
+
+    def middle(*titles: str) -> tuple[float, float]:
+        return (
+            sum(statistics.median(spent[title].wall) for title in titles),
+            sum(statistics.median(spent[title].cpu) for title in titles),
+        )
+
+    made = []
+    for title, own, against, base in (
+        ("capture and convert, Core ML fp16", ["capture and convert, Core ML"],
+         "plain Core ML", ["plain Core ML"]),
+        ("capture and convert, ONNX", ["capture and convert, ONNX"], "plain ONNX", ["plain ONNX"]),
+        ("`lading convert`, both formats, whole proof", ["convert with proof, both"],
+         "plain Core ML + plain ONNX", ["plain Core ML", "plain ONNX"]),
+        ("`lading verify` of the Core ML file", ["verify, Core ML"],
+         f"{PASSES} forward passes in PyTorch", [f"{PASSES} forward passes"]),
+        ("`lading verify` of the ONNX file", ["verify, ONNX"],
+         f"{PASSES} forward passes in PyTorch", [f"{PASSES} forward passes"]),
+    ):  # fmt: skip
+        (wall, cpu), (base_wall, base_cpu) = middle(*own), middle(*base)
+        made.append(Row(title, against, wall, base_wall, cpu, base_cpu))
+    return made
+
+
+def table(made: list[Row], memory: dict[str, float], rounds: int) -> list[str]:
+    """The section of the page."""
+    plain, proof = memory.values()
+    return [
+        f"CAMUS segmentation at full size, 256 x 256; {torch.get_num_threads()} threads, medians "
+        f"of {rounds} rounds in turn. Plain is `torch.jit.trace` with `coremltools.convert`, and "
+        "`torch.onnx.export(dynamo=True)`: they verify nothing.",
+        "",
+        "| what | against | seconds | its seconds | ratio | of processor time |",
+        "|---|---|---:|---:|---:|---:|",
+        *(
+            f"| {one.title} | {one.against} | {one.wall:.1f} | {one.base_wall:.1f} "
+            f"| **{one.ratio:.2f}** | {one.cpu / one.base_cpu:.2f} |"
+            for one in made
+        ),
+        "",
+        f"Peak memory of a process that makes both formats: {proof:,.0f} MB with the whole proof, "
+        f"{plain:,.0f} MB plain, **{proof / plain:.2f}** times as much.",
+    ]
+
+
+def picture(made: list[Row]) -> Drawing:
+    """A bar for each ratio; the line is 1: as long as what it is held against."""
+    height, left, right = 44, 380, 900
+    most = max(2.0, *(one.ratio for one in made))
+    told = "; ".join(f"{one.title.replace('`', '')} {one.ratio:.2f}" for one in made)
+    drawing = Drawing(960, height * len(made) + 40, "What lading costs", f"Ratios: {told}")
+    for number, one in enumerate(made):
+        y = 20 + height * number
+        long = (right - left) * one.ratio / most
+        drawing.rect("bar", left, y, long, height - 18)
+        drawing.text("tick", left - 10, y + 17, one.title.replace("`", ""), "end")
+        drawing.text("tick", left + long + 6, y + 17, f"{one.ratio:.2f}")
+    one_at = left + (right - left) / most
+    drawing.line("limit", one_at, 10, one_at, 20 + height * len(made))
+    return drawing
+
+
+# ------------------------------------------------------------------------------------- beginnings
+_PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+BEGINNINGS = {
+    "`import lading`": ["-c", f"import lading; {_PEAK}"],
+    "`lading --help`": ["-m", "lading", "--help"],
+    "torch.load of 500 MB": [
+        "-c", f"import torch; torch.load('c.pth', weights_only=True); {_PEAK}",
+    ],
+    "`lading inspect` of the same": [
+        "-c", f"from lading.cli import main; main(['inspect', 'c.pth', '--quiet']); {_PEAK}",
+    ],
+}  # fmt: skip
+
+
+def beginnings(rounds: int) -> list[str]:
+    """Processes from start to end, in turn; the first round warms up."""
+    wall: dict[str, list[float]] = {title: [] for title in BEGINNINGS}
+    most: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        big = {f"layer{n}.weight": torch.randn(2500, 5000) for n in range(10)}
+        torch.save(big, Path(folder) / "c.pth")
+        for turn in range(rounds + 1):
+            for title, words in BEGINNINGS.items():
+                began = time.perf_counter()
+                run = subprocess.run([sys.executable, "-W", "ignore", *words], cwd=folder,
+                                     check=True, capture_output=True, text=True)  # fmt: skip
+                if turn:
+                    wall[title].append(time.perf_counter() - began)
+                last = run.stdout.split()[-1] if run.stdout else ""
+                most[title] = int(last) / 1000 if last.isdigit() else 0.0
+    lines = ["| process | seconds | peak memory |", "|---|---:|---:|"]
+    for title, seconds in wall.items():
+        memory = f"{most[title]:,.0f} MB" if most[title] else ""
+        lines.append(f"| {title} | {statistics.median(seconds):.2f} | {memory} |")
+    return lines
+
+
+def write(document: Path, made: list[Row], parts: list[str]) -> None:
+    """The page, and its picture beside it."""
+    drawn = document.parent / "pictures" / "benchmarks.svg"
+    drawn.write_bytes(picture(made).file())
+    head = [
+        "# What lading costs",
+        "",
+        "Written by `make bench`. Two things are compared within one run, in turn: a time by "
+        "itself is one computer's.",
+        "",
+        f"![{picture(made).alt}](pictures/{drawn.name})",
+        "",
+    ]
+    document.write_text("\n".join([*head, *parts, ""]), encoding="utf-8")
+
+
+def main(rounds: int, document: Path | None = None) -> None:
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    made = rows(measured(rounds))
+    parts = [*table(made, peaks(), rounds), "", "## Beginnings", "", *beginnings(rounds)]
+    print("\n".join(parts))
+    if document:
+        write(document, made, parts)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--document", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    main(asked.rounds, asked.document)
+    sys.exit(0)
