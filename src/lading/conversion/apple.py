@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
+from lading.conversion.compatibility.quick import quick
 from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.interface import Interface, Options, swift
@@ -39,14 +40,17 @@ def converted(captured: Captured, kind: str, expected: str, remedy: str, **how: 
     dialect = "traced graph" if captured.exported is None else "exported program"
     try:
         graph = source(captured)
-        with untouched(captured):
-            return ct.convert(
+        with untouched(captured), quick():
+            model = ct.convert(
                 graph,
                 inputs=input_types(interface.inputs),
                 classifier_config=classes(interface),
                 skip_model_load=True,
                 **how,
             )
+        if model._mil_program is not None:
+            model._mil_program.validate()
+        return model
     except Exception as error:  # the converter raises every kind; each is "it cannot"
         raise ConversionError(
             f"{kind} from the {dialect}",

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -199,7 +200,10 @@ def _apply(
     """Enters one repair after the other, each seeing the module as those before it left it."""
     probes = [tuple(interface.example(seed=seed).values()) for seed in range(PROOFS)]
     module, proofs = interface.module, None
+    idle = _idle(Case(module, probes[0], route, fixed))
     for repair in repairs().values():
+        if not records and repair.name in idle:
+            continue
         scope = repair.scope(Case(module, probes[0], route, fixed))
         if not scope.where:
             continue
@@ -209,6 +213,19 @@ def _apply(
         proof = proofs.prove(repair, scope.where, module)
         records.append(RepairRecord(repair.name, scope.where, repair.reason, proof))
     return module
+
+
+def _idle(case: Case) -> set[str]:
+    """Names of the repairs that watch for calls of which the module makes none: all of them watch
+    one run."""
+    watching = [one for one in repairs().values() if isinstance(one, Watching)]
+    heard: set[str] = set()
+    with ExitStack() as stack:
+        for one in watching:
+            stack.enter_context(one.watched(partial(heard.add, one.name)))
+        stack.enter_context(torch.no_grad())
+        case.module(*case.inputs)
+    return {one.name for one in watching} - heard
 
 
 class _Proofs:

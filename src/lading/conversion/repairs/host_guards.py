@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from lading.conversion.reads import Site, only_guards, watched
-from lading.conversion.repairs import Case, Scope, whereabouts
+from lading.conversion.repairs import Case, Scope, Watching, whereabouts
 
 
-class HostGuards:
+class HostGuards(Watching):
     """A guard such as ``if t[0].item() > steps: raise ...`` is asked once, then not recorded.
 
     Algebra. A guard that does not raise computes nothing: whatever number it is shown, as long as
@@ -36,7 +36,18 @@ class HostGuards:
         "a check of an input's value that raises in Python is no part of a graph; it is passed "
         "with the first input's value and proved to touch no output. The artifact does not check"
     )
-    fused = False
+    idle = "no value is read on the host"
+
+    @contextmanager
+    def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
+        """See `Watching`: any reading is one that may be a guard."""
+
+        def heard(site: Site, read: Callable[[], Any]) -> Any:
+            noted()
+            return read()
+
+        with watched(heard):
+            yield
 
     def scope(self, case: Case) -> Scope:
         guards: dict[str, None] = {}
@@ -60,7 +71,7 @@ class HostGuards:
             return Scope(
                 declined=f"a value is read where it may decide more than an error: {where}"
             )
-        return Scope(declined="no value is read on the host")
+        return Scope(declined=self.idle)
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[nn.Module]:
