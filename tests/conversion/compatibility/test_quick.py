@@ -1,4 +1,4 @@
-"""The quick conversion writes the bytes that the plain one writes, and refuses what is no program."""
+"""The quick conversion writes the bytes of the plain one, and refuses what is no program."""
 
 from __future__ import annotations
 
