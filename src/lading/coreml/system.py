@@ -11,6 +11,14 @@ from lading.coreml.arrays import Array, Arrays, noted_labels
 
 NAME = "coreml"
 TITLE = "Core ML (this Mac)"
+#: Which units it may use, as Apple's `MLComputeUnits` spells them.
+_UNITS = {
+    "cpuOnly": "CPU_ONLY",
+    "cpuAndGPU": "CPU_AND_GPU",
+    "cpuAndNeuralEngine": "CPU_AND_NE",
+    "all": "ALL",
+}
+UNITS = tuple(_UNITS)
 
 
 def unavailable() -> str | None:
@@ -21,18 +29,23 @@ def unavailable() -> str | None:
 
 
 class System:
-    """A file in Core ML, as it rounds on this Mac. It shows no inner values."""
+    """A file in Core ML, as it rounds on this Mac. It shows no inner values.
+
+    Args:
+        path: of the file.
+        unit: one of `UNITS`; Core ML may leave what it offers unused.
+    """
 
     runtime = NAME
     in_torch = False
     reading = "declared"
     graph: tuple[Any, ...] = ()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unit: str = "all") -> None:
         import coremltools as ct
 
         self.title = str(path)
-        model = ct.models.MLModel(str(path))
+        model = ct.models.MLModel(str(path), compute_units=getattr(ct.ComputeUnit, _UNITS[unit]))
         described = model.get_spec().description
         images = {
             feature.name

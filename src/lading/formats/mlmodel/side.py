@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from lading.coreml import neuralnetwork
 from lading.coreml.arrays import Arrays, noted_labels
 from lading.coreml.neuralnetwork.model import Precision
 from lading.interface.side import Array, Made
+from lading.interface.work import Work, program
 
 #: Layers that give whole numbers or truth, or copy what is stored: there is nothing to compare.
 _NO_ARITHMETIC = {
@@ -48,6 +50,33 @@ class NetworkSide:
         taps = neuralnetwork.Taps(take=wanted) if wanted else None
         outputs = self._call(inputs, precision=self.reading, taps=taps)
         return {**taps.values, **outputs} if taps else outputs
+
+    def work(self, inputs: Mapping[str, Array] | None) -> list[Work]:
+        """What each operation that its layers are lowered to computes; bytes as the file has
+        them."""
+        observed: dict[str, tuple[int, ...]] = {}
+        taps = neuralnetwork.Taps(shapes=True)
+        if inputs is not None:
+            self._call(inputs, precision=self.reading, taps=taps)
+            observed = {name: tuple(value.shape) for name, value in inputs.items()}
+        lowered = self.model.lowered("float32")
+        calls = taps.calls if inputs is not None else None
+        found = program.work(lowered, {**observed, **taps.shapes_of}, calls)
+        ops = (
+            op for function in lowered.program.functions.values() for op in function.block.walk()
+        )
+        origins = {value.name: op.origin for op in ops for value in op.outputs}
+        stored = {layer.place: layer for layer in self.model.network.layers}
+        # of the operations of a layer, the first one holds its weights
+        layers = [stored.pop(origins.get(one.name, ""), None) for one in found]
+        return [
+            replace(
+                one,
+                module=layer.name if layer and any(layer.weights()) else "",
+                bytes=sum(len(weights.raw) for _, weights in layer.weights()) if layer else 0,
+            )
+            for one, layer in zip(found, layers, strict=True)
+        ]
 
 
 def _graph(model: neuralnetwork.Model) -> list[Made]:

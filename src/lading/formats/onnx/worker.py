@@ -38,7 +38,14 @@ class Session:
 
 
 class Here:
-    """ONNX Runtime in this process, for files of which it is known that they are sound."""
+    """ONNX Runtime in this process, for files of which it is known that they are sound.
+
+    Attributes:
+        threads: that a session works with; 0: as ONNX Runtime chooses.
+    """
+
+    def __init__(self) -> None:
+        self.threads = 0
 
     def open(self, source: str | bytes, *, fused: bool) -> Session:
         """A file's session, or that of a model's bytes; any exception refuses it."""
@@ -46,6 +53,7 @@ class Here:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only: they come back as exceptions anyway
+        options.intra_op_num_threads = self.threads
         if not fused:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
@@ -68,6 +76,14 @@ class Here:
         _place_axes(old)
         made = version_converter.convert_version(old, opset)
         del made.graph.value_info[:]
+        raw: bytes = made.SerializeToString()
+        return raw
+
+    def inferred(self, model: bytes) -> bytes:
+        """A model with the sizes of its inner values, as far as ONNX's own inference knows them."""
+        import onnx
+
+        made = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(model), data_prop=True)
         raw: bytes = made.SerializeToString()
         return raw
 
@@ -179,7 +195,10 @@ def serve(given: IO[bytes], gives: IO[bytes]) -> None:
     def answer(asked: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[Any]]:
         if asked["do"] == "raise":
             return {}, [here.raised(parts[0], asked["opset"])]
+        if asked["do"] == "infer":
+            return {}, [here.inferred(parts[0])]
         if asked["do"] == "open":
+            here.threads = asked["threads"]
             session = here.open(asked["path"] or parts[0], fused=asked["fused"])
             sessions.append(session)
             told = {"inputs": session.inputs, "outputs": session.outputs}

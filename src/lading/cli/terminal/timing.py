@@ -1,0 +1,100 @@
+"""Times, memory and arithmetic of runtimes beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from rich.console import Console
+
+from lading.cli.terminal.text import Table, words
+from lading.record.bench import Bench, Cost, Sized, Timing
+from lading.record.wording import RUNTIMES, count, megabytes, milliseconds, shape, where
+
+
+def bench(console: Console, done: Bench, top: int, out: Any = None) -> None:
+    """The fastest first of all; a row a runtime; what the files weigh; how it was measured."""
+    console.print(words(_answer(done), style="bold" if done.ran else "yellow"), soft_wrap=True)
+    if out:
+        console.print(words(f"  {out}", style="bold"), soft_wrap=True)
+    _timings(console, done.timings)
+    console.print()
+    _sizes(console, done.sizes)
+    for line in _how(done):
+        console.print(words(f"  {line}", style="dim"), soft_wrap=True)
+    for line in done.notices:
+        console.print(words(f"  {line}", style="yellow"), soft_wrap=True)
+
+
+def _answer(done: Bench) -> str:
+    if not done.ran:
+        return f"nothing was run: {done.timings[0].reason}"
+    best = min(done.ran, key=lambda one: one.median)
+    took = f"{milliseconds(best.median)} a call, {best.per_second:.4g} calls/s"
+    title = f"{where(best.artifact, best.runtime)}{f', {best.unit}' if best.unit else ''}"
+    if len(done.ran) == 1:
+        return f"{title}: {took}"
+    first = done.ran[0]
+    beside = f", {1 / best.ratio:.2f} times as fast as {where(first.artifact, first.runtime)}"
+    return f"{title} is the fastest: {took}{beside if best is not first else ''}"
+
+
+def _timings(console: Console, timings: Sequence[Timing]) -> None:
+    table = Table("runtime", ">median ms", ">p95", ">CPU", ">calls/s", ">ratio", ">memory")
+    before = None
+    for one in timings:
+        if one.artifact != before:
+            table.line(words(f" {PurePath(one.artifact).name}", style="bold"))
+        before = one.artifact
+        runtime = RUNTIMES.get(one.runtime, one.runtime)
+        title = f"{runtime}, {one.unit}" if one.unit else runtime
+        if one.reason:
+            table.line(words(f"   {title}: not run: {one.reason}", style="yellow"))
+            continue
+        median, p95, cpu = (
+            milliseconds(value).removesuffix(" ms") for value in (one.median, one.p95, one.cpu)
+        )
+        memory = "" if one.memory is None else megabytes(one.memory)
+        best = "bold green" if one.to_fastest == 1 else ""
+        cells = (title, median, p95, cpu, f"{one.per_second:.4g}", f"{one.ratio:.2f}", memory)
+        table.row(*(words(cell, style=best) for cell in cells))
+    table.show(console)
+
+
+def _sizes(console: Console, sizes: Sequence[Sized]) -> None:
+    table = Table("file", ">on disk", ">parameters", ">MACs a call")
+    for one in sizes:
+        cost = one.cost
+        known = (f"{cost.parameters:,}", macs(cost)) if cost else ("not known",) * 2
+        disk = megabytes(one.bytes) if one.bytes else "live module"
+        table.row(PurePath(one.path).name, disk, *known)
+    table.show(console)
+
+
+def macs(cost: Cost) -> str:
+    """Multiply-accumulates, as far as they are known."""
+    if not cost.unknown:
+        return count(cost.macs)
+    return f"at least {count(cost.macs)}" if cost.macs else "not known"
+
+
+def _how(done: Bench) -> list[str]:
+    inputs = {name: sizes for one in done.sizes[:1] for name, sizes in one.inputs.items()}
+    fed = ", ".join(f"{name} {shape(tuple(sizes))}" for name, sizes in inputs.items())
+    cores = done.environment["cores"]
+    threads = f"{done.threads} thread{'s' * (done.threads != 1)} on {cores} cores"
+    turns = f"{done.rounds} round{'s' * (done.rounds != 1)} of alternating order"
+    lines = [
+        f"{threads}; input {fed}; {turns}, turns of at least {done.seconds:g} s",
+        "times are ms a call, CPU of all threads; ratio: of the median to the first row's",
+    ]
+    before = [one.before for one in done.ran if one.before]
+    if before:
+        lines.append(
+            "memory: resident at the peak, each in a process of its own; of it up to "
+            f"{megabytes(max(before))} is Python with its libraries, before a file is opened"
+        )
+    if any(one.memory is None for one in done.ran):
+        lines.append("memory is not measured of a network that lives in this process")
+    return lines
