@@ -187,7 +187,7 @@ def test_open_sizes_are_as_lading_noted_them_or_as_is_said(tmp_path: Path) -> No
 def test_files_and_a_live_module_are_timed(files: dict[str, Path], tmp_path: Path) -> None:
     done = lading.bench(
         files["onnx"], checkpoint=net(), input=EXAMPLE, threads=1, rounds=2, seconds=0, warmup=0,
-        out=tmp_path / "bench.svg",
+        profile=True, out=tmp_path / "bench.svg",
     )  # fmt: skip
     assert [one.runtime for one in done.ran] == ["torch", "onnxruntime"]
     assert [one.calls for one in done.ran] == [2, 2]
@@ -197,6 +197,12 @@ def test_files_and_a_live_module_are_timed(files: dict[str, Path], tmp_path: Pat
     assert from_json(Result, json.loads(json.dumps(to_json(done)))) == done
     drawn = ElementTree.fromstring((tmp_path / "bench.svg").read_text())
     assert len(drawn.findall(".//{*}rect[@class='bar']")) == 2
+    for one in done.ran:
+        assert one.profile is not None
+        assert (one.profile.reason, one.profile.calls) == ("", 1)
+        assert len(one.profile.by_kind) > 2
+        modules = {row.module for row in one.profile.by_module}
+        assert {"network.stem", "network.up"} <= modules
     assert len(repr(done)) < 300
     shown = done._repr_html_()
     assert shown is not None

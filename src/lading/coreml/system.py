@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lading.coreml.arrays import Array, Arrays, noted_labels
+from lading.coreml.plan import placed
+from lading.errors import RuntimeUnavailableError, in_short
+from lading.record.bench import Placed
 
 NAME = "coreml"
 TITLE = "Core ML (this Mac)"
@@ -44,8 +47,8 @@ class System:
     def __init__(self, path: Path, unit: str = "all") -> None:
         import coremltools as ct
 
-        self.title = str(path)
-        model = ct.models.MLModel(str(path), compute_units=getattr(ct.ComputeUnit, _UNITS[unit]))
+        self.title, self._unit = str(path), getattr(ct.ComputeUnit, _UNITS[unit])
+        model = ct.models.MLModel(str(path), compute_units=self._unit)
         described = model.get_spec().description
         images = {
             feature.name
@@ -59,7 +62,26 @@ class System:
         )
         labels = noted_labels(described.metadata.userDefined)
         self._call = Arrays(model.predict, images, labels)
+        self._model = model
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
         """The outputs by name; there is nothing to look at."""
         return self._call(inputs)
+
+    def placed(self) -> tuple[Placed, ...]:
+        """Where Core ML means to run what, by its own plan; it shows no times.
+
+        Raises:
+            RuntimeUnavailableError: this macOS has no such plan.
+        """
+        from coremltools.models.compute_plan import MLComputePlan
+
+        try:
+            path = self._model.get_compiled_model_path()
+            plan = MLComputePlan.load_from_path(path=path, compute_units=self._unit)
+        except Exception as error:  # of kinds that coremltools does not name
+            raise RuntimeUnavailableError(
+                "MLComputePlan", found=in_short(error), expected="macOS 14.4 or newer",
+                remedy="leave --profile out",
+            ) from error  # fmt: skip
+        return placed(plan)

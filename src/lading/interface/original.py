@@ -14,6 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lading.interface import Interface
 from lading.interface.side import Array, Made
 from lading.interface.work.counted import counted
+from lading.interface.work.spent import spent
+from lading.record.bench import Spent
 
 #: What it is called where runtimes are named.
 TITLE = "PyTorch (the untouched original)"
@@ -50,6 +52,10 @@ class TorchSide:
         if found is None:
             return None
         return 2.0 * max(sum(one.macs or 0 for one in found), sum(one.parameters for one in found))
+
+    def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
+        """See `lading.interface.side.Watched`; by operation of torch's and the module it is in."""
+        return spent(self.interface, inputs, calls)
 
     def _named(self, values: Any) -> dict[str, Array]:
         values = values if isinstance(values, tuple) else (values,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from lading.interface.work import Work
 from lading.interface.work.counted import counted
 from lading.job.request import Bench, is_module
 from lading.job.source import title
-from lading.job.timing import turns
+from lading.job.timing import profile, turns
 from lading.job.timing.opening import TORCH, Timed, alone, fed, original, require_known
 from lading.job.timing.process import Apart, Processes, Within
 from lading.page import latencies
@@ -68,6 +68,8 @@ class Plan:
     Attributes:
         rows: the original first; with each why it is not run, or nothing.
         sizes: of each file.
+        modules: of each file that is profiled beside its original, by its path: the module of each
+            operation.
         threads: of each runtime.
         notices: what was assumed.
     """
@@ -76,6 +78,7 @@ class Plan:
     sizes: Sequence[record.Sized]
     threads: int
     notices: Sequence[str] = ()
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def planned(request: Bench) -> Plan:
@@ -92,6 +95,7 @@ def planned(request: Bench) -> Plan:
     rows: list[tuple[Timed, str]] = []
     sizes: list[record.Sized] = []
     notices: list[str] = []
+    modules: dict[str, Mapping[str, str]] = {}
     for place, artifact in enumerate(opened or [None]):
         request.progress("read", str(artifact.path if artifact else title(checkpoint)))
         if checkpoint is None:
@@ -111,11 +115,14 @@ def planned(request: Bench) -> Plan:
                 sizes.append(_sized(title(checkpoint), size, inputs, own))
         if artifact is None:
             continue
-        sizes.append(_sized(str(artifact.path), size_of(artifact.path), inputs,
-                            _work(artifact, inputs, notices)))  # fmt: skip
+        work = _work(artifact, inputs, notices)
+        sizes.append(_sized(str(artifact.path), size_of(artifact.path), inputs, work))
+        if request.profile and checkpoint is not None:
+            request.progress("align", f"{artifact.path} with the original's modules")
+            modules[str(artifact.path)] = profile.modules(interface, artifact, work or (), inputs)
         rows += _rows(request, checkpoint, artifact, inputs, threads)
     wanted = [row for row in rows if not names or row[0].runtime in names]
-    return Plan(wanted, sizes, threads, notices)
+    return Plan(wanted, sizes, threads, notices, modules)
 
 
 def _parted(request: Bench) -> tuple[list[Path], Any]:
@@ -198,7 +205,7 @@ def cores() -> int:
 def measured(request: Bench, plan: Plan) -> record.Bench:
     """Every row timed, in a process of its own each."""
     with Processes() as processes:
-        running = _Running(request, processes)
+        running = _Running(request, processes, plan.modules)
         for place, (timed, reason) in enumerate(plan.rows):
             running.start(place, timed, reason)
         running.rounds()
@@ -213,8 +220,10 @@ def measured(request: Bench, plan: Plan) -> record.Bench:
 class _Running:
     """The rows that run, and why the others do not, by place."""
 
-    def __init__(self, request: Bench, processes: Processes) -> None:
-        self.request, self.processes = request, processes
+    def __init__(
+        self, request: Bench, processes: Processes, modules: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self.request, self.processes, self.modules = request, processes, modules
         self.asked: dict[int, Apart | Within] = {}
         self.series: dict[int, turns.Series] = {}
         self.threads: dict[int, int] = {}
@@ -250,6 +259,16 @@ class _Running:
             self.asked.pop(place).end()
             return None
 
+    def _profile(self, place: int, made: record.Timing) -> record.Profile:
+        """Where the time goes, or why nobody knows; asked last, as watching takes memory too."""
+        self.request.progress("profile", where(made.artifact, made.runtime))
+        count = profile.calls(self.request.seconds, made.median)
+        try:
+            answer = self.asked[place].ask("profile", calls=count)
+        except LadingError as error:
+            return record.Profile(0.0, reason=error.found)
+        return profile.of(answer, count, self.modules.get(made.artifact, {}))
+
     def timings(self, rows: Sequence[Timed]) -> list[record.Timing]:
         """A record a row."""
         found = []
@@ -259,9 +278,11 @@ class _Running:
             if place not in self.asked:
                 found.append(replace(plain, reason=self.reasons[place]))
                 continue
-            figures = self.series[place].figures()
-            threads = self.threads[place]
-            found.append(replace(plain, threads=threads, **memory, **figures))
+            figures, threads = self.series[place].figures(), self.threads[place]
+            made = replace(plain, threads=threads, **memory, **figures)
+            if self.request.profile:
+                made = replace(made, profile=self._profile(place, made))
+            found.append(made)
         ran = [place for place, one in enumerate(found) if not one.reason]
         if not ran:
             return found

@@ -75,6 +75,7 @@ class Profile:
         by_module: by module path, else by operation, the slowest first.
         plan: of Core ML, which shows no times: where its operations go.
         calls: how many calls of the network were watched.
+        reason: why nobody knows; empty where it is known.
     """
 
     seconds: float
@@ -82,6 +83,7 @@ class Profile:
     by_module: tuple[Spent, ...] = ()
     plan: tuple[Placed, ...] = ()
     calls: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True)

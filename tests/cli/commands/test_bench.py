@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lading.cli.terminal import timing
 from lading.conversion.capture import capture
 from lading.formats import format_named
 from lading.interface.settings import Settings
-from lading.record.bench import Bench, Cost, Sized, Timing
+from lading.record.bench import Bench, Cost, Placed, Profile, Sized, Spent, Timing
 from tests.toys import interface
 
 NOWHERE = "Core ML exists on macOS only; this is Linux"
@@ -63,6 +64,29 @@ def test_the_answer_first_then_a_row_a_runtime(capsys: pytest.CaptureFixture[str
 def test_nothing_that_ran(capsys: pytest.CaptureFixture[str]) -> None:
     done = Bench(DONE.timings[2:], DONE.sizes, 2, 1, 0.5, 3, {"cores": "4"})
     assert shown(done, capsys).startswith(f"nothing was run: {NOWHERE}")
+
+
+def test_a_profile_is_shown_as_far_as_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = tuple(Spent(f"kind{n}", "op", "", 0.001, 1) for n in range(4))
+    watched = Profile(0.004, rows, (Spent("", "", "", 0.001, 1),), calls=3)
+    planned = Profile(
+        0.0, plan=(Placed("conv", "Neural Engine", 2, 0.8), Placed("add", "", 1, None))
+    )
+    absent = Profile(0.0, reason="it shows none")
+    timings = [
+        replace(one, reason="", median=0.004, ratio=2.0, to_fastest=4.0, profile=made)
+        for one, made in zip(DONE.timings, (watched, planned, absent), strict=True)
+    ]
+    timing.bench(console(), replace(DONE, timings=tuple(timings)), 2)
+    told = capsys.readouterr().out
+    assert "a.pth in PyTorch: 4.00 ms a call while it is watched" in told
+    assert "kind1" in told
+    assert "kind2" not in told
+    assert "and 2 more: --top or --json" in told
+    assert "(between operations)" in told
+    assert any(line.split() == ["conv", "Neural", "Engine", "2", "80", "%"]
+               for line in told.splitlines())  # fmt: skip
+    assert "a.mlpackage in Core ML: not profiled: it shows none" in told
 
 
 def test_the_table_fits_the_terminal(

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from lading.cli.terminal.text import Table, words
-from lading.record.bench import Bench, Cost, Sized, Timing
-from lading.record.wording import RUNTIMES, count, megabytes, milliseconds, shape, where
+from lading.record.bench import Bench, Cost, Profile, Sized, Timing
+from lading.record.wording import RUNTIMES, count, megabytes, milliseconds, shape, share, where
 
 
 def bench(console: Console, done: Bench, top: int, out: Any = None) -> None:
@@ -21,6 +21,9 @@ def bench(console: Console, done: Bench, top: int, out: Any = None) -> None:
     _timings(console, done.timings)
     console.print()
     _sizes(console, done.sizes)
+    for one in done.ran:
+        if one.profile:
+            _profile(console, one, one.profile, top)
     for line in _how(done):
         console.print(words(f"  {line}", style="dim"), soft_wrap=True)
     for line in done.notices:
@@ -32,7 +35,7 @@ def _answer(done: Bench) -> str:
         return f"nothing was run: {done.timings[0].reason}"
     best = min(done.ran, key=lambda one: one.median)
     took = f"{milliseconds(best.median)} a call, {best.per_second:.4g} calls/s"
-    title = f"{where(best.artifact, best.runtime)}{f', {best.unit}' if best.unit else ''}"
+    title = _title(best)
     if len(done.ran) == 1:
         return f"{title}: {took}"
     first = done.ran[0]
@@ -70,6 +73,45 @@ def _sizes(console: Console, sizes: Sequence[Sized]) -> None:
         disk = megabytes(one.bytes) if one.bytes else "live module"
         table.row(PurePath(one.path).name, disk, *known)
     table.show(console)
+
+
+def _profile(console: Console, timing: Timing, one: Profile, top: int) -> None:
+    """The slowest kinds of operation and modules, or where Core ML means to run what."""
+    console.print()
+    title = _title(timing)
+    if one.reason:
+        console.print(words(f"{title}: not profiled: {one.reason}", "yellow"), soft_wrap=True)
+        return
+    if one.plan:
+        console.print(words(f"{title}: where Core ML means to run it", "bold"), soft_wrap=True)
+        table = Table("operation", "device", ">count", ">cost")
+        for placed in one.plan[:top]:
+            cost = "" if placed.cost is None else share(placed.cost)
+            table.row(placed.op, placed.device, str(placed.count), cost)
+        table.show(console)
+        _more(console, len(one.plan) - top)
+        return
+    watched = f"{milliseconds(one.seconds)} a call while it is watched"
+    console.print(words(title, "bold") + words(f": {watched}"), soft_wrap=True)
+    for heading, rows in (("operation", one.by_kind), ("module", one.by_module)):
+        table = Table(heading, ">ms", ">share", ">calls", "" if heading == "operation" else "of")
+        for spent in rows[:top]:
+            of = spent.op if heading == "module" else ""
+            part = share(spent.seconds / one.seconds) if one.seconds else ""
+            took, times = milliseconds(spent.seconds).removesuffix(" ms"), f"{spent.calls:g}"
+            table.row(spent.name or "(between operations)", took, part, times, of)
+        table.show(console)
+        _more(console, len(rows) - top)
+
+
+def _more(console: Console, count: int) -> None:
+    if count > 0:
+        console.print(words(f"   and {count} more: --top or --json", "dim"))
+
+
+def _title(one: Timing) -> str:
+    title = where(one.artifact, one.runtime)
+    return f"{title}, {one.unit}" if one.unit else title
 
 
 def macs(cost: Cost) -> str:

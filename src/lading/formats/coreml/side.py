@@ -13,6 +13,7 @@ from lading.coreml.mil.precision import Precision
 from lading.errors import RequestError
 from lading.interface.side import Array, Made
 from lading.interface.work import Work, program
+from lading.record.bench import Spent
 
 
 class MilSide:
@@ -83,6 +84,10 @@ class MilSide:
         self._run(inputs, taps)
         fed = {name: tuple(value.shape) for name, value in inputs.items()}
         return program.work(self.model, {**fed, **taps.shapes_of}, taps.calls)
+
+    def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
+        """See `lading.interface.side.Watched`; rounding belongs to the operation it follows."""
+        return program.spent(self.model, lambda taps: self._run(inputs, taps), calls)
 
     def _run(self, inputs: Mapping[str, Array], taps: mil.Taps | None) -> dict[str, Array]:
         state = self.model.make_state()

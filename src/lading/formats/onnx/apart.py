@@ -58,6 +58,17 @@ class Apart:
         """See `worker.Here.raised`, and `open` for errors."""
         return self._asked({"do": "raise", "opset": opset}, [model])[1][0]
 
+    def profiled(
+        self, source: str | bytes, fed: Mapping[str, Any], calls: int
+    ) -> tuple[float, list[tuple[str, str, float, float]]]:
+        """See `worker.Here.profiled`, and `open` for errors."""
+        text, parts = (source, []) if isinstance(source, str) else ("", [source])
+        values, raw = worker.packed(list(fed.values()))
+        asked = {"do": "profile", "path": text, "names": list(fed), "values": values,
+                 "threads": self.threads, "calls": calls}  # fmt: skip
+        told, _ = self._asked(asked, [*parts, *raw])
+        return told["whole"], [tuple(row) for row in told["rows"]]
+
     def inferred(self, model: bytes) -> bytes:
         """See `worker.Here.inferred`, and `open` for errors."""
         return self._asked({"do": "infer"}, [model])[1][0]

@@ -89,7 +89,7 @@ def _of(
         yield Work(
             next(iter(node.output), node.name), node.op_type, _module(node, weights), macs,
             sum(prod(one.dims) for one in weights), sum(map(_bytes, fresh)),
-            tuple(one.name for one in tensors),
+            tuple(one.name for one in tensors), node.name,
         )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ class Work:
         parameters: numbers of the weights that it is the first to read; packed ones unpacked.
         bytes: of all its constants, as the file holds them.
         holds: names of these constants.
+        node: the operation's own name, where it has one.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Work:
     parameters: int = 0
     bytes: int = 0
     holds: tuple[str, ...] = ()
+    node: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from lading.coreml import mil
 from lading.coreml.mil.program import Binding, Constant, Op
 from lading.interface.work import Work, rules
+from lading.record.bench import Spent
 
 #: The sizes of an operand: its name, and which of several.
 Sizes = Callable[..., tuple[int, ...]]
@@ -47,6 +49,42 @@ def work(
             known = {**declared, **(observed or {})}
             found += _of(ops, known, calls or {}, looped=calls is None)
     return found
+
+
+def spent(
+    model: mil.Model, call: Callable[[mil.Taps], Any], calls: int
+) -> tuple[float, list[Spent]]:
+    """Where the time of a program goes; see `lading.interface.side.Watched`.
+
+    Args:
+        model: the program.
+        call: runs it with what looks at it.
+        calls: how often.
+    """
+    call(mil.Taps(times=True))
+    taps = mil.Taps(times=True)
+    begun = time.perf_counter()
+    for _ in range(calls):
+        call(taps)
+    whole = (time.perf_counter() - begun) / calls
+    modules = {one.name: one.module for one in work(model)}
+    found = []
+    for part in model.leaves:
+        for function in part.program.functions.values():
+            for op in function.block.walk():
+                name = op.outputs[0].name if op.outputs else op.name
+                if name not in taps.seconds or op.type == "const":
+                    continue
+                # what runs in a block of it is told by itself
+                inner = sum(
+                    taps.seconds.get(o.outputs[0].name if o.outputs else o.name, 0.0)
+                    for block in op.blocks
+                    for o in block.operations
+                )
+                own = max(taps.seconds[name] - inner, 0.0) / calls
+                times = taps.calls[name] / calls
+                found.append(Spent(name, op.type, modules.get(name, ""), own, times))
+    return whole, found
 
 
 def _of(

@@ -10,11 +10,13 @@ from typing import IO, Any
 
 import torch
 
-from lading.errors import LadingError, unforeseen
+from lading.coreml.system import System
+from lading.errors import LadingError, ProgramError, unforeseen
 from lading.formats import runtimes
-from lading.interface.side import Side
+from lading.interface.side import Side, Watched
 from lading.job.timing import memory, turns
 from lading.job.timing.opening import TORCH, Timed, opened
+from lading.record import to_json
 
 
 class Here:
@@ -49,6 +51,23 @@ class Here:
     def memory(self) -> dict[str, Any]:
         """Bytes at the peak, and before it was opened."""
         return {"memory": memory.peak(), "before": self._before}
+
+    def profile(self, calls: int) -> dict[str, Any]:
+        """Seconds of a watched call and its parts; of Core ML, which shows none, its plan.
+
+        Raises:
+            LadingError: it shows neither.
+        """
+        side: Any = self._side
+        if isinstance(side, System):
+            return {"whole": 0.0, "parts": [], "plan": to_json(side.placed())}
+        if not isinstance(side, Watched):
+            raise ProgramError(
+                self.timed.path, found="this runtime shows no times inside",
+                expected="one that does", remedy="leave --profile out",
+            )  # fmt: skip
+        whole, parts = side.spent(self.timed.inputs, calls)
+        return {"whole": whole, "parts": to_json(parts), "plan": []}
 
     def _call(self) -> None:
         assert self._side is not None
