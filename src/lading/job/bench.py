@@ -15,6 +15,7 @@ from lading.formats import Artifact, is_artifact, open_artifact
 from lading.interface.side import Array
 from lading.interface.work import Work
 from lading.interface.work.counted import counted
+from lading.job.costs import cost
 from lading.job.request import Bench, is_module
 from lading.job.source import title
 from lading.job.timing import profile, turns
@@ -180,18 +181,6 @@ def _sized(
 ) -> record.Sized:
     shapes = {name: tuple(value.shape) for name, value in inputs.items()}
     return record.Sized(path, size, shapes, cost(path, work) if work else None)
-
-
-def cost(name: str, work: Sequence[Work]) -> record.Cost:
-    """The sum of operations."""
-    return record.Cost(
-        name,
-        sum(one.macs or 0 for one in work),
-        sum(one.macs is None for one in work),
-        sum(one.parameters for one in work),
-        sum(one.bytes for one in work),
-        len(work),
-    )
 
 
 def cores() -> int:

@@ -480,7 +480,7 @@ class Inspect(Reading):
 
     path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
     _: KW_ONLY
-    tensors: bool = option(False, FLAG, "every tensor of a checkpoint, as a tree", same=False)
+    tensors: bool = option(False, FLAG, "all of a checkpoint, or parts of a file", same=False)
 
 
 @dataclass(frozen=True)

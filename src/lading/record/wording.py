@@ -225,14 +225,15 @@ def milliseconds(seconds: float) -> str:
 
 
 def count(number: float) -> str:
-    """A large number for people.
+    """A large number for people, in three digits.
 
-    >>> count(1_234_567), count(2.5e9), count(999)
-    ('1.23 M', '2.50 G', '999')
+    >>> count(1_234_567), count(2.5e9), count(589_824), count(999)
+    ('1.23 M', '2.50 G', '590 k', '999')
     """
     for limit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= limit:
-            return f"{number / limit:.2f} {letter}"
+            value = number / limit
+            return f"{value:.{2 - min(2, int(math.log10(value)))}f} {letter}"
     return f"{number:.0f}"
 
 

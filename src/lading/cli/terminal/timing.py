@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -112,6 +113,59 @@ def _more(console: Console, count: int) -> None:
 def _title(one: Timing) -> str:
     title = where(one.artifact, one.runtime)
     return f"{title}, {one.unit}" if one.unit else title
+
+
+#: Parts of a file that are shown where not all are asked for.
+FOLDED = 16
+
+
+def parts(console: Console, cost: Cost, many: Sequence[Cost], *, whole: bool) -> None:
+    """What a file computes and holds, by module; where those are many, by the modules around them,
+    or the largest alone.
+
+    Args:
+        console: where.
+        cost: of the file.
+        many: its parts.
+        whole: show each of them.
+    """
+    shown = [one for one in many if one.macs or one.parameters or one.unknown or one.bytes]
+    folded = shown if whole else _folded(shown)
+    more = len(folded) - FOLDED
+    if not whole and more > 0:
+        folded = sorted(folded, key=lambda one: (-one.macs, -one.parameters))[:FOLDED]
+    table = Table("part", ">MACs a call", ">parameters", ">constants")
+    for one in (*folded, replace(cost, name="all of it")):
+        numbers = f"{one.parameters:,}" if one.parameters else ""
+        arithmetic = macs(one) if one.macs or one.unknown else ""
+        size = megabytes(one.bytes) if one.bytes else ""
+        table.row(one.name or "(no module)", arithmetic, numbers, size)
+    table.show(console)
+    if not whole and (more > 0 or len(folded) < len(shown)):
+        console.print(words(f"   of {len(shown)} parts: --tensors or --json", "dim"))
+    if cost.unknown:
+        text = f"  operations whose sizes the file leaves open: {cost.unknown}; see lading bench"
+        console.print(words(text, "dim"), soft_wrap=True)
+
+
+def _folded(many: Sequence[Cost]) -> list[Cost]:
+    """Parts summed by the deepest modules around them of which there are not too many."""
+    best = list(many)
+    for depth in range(1, 20):
+        groups: dict[str, list[Cost]] = {}
+        for one in many:
+            groups.setdefault(".".join(one.name.split(".")[:depth]), []).append(one)
+        if len(groups) > FOLDED and depth > 1:
+            break
+        best = [_sum(name, group) for name, group in groups.items()]
+        if len(groups) > FOLDED or len(groups) == len(many):
+            break
+    return best
+
+
+def _sum(name: str, many: Sequence[Cost]) -> Cost:
+    fields = ("macs", "unknown", "parameters", "bytes", "operations")
+    return Cost(name, *(sum(getattr(one, field) for one in many) for field in fields))
 
 
 def macs(cost: Cost) -> str:

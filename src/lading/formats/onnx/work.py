@@ -88,13 +88,13 @@ def _of(
         weights = [one for one in fresh if len(one.dims) and one.data_type in _WEIGHTS]
         yield Work(
             next(iter(node.output), node.name), node.op_type, _module(node, weights), macs,
-            sum(prod(one.dims) for one in weights), sum(map(_bytes, fresh)),
+            sum(max(prod(one.dims), 0) for one in weights), sum(map(_bytes, fresh)),
             tuple(one.name for one in tensors), node.name,
         )  # fmt: skip
 
 
 def _bytes(tensor: Any) -> int:
-    bits: int = prod(tensor.dims) * _BITS.get(tensor.data_type, 32)
+    bits: int = max(prod(tensor.dims), 0) * _BITS.get(tensor.data_type, 32)
     return -(-bits // 8)
 
 
