@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ Written = Callable[[str, str], Artifact]
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    @cache
     def write(name: str, kind: str) -> Artifact:
         form, one = format_named(kind), plain(*NETWORKS[name])
         path = tmp_path_factory.mktemp(kind) / f"net{form.suffix}"

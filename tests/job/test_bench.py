@@ -40,12 +40,6 @@ def written(folder: Path, kind: str, options: Options | None = None, **facts: st
     return path
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("bench")
-    return {kind: written(folder, kind) for kind in formats()}
-
-
 class Fakes:
     """In place of processes: every call takes as long as the row's place says."""
 
@@ -146,6 +140,17 @@ def test_only_what_was_asked_for_is_run(files: dict[str, Path], fakes: Fakes) ->
     assert [one.runtime for one in done.timings] == ["neuralnetwork_fp16"]
 
 
+def test_core_ml_is_timed_on_every_choice_of_units(
+    files: dict[str, Path], fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    done = bench(Bench(files["coreml"], threads=1))
+    rows = [(one.runtime, one.unit) for one in done.timings]
+    units = ("cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine", "all")
+    assert rows == [*(("coreml", unit) for unit in units), ("mil", "")]
+    assert [row.unit for row in fakes.rows] == [*units, ""]
+
+
 def test_threads_are_this_computers_cores_where_nothing_is_said(
     files: dict[str, Path], fakes: Fakes
 ) -> None:
@@ -165,7 +170,9 @@ def test_every_file_computes_what_the_original_computes(files: dict[str, Path]) 
     assert plan.sizes[0].inputs == {"image": (1, 1, 16, 16)}
 
 
-def test_open_sizes_are_as_lading_noted_them_or_as_is_said(tmp_path: Path) -> None:
+def test_open_sizes_are_as_lading_noted_them_or_as_is_said(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
     options = Options(dynamic=("size",))
     noted = {"lading.task": json.dumps(to_json(task())), "lading.options": "{}"}
     (tmp_path / "noted").mkdir()
@@ -178,8 +185,8 @@ def test_open_sizes_are_as_lading_noted_them_or_as_is_said(tmp_path: Path) -> No
     with pytest.raises(RequestError) as caught:
         planned(Bench(bare))
     assert caught.value.found == "open sizes, 1×1×any×any"
-    fixed = written(tmp_path, "coreml")
-    shapes = [row.inputs["image"].shape for row, _ in planned(Bench([bare, fixed])).rows]
+    both = planned(Bench([bare, files["coreml"]]))
+    shapes = [row.inputs["image"].shape for row, _ in both.rows]
     assert set(shapes) == {(1, 1, 16, 16)}
 
 

@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lading.conversion.capture import capture
 from lading.errors import ProgramError
-from lading.formats import format_named
 from lading.formats.onnx.artifact import OnnxFile
-from lading.interface.settings import Settings
 from lading.interface.work import Work
 from lading.job.costs import cost, parts
 from lading.job.inspect import ArtifactInspection, inspect
 from lading.job.request import Inspect
 from lading.record.bench import Cost
-from tests.toys import interface
 
 WORK = [
     Work("a", "Conv", "net.stem", 100, 9, 36),
@@ -41,17 +37,14 @@ def test_the_parts_are_modules_and_what_stands_for_itself() -> None:
     assert parts([]) == ()
 
 
-def inspected(folder: Path, kind: str) -> ArtifactInspection:
-    form = format_named(kind)
-    path = folder / f"net{form.suffix}"
-    form.convert(capture(interface(), "export"), Settings(precision="fp32"), path)
+def inspected(path: Path) -> ArtifactInspection:
     found = inspect(Inspect(path))
     assert isinstance(found, ArtifactInspection)
     return found
 
 
-def test_inspect_tells_them_by_module(tmp_path: Path) -> None:
-    found = inspected(tmp_path, "onnx")
+def test_inspect_tells_them_by_module(files: dict[str, Path]) -> None:
+    found = inspected(files["onnx"])
     assert found.cost is not None
     assert found.cost.macs == sum(one.macs for one in found.parts) > 0
     assert found.cost.bytes == sum(one.bytes for one in found.parts)
@@ -61,8 +54,8 @@ def test_inspect_tells_them_by_module(tmp_path: Path) -> None:
     assert [one["name"] for one in told["parts"]] == [one.name for one in found.parts]
 
 
-def test_formats_agree_and_the_one_without_sizes_says_so(tmp_path: Path) -> None:
-    costs = [inspected(tmp_path, kind).cost for kind in ("onnx", "coreml", "mlmodel")]
+def test_formats_agree_and_the_one_without_sizes_says_so(files: dict[str, Path]) -> None:
+    costs = [inspected(files[kind]).cost for kind in ("onnx", "coreml", "mlmodel")]
     assert None not in costs
     onnx, coreml, mlmodel = (one for one in costs if one)
     assert (coreml.macs, coreml.parameters) == (onnx.macs, onnx.parameters)
@@ -70,11 +63,13 @@ def test_formats_agree_and_the_one_without_sizes_says_so(tmp_path: Path) -> None
     assert mlmodel.unknown > 0
 
 
-def test_what_cannot_be_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_is_left_out(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*given: object) -> object:
         raise ProgramError("net.onnx", found="no sizes", expected="sizes", remedy="none")
 
     monkeypatch.setattr(OnnxFile, "work", fail)
-    found = inspected(tmp_path, "onnx")
+    found = inspected(files["onnx"])
     assert found.cost is None
     assert found.parts == ()

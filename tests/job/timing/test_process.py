@@ -15,11 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from lading.conversion.capture import capture
 from lading.errors import ProgramError
-from lading.formats import format_named
 from lading.formats.onnx.worker import Here as Runtime
-from lading.interface.settings import Settings
 from lading.job.request import Bench
 from lading.job.timing.opening import TORCH, Timed
 from lading.job.timing.process import Apart, Processes, Within
@@ -29,11 +26,9 @@ from tests.toys import interface
 X = {"image": np.zeros((1, 1, 16, 16), np.float32)}
 
 
-@pytest.fixture(scope="module")
-def onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("timing") / "net.onnx"
-    format_named("onnx").convert(capture(interface(), "trace"), Settings(), path)
-    return path
+@pytest.fixture
+def onnx(files: dict[str, Path]) -> Path:
+    return files["onnx"]
 
 
 def timed(path: Path, runtime: str = "onnxruntime", threads: int = 1) -> Timed:
@@ -114,9 +109,8 @@ def test_the_worker_answers_line_by_line(onnx: Path) -> None:
     assert set(refused["error"]) == {"error", "subject", "found", "expected", "remedy"}
 
 
-def test_a_side_in_torch_says_its_threads(tmp_path: Path) -> None:
-    path, before = tmp_path / "net.mlpackage", torch.get_num_threads()
-    format_named("coreml").convert(capture(interface(), "trace"), Settings(), path)
+def test_a_side_in_torch_says_its_threads(files: dict[str, Path]) -> None:
+    path, before = files["coreml"], torch.get_num_threads()
     try:
         assert Here(timed(path, "mil", 2)).open() == {"threads": 2}
         assert torch.get_num_threads() == 2

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lading.conversion.capture import capture
 from lading.coreml import plan, system
-from lading.formats import Artifact, formats
+from lading.formats import Artifact, format_named
 from lading.formats.onnx.worker import _summed
 from lading.interface.original import TorchSide
-from lading.interface.settings import Settings
 from lading.interface.side import EVERYTHING, Watched
 from lading.job.timing import profile
 from lading.record import to_json
@@ -26,14 +24,9 @@ from tests.toys import interface
 X = {"image": np.random.default_rng(0).standard_normal((1, 1, 16, 16)).astype(np.float32)}
 
 
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    folder, made = tmp_path_factory.mktemp("profile"), {}
-    for name, form in formats().items():
-        path = folder / f"net{form.suffix}"
-        form.convert(capture(interface(), "export"), Settings(precision="fp32"), path)
-        made[name] = form.open(path, own=True)
-    return made
+@pytest.fixture
+def artifacts(files: dict[str, Path]) -> dict[str, Artifact]:
+    return {name: format_named(name).open(path, own=True) for name, path in files.items()}
 
 
 @pytest.mark.parametrize("kind", ["coreml", "mlmodel"])

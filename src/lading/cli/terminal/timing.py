@@ -192,5 +192,5 @@ def _how(done: Bench) -> list[str]:
             f"{megabytes(max(before))} is Python with its libraries, before a file is opened"
         )
     if any(one.memory is None for one in done.ran):
-        lines.append("memory is not measured of a network that lives in this process")
+        lines.append("memory is not known of a network that lives in this process")
     return lines

@@ -115,10 +115,11 @@ def _of(
             for one in many:
                 if isinstance(one, Constant):
                     own.count(one, weight=True)
-        module = next((_stem(one) for one in own.weights), "")
+        # a file gives an operation's inputs in no order
+        _, named = max(own.weights, default=(0, ""))
         times = calls.get(name, 1)
         yield Work(
-            name, op.type, module, None if macs is None else macs * times, own.parameters,
+            name, op.type, _stem(named), None if macs is None else macs * times, own.parameters,
             own.bytes, tuple(own.names),
         )  # fmt: skip
 
@@ -129,7 +130,7 @@ class _Held:
     def __init__(self) -> None:
         self.parameters = self.bytes = 0
         self.names: list[str] = []
-        self.weights: list[str] = []
+        self.weights: list[tuple[int, str]] = []
 
     def add(
         self, name: str, constants: Mapping[str, Op], packed: Mapping[str, Op], taken: set[str]
@@ -143,8 +144,9 @@ class _Held:
         if name in packed:
             op = packed[name]
             shape = op.outputs[0].type.fixed
-            self.parameters += prod(shape) if shape else 0
-            self.weights.append(name)
+            numbers = prod(shape) if shape else 0
+            self.parameters += numbers
+            self.weights.append((numbers, name))
             for one in op.attributes.values():
                 self.count(one, weight=False)
             for inner in op.reads:
@@ -153,8 +155,9 @@ class _Held:
                 for literal in many:
                     if isinstance(literal, Constant):
                         self.count(literal, weight=False)
-        elif name in constants and self.count(constants[name].attributes["val"], weight=True):
-            self.weights.append(name)
+        elif name in constants:
+            numbers = self.count(constants[name].attributes["val"], weight=True)
+            self.weights += [(numbers, name)] if numbers else []
 
     def _stored(
         self, name: str, constants: Mapping[str, Op], packed: Mapping[str, Op], taken: set[str]
