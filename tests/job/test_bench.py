@@ -135,6 +135,14 @@ def test_what_cannot_go_on_says_why_and_the_others_go_on(
     assert 0 in fakes.ended
 
 
+def test_a_busy_computer_is_named(
+    files: dict[str, Path], fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench(Bench(files["onnx"], threads=1)).notices == ()
+    monkeypatch.setattr(job, "WAITED", 3.0)  # the fakes take two seconds of processor for one
+    assert bench(Bench(files["onnx"], threads=1)).notices == (job.BUSY,)
+
+
 def test_only_what_was_asked_for_is_run(files: dict[str, Path], fakes: Fakes) -> None:
     done = bench(Bench(files["mlmodel"], runtime="neuralnetwork_fp16", threads=1))
     assert [one.runtime for one in done.timings] == ["neuralnetwork_fp16"]

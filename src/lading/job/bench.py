@@ -200,10 +200,24 @@ def measured(request: Bench, plan: Plan) -> record.Bench:
         running.rounds()
         timings = running.timings([timed for timed, _ in plan.rows])
     known = environment.describe()
+    notices = [*plan.notices, *([BUSY] if any(map(_waited, timings)) else [])]
     return record.Bench(
         tuple(timings), tuple(plan.sizes), plan.threads, request.rounds, request.seconds,
-        request.warmup, {"cores": str(os.cpu_count() or 1), **known}, tuple(plan.notices),
+        request.warmup, {"cores": str(os.cpu_count() or 1), **known}, tuple(notices),
     )  # fmt: skip
+
+
+#: Processor time below this share of the clock's is waiting.
+WAITED = 0.8
+BUSY = (
+    "other programs used this computer: processor time is less than the clock's; the ratios are of "
+    "one run all the same, the times are too long"
+)
+
+
+def _waited(one: record.Timing) -> bool:
+    """Whether it waited for a processor; what chooses its own threads may wait for another device."""
+    return not one.reason and one.threads > 0 and one.cpu < WAITED * one.mean
 
 
 class _Running:

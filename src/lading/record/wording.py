@@ -224,6 +224,15 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f} ms"
 
 
+def rate(number: float) -> str:
+    """How often in a second.
+
+    >>> rate(25_354.1), rate(17.26), rate(0.51234)
+    ('25,354', '17.3', '0.512')
+    """
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def count(number: float) -> str:
     """A large number for people, in three digits.
 

@@ -51,10 +51,10 @@ def shown(done: Bench, capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_the_answer_first_then_a_row_a_runtime(capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(DONE, capsys).splitlines()
-    first = "a.onnx in ONNX Runtime is the fastest: 1.00 ms a call, 1000 calls/s"
+    first = "a.onnx in ONNX Runtime is the fastest: 1.00 ms a call, 1,000 calls/s"
     assert lines[0] == f"{first}, 2.00 times as fast as a.pth in PyTorch"
     (row,) = [line for line in lines if line.startswith(" ONNX Runtime")]
-    assert row.split()[2:] == ["1.00", "1.50", "2.00", "1000", "0.50", "250.0", "MB"]
+    assert row.split()[2:] == ["1.00", "1.50", "2.00", "1,000", "0.50", "1.00", "250.0", "MB"]
     assert f"   Core ML: not run: {NOWHERE}" in lines
     assert any("2 threads on 4 cores; input x 1×3×8×8; 1 round" in line for line in lines)
     assert any("at least 1.00 k" in line for line in lines)

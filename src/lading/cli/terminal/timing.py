@@ -11,7 +11,16 @@ from rich.console import Console
 
 from lading.cli.terminal.text import Table, words
 from lading.record.bench import Bench, Cost, Profile, Sized, Timing
-from lading.record.wording import RUNTIMES, count, megabytes, milliseconds, shape, share, where
+from lading.record.wording import (
+    RUNTIMES,
+    count,
+    megabytes,
+    milliseconds,
+    rate,
+    shape,
+    share,
+    where,
+)
 
 
 def bench(console: Console, done: Bench, top: int, out: Any = None) -> None:
@@ -35,7 +44,7 @@ def _answer(done: Bench) -> str:
     if not done.ran:
         return f"nothing was run: {done.timings[0].reason}"
     best = min(done.ran, key=lambda one: one.median)
-    took = f"{milliseconds(best.median)} a call, {best.per_second:.4g} calls/s"
+    took = f"{milliseconds(best.median)} a call, {rate(best.per_second)} calls/s"
     title = _title(best)
     if len(done.ran) == 1:
         return f"{title}: {took}"
@@ -45,7 +54,9 @@ def _answer(done: Bench) -> str:
 
 
 def _timings(console: Console, timings: Sequence[Timing]) -> None:
-    table = Table("runtime", ">median ms", ">p95", ">CPU", ">calls/s", ">ratio", ">memory")
+    table = Table(
+        "runtime", ">median", ">p95", ">CPU", ">calls/s", ">to first", ">to best", ">memory"
+    )
     before = None
     for one in timings:
         if one.artifact != before:
@@ -61,7 +72,8 @@ def _timings(console: Console, timings: Sequence[Timing]) -> None:
         )
         memory = "" if one.memory is None else megabytes(one.memory)
         best = "bold green" if one.to_fastest == 1 else ""
-        cells = (title, median, p95, cpu, f"{one.per_second:.4g}", f"{one.ratio:.2f}", memory)
+        cells = (title, median, p95, cpu, rate(one.per_second), f"{one.ratio:.2f}",
+                 f"{one.to_fastest:.2f}", memory)  # fmt: skip
         table.row(*(words(cell, style=best) for cell in cells))
     table.show(console)
 
@@ -183,7 +195,8 @@ def _how(done: Bench) -> list[str]:
     turns = f"{done.rounds} round{'s' * (done.rounds != 1)} of alternating order"
     lines = [
         f"{threads}; input {fed}; {turns}, turns of at least {done.seconds:g} s",
-        "times are ms a call, CPU of all threads; ratio: of the median to the first row's",
+        "times are ms a call, CPU of all threads; to first, to best: the median by the first "
+        "row's, and by the fastest one's",
     ]
     before = [one.before for one in done.ran if one.before]
     if before:

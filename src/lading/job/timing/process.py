@@ -156,7 +156,8 @@ def _sendable(timed: Timed) -> Timed:
 
 
 def _error(told: dict[str, str]) -> LadingError:
-    kind = getattr(errors, told["error"], LadingError)
+    named: Any = getattr(errors, told["error"], None)
+    kind = named if isinstance(named, type) and issubclass(named, LadingError) else LadingError
     return kind(
         told["subject"], found=told["found"], expected=told["expected"], remedy=told["remedy"]
     )
