@@ -21,9 +21,9 @@ from lading.errors import ProgramError, RequestError, StorageError
 from lading.formats import format_named, formats
 from lading.interface import Options
 from lading.interface.settings import Settings
-from lading.job import bench as job
 from lading.job.bench import bench, cores, planned
 from lading.job.request import Bench
+from lading.job.timing import measuring
 from lading.job.timing.opening import Timed
 from lading.record import from_json, to_json
 from lading.record.bench import Bench as Result
@@ -84,7 +84,7 @@ class Fake:
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     made = Fakes()
-    monkeypatch.setattr(job, "Processes", lambda: made)
+    monkeypatch.setattr(measuring, "Processes", lambda: made)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     return made
 
@@ -139,8 +139,8 @@ def test_a_busy_computer_is_named(
     files: dict[str, Path], fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert bench(Bench(files["onnx"], threads=1)).notices == ()
-    monkeypatch.setattr(job, "WAITED", 3.0)  # the fakes take two seconds of processor for one
-    assert bench(Bench(files["onnx"], threads=1)).notices == (job.BUSY,)
+    monkeypatch.setattr(measuring, "WAITED", 3.0)  # the fakes take two seconds of processor for one
+    assert bench(Bench(files["onnx"], threads=1)).notices == (measuring.BUSY,)
 
 
 def test_only_what_was_asked_for_is_run(files: dict[str, Path], fakes: Fakes) -> None:
