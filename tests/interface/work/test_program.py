@@ -20,22 +20,21 @@ def saved(function, path):  # type: ignore[no-untyped-def]
     return mil.load(path)
 
 
+@Builder.program(input_specs=[Builder.TensorSpec((1, 4))], opset_version=ct.target.iOS16)  # type: ignore[misc]
+def looped(x):  # type: ignore[no-untyped-def]
+    weight = np.eye(4, dtype=np.float32) + 1
+
+    def going(n, y):  # type: ignore[no-untyped-def]
+        return Builder.less(x=n, y=np.float32(3))
+
+    def body(n, y):  # type: ignore[no-untyped-def]
+        return Builder.add(x=n, y=np.float32(1)), Builder.matmul(x=y, y=weight)
+
+    start = Builder.mul(x=Builder.reduce_sum(x=x, axes=[0, 1], keep_dims=False), y=np.float32(0))
+    return Builder.while_loop(_cond=going, _body=body, loop_vars=(start, x))[1]
+
+
 def test_the_rounds_of_a_loop_are_counted_in_a_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    @Builder.program(input_specs=[Builder.TensorSpec((1, 4))], opset_version=ct.target.iOS16)  # type: ignore[misc]
-    def looped(x):  # type: ignore[no-untyped-def]
-        weight = np.eye(4, dtype=np.float32) + 1
-
-        def going(n, y):  # type: ignore[no-untyped-def]
-            return Builder.less(x=n, y=np.float32(3))
-
-        def body(n, y):  # type: ignore[no-untyped-def]
-            return Builder.add(x=n, y=np.float32(1)), Builder.matmul(x=y, y=weight)
-
-        start = Builder.mul(
-            x=Builder.reduce_sum(x=x, axes=[0, 1], keep_dims=False), y=np.float32(0)
-        )
-        return Builder.while_loop(_cond=going, _body=body, loop_vars=(start, x))[1]
-
     model = saved(looped, tmp_path / "net.mlpackage")
     (still,) = [one for one in program.work(model) if one.op == "matmul"]
     assert still.macs is None
@@ -45,6 +44,21 @@ def test_the_rounds_of_a_loop_are_counted_in_a_run(tmp_path) -> None:  # type: i
     assert taps.calls[run.name] == 3
     assert run.macs == 3 * 16
     assert run.parameters == 16
+
+
+def test_what_runs_in_a_loop_is_not_the_loop_s_own_time(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    model = saved(looped, tmp_path / "net.mlpackage")
+    (function,) = model.program.functions.values()
+    ops = {op.type: op.outputs[0].name for op in function.block.walk() if op.outputs}
+
+    def call(taps: mil.Taps) -> None:
+        for kind, took in (("while_loop", 1.0), ("matmul", 0.5), ("less", 0.125)):
+            taps.seconds[ops[kind]] = taps.seconds.get(ops[kind], 0.0) + took
+            taps.calls[ops[kind]] = taps.calls.get(ops[kind], 0) + (1 if kind != "matmul" else 3)
+
+    _, parts = program.spent(model, call, 2)
+    found = {one.op: (one.seconds, one.calls) for one in parts}
+    assert found == {"while_loop": (0.375, 1.0), "matmul": (0.5, 3.0), "less": (0.125, 1.0)}
 
 
 def test_a_packed_weight_has_its_numbers_and_its_bytes(tmp_path) -> None:  # type: ignore[no-untyped-def]
