@@ -32,6 +32,7 @@ from lading.interface import Options, wrap
 from lading.interface.original import TorchSide
 from lading.job.convert import convert
 from lading.job.request import Convert
+from lading.job.timing import memory
 from lading.network.source import Source, load
 from tests import bench_diffusion
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
@@ -139,19 +140,12 @@ def weigh(name: str, model: mil.Model, x: Any) -> None:
 
 
 def _growth(run: Callable[[], Any]) -> int | None:
-    """Bytes by which the resident size of this process grew during `run`; Linux only."""
-    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not status.exists():
-        return None
-
-    def kibibytes(key: str) -> int:
-        line = next(one for one in status.read_text().splitlines() if one.startswith(key))
-        return int(line.split()[1])
-
-    reset.write_text("5")  # the peak starts over from the size that is
-    before = kibibytes("VmRSS")
+    """Bytes by which the resident size of this process grew during `run`, where that is known."""
+    memory.begin()
+    before = memory.now()
     run()
-    return 1024 * (kibibytes("VmHWM") - before)
+    peak = memory.peak()
+    return None if before is None or peak is None else peak - before
 
 
 def _time(run: Run, x: Any) -> float:

@@ -17,6 +17,7 @@ from lading.base.version import __version__
 
 if TYPE_CHECKING:
     from lading.api import (  # fmt: skip
+        bench,
         classify,
         compare,
         convert,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "LadingError", "__version__", "classify", "compare", "convert", "demo", "device_check",
+    "LadingError", "__version__", "bench", "classify", "compare", "convert", "demo", "device_check",
     "device_report", "diagnose", "diff", "doctor", "inspect", "report", "run", "sample", "swift",
     "verify", "whose",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from lading import page
 from lading.base import progress
 from lading.errors import LadingError
 from lading.job import options, request
+from lading.job.bench import bench as _bench
 from lading.job.classify import classify as _classify
 from lading.job.compare import compare as _compare
 from lading.job.convert import convert as _convert
@@ -32,7 +33,9 @@ from lading.job.swift import swift as _swift
 from lading.job.verify import verify as _verify
 from lading.job.whose import whose as _whose
 from lading.page import diff as _page_of_diff
+from lading.page import latencies
 from lading.record import Bill
+from lading.record.bench import Bench
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=options.Request)
@@ -70,6 +73,7 @@ def _verb(made: Callable[P, R], work: Callable[[R], T]) -> Callable[P, T]:
 convert = _verb(request.Convert, _convert)
 verify = _verb(request.Verify, _verify)
 compare = _verb(request.Compare, _compare)
+bench = _verb(request.Bench, _bench)
 whose = _verb(request.Whose, _whose)
 diagnose = _verb(request.Diagnose, _diagnose)
 inspect = _verb(request.Inspect, _inspect)
@@ -85,10 +89,11 @@ doctor = _verb(request.Doctor, _doctor)
 
 #: How a notebook shows them.
 Bill.html = page.cell
+Bench.html = latencies.cell
 _page_of_diff.Difference.html = lambda found: page.framed(_page_of_diff.render(found))
 
 __all__ = [
-    "ArtifactInspection", "Inspection", "LadingError", "classify", "compare", "convert",
+    "ArtifactInspection", "Inspection", "LadingError", "bench", "classify", "compare", "convert",
     "device_check", "device_report", "diagnose", "diff", "doctor", "inspect", "report", "run",
     "sample", "swift", "verify", "whose",
 ]  # fmt: skip

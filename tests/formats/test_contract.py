@@ -75,6 +75,21 @@ def never(path: Path) -> Side:
 ABSENT = Runtime("absent", "Absent (nowhere)", unavailable=lambda: "never built", opens=never)
 
 
+def test_a_compute_unit_goes_to_what_opens_the_file() -> None:
+    given: list[tuple[object, ...]] = []
+
+    def opens(*told: object) -> Side:
+        given.append(told)
+        return Changed(interface())
+
+    here = replace(ABSENT, unavailable=lambda: None, opens=opens, units=("one", "other"))
+    artifact = fake(here)
+    artifact.open(here)
+    artifact.open(here, "other")
+    assert given == [(artifact.path,), (artifact.path, "other")]
+    assert SYSTEM.units == ("cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine", "all")
+
+
 def test_an_unknown_runtime() -> None:
     with pytest.raises(RequestError) as caught:
         fake().runtime("tensorrt")

@@ -346,3 +346,13 @@ def test_no_time_no_dtype_of_it() -> None:
     with pytest.raises(RequestError) as caught:
         interface(Options(timesteps="float32"))
     assert caught.value.subject == "--timesteps"
+
+
+def test_a_picture_s_whole_numbers_are_computed_with_as_any_number() -> None:
+    """A Core ML file takes 8 bits where the network computes a mean and a deviation of them."""
+    one = interface(Options("labels", ("zscore",), "grayscale"))
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    (value,) = one.arguments({one.inputs[0].name: pixels})
+    assert value.dtype == torch.float32
+    with torch.no_grad():
+        assert one.module(value).shape == (1, 16, 16)

@@ -27,6 +27,7 @@ from lading.job.request import Classify, Convert, Run, Sample, Verify, requests
 #: Per verb, what must be given.
 FIRST: dict[str, list[str]] = {
     "convert": ["c.pth"], "verify": ["a.onnx"], "compare": ["a.onnx", "b.onnx"],
+    "bench": ["a.onnx"],
     "whose": ["a.onnx", "c.pth"], "inspect": ["c.pth"], "diagnose": ["c.pth"],
     "run": ["a.onnx"], "classify": ["a.onnx"],
     "sample": ["d.pt"], "report": ["lading.json"], "diff": ["a", "b"], "doctor": [],

@@ -8,9 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from lading.coreml.arrays import Array, Arrays, noted_labels
+from lading.coreml.plan import placed
+from lading.errors import RuntimeUnavailableError, in_short
+from lading.record.bench import Placed
 
 NAME = "coreml"
 TITLE = "Core ML (this Mac)"
+#: Which units it may use, as Apple's `MLComputeUnits` spells them.
+_UNITS = {
+    "cpuOnly": "CPU_ONLY",
+    "cpuAndGPU": "CPU_AND_GPU",
+    "cpuAndNeuralEngine": "CPU_AND_NE",
+    "all": "ALL",
+}
+UNITS = tuple(_UNITS)
 
 
 def unavailable() -> str | None:
@@ -21,18 +32,23 @@ def unavailable() -> str | None:
 
 
 class System:
-    """A file in Core ML, as it rounds on this Mac. It shows no inner values."""
+    """A file in Core ML, as it rounds on this Mac. It shows no inner values.
+
+    Args:
+        path: of the file.
+        unit: one of `UNITS`; Core ML may leave what it offers unused.
+    """
 
     runtime = NAME
     in_torch = False
     reading = "declared"
     graph: tuple[Any, ...] = ()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unit: str = "all") -> None:
         import coremltools as ct
 
-        self.title = str(path)
-        model = ct.models.MLModel(str(path))
+        self.title, self._unit = str(path), getattr(ct.ComputeUnit, _UNITS[unit])
+        model = ct.models.MLModel(str(path), compute_units=self._unit)
         described = model.get_spec().description
         images = {
             feature.name
@@ -46,7 +62,26 @@ class System:
         )
         labels = noted_labels(described.metadata.userDefined)
         self._call = Arrays(model.predict, images, labels)
+        self._model = model
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
         """The outputs by name; there is nothing to look at."""
         return self._call(inputs)
+
+    def placed(self) -> tuple[Placed, ...]:
+        """Where Core ML means to run what, by its own plan; it shows no times.
+
+        Raises:
+            RuntimeUnavailableError: this macOS has no such plan.
+        """
+        from coremltools.models.compute_plan import MLComputePlan
+
+        try:
+            path = self._model.get_compiled_model_path()
+            plan = MLComputePlan.load_from_path(path=path, compute_units=self._unit)
+        except Exception as error:  # of kinds that coremltools does not name
+            raise RuntimeUnavailableError(
+                "MLComputePlan", found=in_short(error), expected="macOS 14.4 or newer",
+                remedy="leave --profile out",
+            ) from error  # fmt: skip
+        return placed(plan)

@@ -28,6 +28,7 @@ from lading.errors import (
 from lading.interface import Options
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
+from lading.interface.work import Work
 from lading.record import ArtifactRecord, Hazard, Snippet, Task, from_json
 from lading.record.measurement import ReadingName
 
@@ -51,8 +52,10 @@ class Runtime:
         precision: of its arithmetic, where that is less than the artifact's own: it decides the
             gates.
         own: the system decides how it sums: what sound fp32 keeps is not measured for it.
+        units: the compute units that can be asked for; empty where there is no choice.
         unavailable: why it cannot run on this computer, or None when it can.
-        opens: opens a path by itself, where it is not the format that does.
+        opens: opens a path by itself, where it is not the format that does; one of `units` may be
+            given with it.
     """
 
     name: str
@@ -61,7 +64,8 @@ class Runtime:
     precision: Arithmetic = None
     own: bool = False
     unavailable: Callable[[], str | None] = _here
-    opens: Callable[[Path], Side] | None = None
+    opens: Callable[..., Side] | None = None
+    units: tuple[str, ...] = ()
 
     def require(self) -> None:
         """Passes only if it runs on this computer.
@@ -81,8 +85,9 @@ class Runtime:
 
 #: Core ML itself, which runs both of its formats.
 SYSTEM = Runtime(
-    system.NAME, system.TITLE, own=True, unavailable=system.unavailable, opens=system.System
-)
+    system.NAME, system.TITLE, own=True, unavailable=system.unavailable, opens=system.System,
+    units=system.UNITS,
+)  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------- contents
@@ -228,15 +233,33 @@ class Artifact(ABC):
         rounding it."""
         raise NotImplementedError(f"{self.format.name} has one reading")
 
-    def open(self, runtime: Runtime) -> Side:
-        """The artifact in a runtime.
+    def work(self, fed: Mapping[str, Array] | None = None) -> Sequence[Work]:
+        """What each operation computes and holds, in the file's order; empty where nobody knows.
+
+        Args:
+            fed: inputs to run it on, where it leaves sizes open; without them what depends on those
+                is not known.
+
+        Raises:
+            ProgramError: the file cannot be read so far, or it does not run on `fed`.
+        """
+        return ()
+
+    def limit(self, threads: int) -> None:  # noqa: B027 - a format need not have any of its own
+        """Has every runtime that is opened from now on use so many threads; those of torch are set
+        where torch is."""
+
+    def open(self, runtime: Runtime, unit: str = "") -> Side:
+        """The artifact in a runtime, on one of its compute units.
 
         Raises:
             RuntimeUnavailableError: not on this computer.
             ProgramError: it cannot be loaded there.
         """
         runtime.require()
-        return runtime.opens(self.path) if runtime.opens else self.side(runtime.reading)
+        if runtime.opens:
+            return runtime.opens(self.path, *([unit] if unit else ()))
+        return self.side(runtime.reading)
 
     def runtime(self, name: str | None = None) -> Runtime:
         """What runs it here: the runtime called `name`, or the first that can.

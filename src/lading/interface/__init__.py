@@ -118,10 +118,15 @@ class Interface:
 
     def arguments(self, inputs: Mapping[str, Any]) -> list[torch.Tensor]:
         """Arrays by port name as the module takes them, in order: half precision, which an artifact
-        may ask for, is widened to the float32 that the original computes in.
+        may ask for, is widened to the float32 that the original computes in, and so are the whole
+        numbers of a picture.
         """
         values = [torch.tensor(inputs[port.name]) for port in self.inputs]
-        return [v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for v in values]
+        wide = (torch.float16, torch.bfloat16)
+        return [
+            value.float() if value.dtype in wide or port.kind == "image" else value
+            for port, value in zip(self.inputs, values, strict=True)
+        ]
 
     def example(
         self, batch: int = 1, seed: int = 0, sizes: Mapping[str, int] | None = None

@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from lading.interface import Interface
 from lading.interface.side import Array, Made
+from lading.interface.work.counted import counted
+from lading.interface.work.spent import spent
+from lading.record.bench import Spent
 
 #: What it is called where runtimes are named.
 TITLE = "PyTorch (the untouched original)"
@@ -43,17 +45,17 @@ class TorchSide:
             return self._named(self.interface.module(*arguments))
 
     def operations(self, inputs: Mapping[str, Array]) -> float | None:
-        """Floating-point operations of one call, by torch's own counter: of convolutions and
-        products of matrices, which are nearly all; two for each number of the weights at least.
-        None of a network that the counter cannot follow."""
-        counter = FlopCounterMode(display=False)
-        try:
-            with torch.no_grad(), counter:
-                self.interface.module(*self.interface.arguments(inputs))
-        except Exception:  # the code of anybody's network, under hooks that it may not bear
+        """Floating-point operations of one call: of convolutions and products of matrices, which
+        are nearly all; two for each number of the weights at least. None of a network that torch's
+        counter cannot follow."""
+        found = counted(self.interface, inputs)
+        if found is None:
             return None
-        weights = sum(each.numel() for each in self.interface.module.parameters())
-        return float(max(counter.get_total_flops(), 2 * weights))
+        return 2.0 * max(sum(one.macs or 0 for one in found), sum(one.parameters for one in found))
+
+    def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
+        """See `lading.interface.side.Watched`; by operation of torch's and the module it is in."""
+        return spent(self.interface, inputs, calls)
 
     def _named(self, values: Any) -> dict[str, Array]:
         values = values if isinstance(values, tuple) else (values,)

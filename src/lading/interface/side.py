@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
+
+from lading.record.bench import Spent
 
 Array = npt.NDArray[Any]
 
@@ -91,6 +93,20 @@ class Side(Protocol):
         Raises:
             InputError: an input does not fit.
             ProgramError: the artifact cannot be run as it says.
+        """
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A side that knows where its time goes."""
+
+    def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
+        """Seconds of a call while it is watched, and of each operation in it; the mean of so many
+        calls, after one that is not counted.
+
+        Raises:
+            InputError, ProgramError: as `Side.run`.
         """
         ...
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lading.checkpoint import Checkpoint
 from lading.errors import LadingError, RecognitionError
-from lading.formats import is_artifact, open_artifact
+from lading.formats import Artifact, is_artifact, open_artifact
+from lading.interface.work import Work
+from lading.job.costs import cost, parts
 from lading.job.request import Inspect
 from lading.job.source import source
 from lading.network.source import read, tensors
@@ -22,6 +24,7 @@ from lading.record import (  # fmt: skip
     Recognition,
     to_json,
 )
+from lading.record.bench import Cost
 from lading.record.brief import Brief
 
 
@@ -58,12 +61,21 @@ class Inspection(Brief):
 
 @dataclass(frozen=True, repr=False)
 class ArtifactInspection(Brief):
-    """A converted file, looked at."""
+    """A converted file, looked at.
+
+    Attributes:
+        artifact: as it describes itself.
+        hazards: what goes wrong with it on devices.
+        obstacle: why it cannot be run on this computer; empty where nothing is known of that.
+        cost: what it computes and holds; None where that cannot be read.
+        parts: the same by module path.
+    """
 
     artifact: ArtifactRecord
     hazards: tuple[Hazard, ...] = ()
-    #: why it cannot be run on this computer; empty where nothing is known of that
     obstacle: str = ""
+    cost: Cost | None = None
+    parts: tuple[Cost, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -71,6 +83,8 @@ class ArtifactInspection(Brief):
             "artifact": to_json(self.artifact),
             "hazards": to_json(self.hazards),
             "cannot_be_run_here": self.obstacle,
+            "cost": to_json(self.cost),
+            "parts": to_json(self.parts),
         }
 
 
@@ -85,7 +99,11 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
         request.require_unread(f"the artifact {path.name}")
         artifact = open_artifact(path)
         obstacle = artifact.obstacle()
-        return ArtifactInspection(artifact.record, () if obstacle else artifact.hazards(), obstacle)
+        work = _work(artifact)
+        return ArtifactInspection(
+            artifact.record, () if obstacle else artifact.hazards(), obstacle,
+            cost(str(path), work) if work else None, parts(work),
+        )  # fmt: skip
     had = source(request, path)
     try:
         looked = read(had, request.progress)
@@ -104,6 +122,14 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
         checkpoint.record, looked.recognition, _shapes(checkpoint), dict(checkpoint.aliases),
         summary, lines, refused,
     )  # fmt: skip
+
+
+def _work(artifact: Artifact) -> Sequence[Work]:
+    """By what the file says alone; nothing where that cannot be read."""
+    try:
+        return artifact.work()
+    except LadingError:
+        return ()
 
 
 def _unknown(checkpoint: Checkpoint, nobody: RecognitionError) -> Inspection:

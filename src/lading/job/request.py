@@ -403,6 +403,43 @@ class Compare(Beside):
 
 
 @dataclass(frozen=True)
+class Bench(Beside):
+    """Times artifacts and their checkpoint beside each other, each in every runtime of this
+    computer: latency, calls a second, processor time, memory, bytes, arithmetic.
+
+    Every runtime has a process of its own with as many threads as the others. They have their turns
+    one after the other, round after round, in alternating order. A chart goes to `out`, where that
+    is named.
+
+    >>> import lading, torch
+    >>> done = lading.bench(torch.nn.Linear(4, 2), input=[torch.zeros(1, 4)], rounds=1, seconds=0)
+    >>> done.sizes[0].cost.macs, done.timings[0].calls
+    (8, 1)
+
+    What it gives is a `lading.record.bench.Bench`: times in seconds of a call, memory in bytes.
+
+    Raises:
+        LadingError: a file cannot be read, they are not of one network, or the chart cannot be
+            written.
+    """
+
+    paths: Any = field(metadata=argument(FROMS, "ARTIFACT|CKPT", "artifacts, or a checkpoint"))
+    _: KW_ONLY
+    checkpoint: Any = option(None, FROM, "of the artifacts, timed as it is", metavar="CKPT")
+    runtime: str | Sequence[str] = option(
+        (), many(RUNTIME, "NAME"), ", ".join(RUNTIME.words) + "; default: all"
+    )
+    threads: int | None = option(None, whole(1), "of each runtime; default: this computer's cores")
+    rounds: int = option(5, whole(1), "how often each has its turn")
+    seconds: float = option(0.5, number(0, 600), "how long a turn is, at least; one call at least")
+    warmup: int = option(3, whole(0), "calls before the first turn, not counted")
+    profile: bool = option(False, FLAG, "time by kind of operation and by module, too")
+    top: int = option(10, whole(1), "rows of a profile that are shown", same=False)
+    out: StrPath | None = option(None, PATH, "the latencies as a chart, .svg", short="o",
+                                 same=False)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Whose(Reading):
     """Which of several checkpoints an artifact was made from, if any.
 
@@ -443,7 +480,7 @@ class Inspect(Reading):
 
     path: StrPath = field(metadata=argument(PATH, "PATH", "checkpoint, folder or artifact"))
     _: KW_ONLY
-    tensors: bool = option(False, FLAG, "every tensor of a checkpoint, as a tree", same=False)
+    tensors: bool = option(False, FLAG, "all of a checkpoint, or parts of a file", same=False)
 
 
 @dataclass(frozen=True)
@@ -645,8 +682,8 @@ class Doctor(Request):
 def requests() -> dict[str, type[Request]]:
     """Every verb by name, with what can be asked of it."""
     kinds = (
-        Convert, Verify, Compare, Whose, Inspect, Diagnose, Run, Classify, Sample, Report, Diff,
-        Swift, DeviceCheck, DeviceReport, Doctor,
+        Convert, Verify, Compare, Bench, Whose, Inspect, Diagnose, Run, Classify, Sample, Report,
+        Diff, Swift, DeviceCheck, DeviceReport, Doctor,
     )  # fmt: skip
     return {verb(kind): kind for kind in kinds}
 

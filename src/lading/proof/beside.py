@@ -88,7 +88,7 @@ class Beside:
     def __init__(self, artifact: Artifact, other: Artifact) -> None:
         self.artifact, self.other = artifact, other
         self.name = str(artifact.path)
-        self.interface, inputs, outputs = _beside(artifact, other)
+        self.interface, inputs, outputs = common(artifact, other)
         self.task = self.interface.task
         half = "fp16" in (artifact.record.precision, other.record.precision)
         self.record = replace(
@@ -256,10 +256,9 @@ def _most(artifact: Artifact) -> float:
     return 2.0 * weights * max(values, default=1)
 
 
-def _beside(
-    artifact: Artifact, other: Artifact
-) -> tuple[Interface, dict[str, str], dict[str, str]]:
-    """One set of ports, called as the other's; and how the reference calls them.
+def common(artifact: Artifact, other: Artifact) -> tuple[Interface, dict[str, str], dict[str, str]]:
+    """One set of ports, called as the other's, open sizes as small as they go; and how the
+    reference calls them. The interface has no network behind it.
 
     Raises:
         RequestError: they do not take or give the same.

@@ -212,6 +212,40 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
+def milliseconds(seconds: float) -> str:
+    """A time of a call for people, three digits that say something.
+
+    >>> milliseconds(0.0123456), milliseconds(2.5), milliseconds(0.0000123)
+    ('12.3 ms', '2500 ms', '0.0123 ms')
+    """
+    value = 1e3 * seconds
+    if not 0 < value < math.inf:
+        return f"{value:g} ms"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f} ms"
+
+
+def rate(number: float) -> str:
+    """How often in a second.
+
+    >>> rate(25_354.1), rate(17.26), rate(0.51234)
+    ('25,354', '17.3', '0.512')
+    """
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def count(number: float) -> str:
+    """A large number for people, in three digits.
+
+    >>> count(1_234_567), count(2.5e9), count(589_824), count(999)
+    ('1.23 M', '2.50 G', '590 k', '999')
+    """
+    for limit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            value = number / limit
+            return f"{value:.{2 - min(2, int(math.log10(value)))}f} {letter}"
+    return f"{number:.0f}"
+
+
 def shape(sizes: tuple[int, ...]) -> str:
     """Sizes for people; an open axis is ``any``.
 

@@ -9,7 +9,7 @@ from lading.job.request import Inspect
 def run(request: Inspect, display: Display) -> int:
     """2 where the checkpoint cannot be accounted for."""
     from lading.cli import terminal
-    from lading.cli.terminal import findings
+    from lading.cli.terminal import findings, timing
     from lading.job.inspect import Inspection, inspect
 
     slow = request.settle_with is not None
@@ -26,6 +26,8 @@ def run(request: Inspect, display: Display) -> int:
     else:
         terminal.artifact(console(), shown.artifact, shown.obstacle)
         findings.hazards(console(), shown.hazards)
+        if shown.cost:
+            timing.parts(console(), shown.cost, shown.parts, whole=request.tensors)
     return 2 if isinstance(shown, Inspection) and shown.refused else 0
 
 

@@ -74,12 +74,13 @@ class Steps:
             for step in self.steps:
                 start = time.perf_counter()
                 result = step.call(slots, taps)
-                took = time.perf_counter() - start
                 results = [result] if len(step.outputs) == 1 else result
                 if taps.statistics:  # rounding is in place: keep what was computed
                     seen = [_copy(one) for one in results or ()]
                 _store(step, results, slots)
+                took = time.perf_counter() - start
                 name = step.op.outputs[0].name if step.op.outputs else step.op.name
+                taps.calls[name] = taps.calls.get(name, 0) + 1
                 if taps.times:
                     taps.seconds[name] = taps.seconds.get(name, 0.0) + took
                 for place, (value, slot) in enumerate(

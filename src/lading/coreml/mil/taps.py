@@ -66,11 +66,15 @@ class Taps:
         take: names of values to keep.
         until: stop once this value is known; `predict` then gives only the outputs known so far.
         statistics: whether to measure every floating-point result.
-        times: whether to time every operation.
+        times: whether to time every operation, the rounding of its results included.
+        shapes: whether to note the sizes of every value.
         memory: whether to weigh what is alive after every operation.
         values: the values kept, in their declared dtype.
         statistics_of: by the name of the value.
-        seconds: by the name of the operation's first output, summed over a loop's rounds.
+        seconds: by the name of the operation's first output, summed over a loop's rounds; of one
+            that holds blocks, with all that runs in them.
+        calls: how often each operation was called, by the same name.
+        shapes_of: by the name of the value.
         memory_of: by the name of the operation's first output; of a loop the round with the most.
     """
 
@@ -78,10 +82,13 @@ class Taps:
     until: str = ""
     statistics: bool = False
     times: bool = False
+    shapes: bool = False
     memory: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     statistics_of: dict[str, Statistics] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    shapes_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
     memory_of: dict[str, Memory] = field(default_factory=dict)
     _standing: set[int] = field(default_factory=set, repr=False)
 
@@ -90,7 +97,9 @@ class Taps:
         return name == self.until or name in self.take
 
     def keep(self, value: Value, held: Any) -> None:
-        """Keep `held`, the value that `value` describes, if it is wanted."""
+        """Keep `held`, the value that `value` describes, if it is wanted, and its sizes."""
+        if self.shapes and isinstance(held, torch.Tensor):
+            self.shapes_of[value.name] = tuple(held.shape)
         if self.wants(value.name):
             if isinstance(held, torch.Tensor):
                 dtype = value.type.dtype

@@ -21,6 +21,7 @@ from lading.formats.coreml.constants import constants
 from lading.formats.coreml.side import MilSide
 from lading.interface.settings import Settings
 from lading.interface.side import Array
+from lading.interface.work import Work, program
 from lading.record import ArtifactRecord, Hazard
 
 #: fp16 sums are computed term by term: beyond this many weights they are left out.
@@ -62,6 +63,13 @@ class MLProgram(Artifact):
     def hazards(self) -> tuple[Hazard, ...]:
         with refused(ProgramError, str(self.path), "a program that can be read"):
             return hazards.find(self.model, self.record)
+
+    def work(self, fed: Mapping[str, Array] | None = None) -> list[Work]:
+        with refused(ProgramError, str(self.path), "a program that can be read"):
+            found = program.work(self.model)
+            if fed is None or all(one.macs is not None for one in found):
+                return found
+        return MilSide(self.model, str(self.path)).work(fed)
 
     def randomness(self) -> str:
         functions = (f for part in self.model.leaves for f in part.program.functions.values())

@@ -12,6 +12,8 @@ from lading.coreml.arrays import Arrays, noted_labels
 from lading.coreml.mil.precision import Precision
 from lading.errors import RequestError
 from lading.interface.side import Array, Made
+from lading.interface.work import Work, program
+from lading.record.bench import Spent
 
 
 class MilSide:
@@ -75,6 +77,17 @@ class MilSide:
         """The outputs, and of every value its range and what was lost in rounding it."""
         taps = mil.Taps(statistics=True)
         return self._run(inputs, taps), taps.statistics_of
+
+    def work(self, inputs: Mapping[str, Array]) -> list[Work]:
+        """What each operation computes in one run, whatever the program leaves open."""
+        taps = mil.Taps(shapes=True)
+        self._run(inputs, taps)
+        fed = {name: tuple(value.shape) for name, value in inputs.items()}
+        return program.work(self.model, {**fed, **taps.shapes_of}, taps.calls)
+
+    def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
+        """See `lading.interface.side.Watched`; rounding belongs to the operation it follows."""
+        return program.spent(self.model, lambda taps: self._run(inputs, taps), calls)
 
     def _run(self, inputs: Mapping[str, Array], taps: mil.Taps | None) -> dict[str, Array]:
         state = self.model.make_state()

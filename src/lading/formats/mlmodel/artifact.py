@@ -16,6 +16,8 @@ from lading.coreml.neuralnetwork.weights import Weights
 from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.mlmodel.side import NetworkSide
+from lading.interface.side import Array
+from lading.interface.work import Work
 from lading.record import ArtifactRecord
 
 
@@ -51,6 +53,13 @@ class MLModel(Artifact):
                 held = _held(name, weights, layer.kind.name)
                 if held is not None:
                     yield held
+
+    def work(self, fed: Mapping[str, Array] | None = None) -> list[Work]:
+        """Of its layers as operations; the format states no sizes, so that without inputs hardly
+        any are known."""
+        with refused(ProgramError, str(self.path), "a network that can be read"):
+            side = self.side()
+        return side.work(fed)
 
     def side(self, reading: str = "declared") -> NetworkSide:
         return NetworkSide(

@@ -30,7 +30,7 @@ class Apart:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.threads = path, 0
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,7 +42,8 @@ class Apart:
             RuntimeError: it refused it.
         """
         text, parts = (source, []) if isinstance(source, str) else ("", [source])
-        told, _ = self._asked({"do": "open", "path": text, "fused": fused}, parts)
+        asked = {"do": "open", "path": text, "fused": fused, "threads": self.threads}
+        told, _ = self._asked(asked, parts)
 
         def run(fed: Mapping[str, Any]) -> list[Any]:
             values, raw = worker.packed(list(fed.values()))
@@ -56,6 +57,21 @@ class Apart:
     def raised(self, model: bytes, opset: int) -> bytes:
         """See `worker.Here.raised`, and `open` for errors."""
         return self._asked({"do": "raise", "opset": opset}, [model])[1][0]
+
+    def profiled(
+        self, source: str | bytes, fed: Mapping[str, Any], calls: int
+    ) -> tuple[float, list[tuple[str, str, float, float]]]:
+        """See `worker.Here.profiled`, and `open` for errors."""
+        text, parts = (source, []) if isinstance(source, str) else ("", [source])
+        values, raw = worker.packed(list(fed.values()))
+        asked = {"do": "profile", "path": text, "names": list(fed), "values": values,
+                 "threads": self.threads, "calls": calls}  # fmt: skip
+        told, _ = self._asked(asked, [*parts, *raw])
+        return told["whole"], [tuple(row) for row in told["rows"]]
+
+    def inferred(self, model: bytes) -> bytes:
+        """See `worker.Here.inferred`, and `open` for errors."""
+        return self._asked({"do": "infer"}, [model])[1][0]
 
     def _asked(
         self, header: Mapping[str, Any], parts: Sequence[Any]

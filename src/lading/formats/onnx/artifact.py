@@ -18,9 +18,11 @@ from lading.formats.onnx.described import described, port
 from lading.formats.onnx.exact import ExactSide
 from lading.formats.onnx.graph import graphs, nodes, tensors
 from lading.formats.onnx.side import OnnxSide
+from lading.formats.onnx.work import shaped, work
 from lading.formats.onnx.worker import Here
 from lading.interface.settings import Settings
 from lading.interface.side import Array, Side
+from lading.interface.work import Work
 from lading.record import ArtifactRecord
 from lading.record.text import LFS_POINTER
 
@@ -79,11 +81,8 @@ class OnnxFile(Artifact):
             return model
 
     def _raised(self, model: Any) -> Any:
-        import onnx
-
         with refused(ProgramError, f"{self.path}: {self.remark}", "a graph that can be", _REMEDY):
-            raw = self._engine.raised(model.SerializeToString(), _RAISED)
-            return onnx.load_model_from_string(raw)
+            return _parsed(self._engine.raised(model.SerializeToString(), _RAISED))
 
     @property
     def remark(self) -> str:
@@ -132,6 +131,18 @@ class OnnxFile(Artifact):
     def settings(self) -> Settings:
         opset = next((o.version for o in self._proto.opset_import if not o.domain), 0)
         return Settings("fp32", opset=max(opset, Settings.opset))
+
+    def work(self, fed: Mapping[str, Array] | None = None) -> list[Work]:
+        """By the sizes that the file states, else by ONNX's own inference of them."""
+        with refused(ProgramError, str(self.path), "an ONNX model", _REMEDY):
+            sizes = {name: tuple(value.shape) for name, value in (fed or {}).items()}
+            found = work(self._proto, sizes)
+            if all(one.macs is not None for one in found):
+                return found
+            return work(_parsed(self._engine.inferred(shaped(self._proto, sizes))), sizes)
+
+    def limit(self, threads: int) -> None:
+        self._engine.threads = threads
 
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
@@ -186,6 +197,12 @@ class OnnxFile(Artifact):
             if "Dropout" in node.op_type and _drops(node, known):
                 return f"{node.op_type} {node.output[0]} is in training mode"
         return ""
+
+
+def _parsed(raw: bytes) -> Any:
+    import onnx
+
+    return onnx.load_model_from_string(raw)
 
 
 def _drops(node: Any, known: Mapping[str, Any]) -> bool:

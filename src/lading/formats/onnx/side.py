@@ -12,8 +12,10 @@ import numpy as np
 from lading.errors import InputError, LadingError, ProgramError, in_short, refused
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.graph import MODULE_KEY
+from lading.formats.onnx.work import work
 from lading.formats.onnx.worker import Here, Session
 from lading.interface.side import Array, Everything, Made
+from lading.record.bench import Spent
 
 
 def unavailable() -> str | None:
@@ -61,13 +63,7 @@ class OnnxSide:
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
         """See `lading.interface.side.Side.run`; half precision is widened for a graph in fp32."""
         session = self._looking(look_at) if look_at else self._session()
-        wanted = {value.name: _dtype(value.type) for value in session.inputs}
-        fed = {
-            name: value.astype(wanted[name])
-            if wanted.get(name) and (self._changed or value.dtype.kind != "f")
-            else value
-            for name, value in inputs.items()
-        }
+        fed = self._fed(session, inputs)
         try:
             values = session.run(fed)
         except LadingError:
@@ -84,10 +80,33 @@ class OnnxSide:
         made = dict(zip((one.name for one in session.outputs), values, strict=True))
         return {n: np.asarray(v, order="C") for n, v in made.items() if isinstance(v, np.ndarray)}
 
+    def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
+        """See `lading.interface.side.Watched`; by ONNX Runtime's own profile, of the nodes that it
+        makes of the file's."""
+        with refused(ProgramError, str(self._path), "a model that ONNX Runtime profiles"):
+            fed = self._fed(self._session(), inputs)
+            whole, rows = self._engine.profiled(self._source(), fed, calls)
+        modules = {key: one.module for one in work(self.model, {}) for key in (one.name, one.node)}
+        return whole, [
+            Spent(name, op, modules.get(name) or modules.get(_own(name), ""), seconds, times)
+            for name, op, seconds, times in rows
+        ]
+
+    def _fed(self, session: Session, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        wanted = {value.name: _dtype(value.type) for value in session.inputs}
+        return {
+            name: value.astype(wanted[name])
+            if wanted.get(name) and (self._changed or value.dtype.kind != "f")
+            else value
+            for name, value in inputs.items()
+        }
+
+    def _source(self) -> str | bytes:
+        return self.model.SerializeToString() if self._changed else str(self._path)
+
     def _session(self) -> Session:
         if self._plain is None:
-            source = self.model.SerializeToString() if self._changed else str(self._path)
-            self._plain = self._opened(source, fused=True)
+            self._plain = self._opened(self._source(), fused=True)
         return self._plain
 
     def _looking(self, look_at: Collection[str]) -> Session:
@@ -110,6 +129,15 @@ class OnnxSide:
         remedy = "check the file with onnx.checker, or convert again"
         with refused(ProgramError, str(self._path), expected, remedy):
             return self._engine.open(source, fused=fused)
+
+
+def _own(name: str) -> str:
+    """The file's name of a node or value that ONNX Runtime made another one of.
+
+    >>> _own("conv2d_1_nchwc"), _own("fused node_conv2d")
+    ('conv2d_1', 'node_conv2d')
+    """
+    return name.removeprefix("fused ").removesuffix("_nchwc")
 
 
 def _path(node: Any) -> str:

@@ -11,6 +11,7 @@ import json
 import os
 import struct
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
@@ -38,14 +39,20 @@ class Session:
 
 
 class Here:
-    """ONNX Runtime in this process, for files of which it is known that they are sound."""
+    """ONNX Runtime in this process, for files of which it is known that they are sound.
+
+    Attributes:
+        threads: that a session works with; 0: as ONNX Runtime chooses.
+    """
+
+    def __init__(self) -> None:
+        self.threads = 0
 
     def open(self, source: str | bytes, *, fused: bool) -> Session:
         """A file's session, or that of a model's bytes; any exception refuses it."""
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only: they come back as exceptions anyway
+        options = self._options()
         if not fused:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
@@ -55,6 +62,33 @@ class Here:
             tuple(Value(one.name, one.type, one.shape) for one in session.get_outputs()),
             lambda fed: list(session.run(names, dict(fed))),
         )
+
+    def _options(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only: they come back as exceptions anyway
+        options.intra_op_num_threads = self.threads
+        return options
+
+    def profiled(
+        self, source: str | bytes, fed: Mapping[str, Any], calls: int
+    ) -> tuple[float, list[tuple[str, str, float, float]]]:
+        """Seconds of a call by ONNX Runtime's own profile, and of each node its name, operation,
+        seconds and calls; the mean of so many calls, after one that is not counted."""
+        import onnxruntime
+
+        options = self._options()
+        with tempfile.TemporaryDirectory() as folder:
+            options.enable_profiling = True
+            options.profile_file_prefix = os.path.join(folder, "profile")  # noqa: PTH118
+            providers = ["CPUExecutionProvider"]
+            session = onnxruntime.InferenceSession(source, options, providers=providers)
+            for _ in range(1 + calls):
+                session.run(None, dict(fed))
+            with open(session.end_profiling(), encoding="utf-8") as file:  # noqa: PTH123
+                events = json.load(file)
+        return _summed(events, calls)
 
     def raised(self, model: bytes, opset: int) -> bytes:
         """A model turned into one of a newer opset by ONNX's own converter.
@@ -70,6 +104,38 @@ class Here:
         del made.graph.value_info[:]
         raw: bytes = made.SerializeToString()
         return raw
+
+    def inferred(self, model: bytes) -> bytes:
+        """A model with the sizes of its inner values, as far as ONNX's own inference knows them."""
+        import onnx
+
+        made = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(model), data_prop=True)
+        raw: bytes = made.SerializeToString()
+        return raw
+
+
+def _summed(events: Sequence[Any], calls: int) -> tuple[float, list[tuple[str, str, float, float]]]:
+    """The last so many calls of a profile, its times in microseconds; of a node that holds a graph
+    its own time alone."""
+    runs = sorted(
+        (e for e in events if e.get("name") == "model_run"), key=lambda event: event["ts"]
+    )[-calls:]
+    kernels = [e for e in events if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
+    nodes = [event for event in kernels if event["ts"] >= runs[0]["ts"]]
+    own = {id(event): float(event["dur"]) for event in nodes}
+    around: list[Any] = []
+    for event in sorted(nodes, key=lambda one: (one["ts"], -one["dur"])):
+        while around and event["ts"] + event["dur"] > around[-1]["ts"] + around[-1]["dur"]:
+            around.pop()
+        if around and event["tid"] == around[-1]["tid"]:
+            own[id(around[-1])] -= event["dur"]
+        around.append(event)
+    found: dict[tuple[str, str], list[float]] = {}
+    for event in nodes:
+        key = event["name"].removesuffix("_kernel_time"), event["args"]["op_name"]
+        found.setdefault(key, []).append(max(own[id(event)], 0.0))
+    rows = [(*key, 1e-6 * sum(many) / calls, len(many) / calls) for key, many in found.items()]
+    return 1e-6 * sum(run["dur"] for run in runs) / calls, rows
 
 
 def _place_axes(model: Any) -> None:
@@ -179,7 +245,17 @@ def serve(given: IO[bytes], gives: IO[bytes]) -> None:
     def answer(asked: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[Any]]:
         if asked["do"] == "raise":
             return {}, [here.raised(parts[0], asked["opset"])]
+        if asked["do"] == "infer":
+            return {}, [here.inferred(parts[0])]
+        if asked["do"] == "profile":
+            here.threads = asked["threads"]
+            own = 0 if asked["path"] else 1
+            arrays = unpacked(asked["values"], parts[own:])
+            fed = dict(zip(asked["names"], arrays, strict=True))
+            whole, rows = here.profiled(asked["path"] or parts[0], fed, asked["calls"])
+            return {"whole": whole, "rows": rows}, []
         if asked["do"] == "open":
+            here.threads = asked["threads"]
             session = here.open(asked["path"] or parts[0], fused=asked["fused"])
             sessions.append(session)
             told = {"inputs": session.inputs, "outputs": session.outputs}

@@ -1,0 +1,80 @@
+"""The work of a network in torch, module by module, by torch's own counter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from lading.interface import Interface
+from lading.interface.side import Array
+from lading.interface.work import Work
+
+
+def counted(interface: Interface, inputs: Mapping[str, Array]) -> list[Work] | None:
+    """Every module that computes or holds something, with what it does itself; a module that is
+    called again and again with all its calls. None of a network that the counter cannot follow.
+
+    Args:
+        interface: the network.
+        inputs: by port name; its sizes decide.
+    """
+    module = interface.module
+    counter = FlopCounterMode(display=False)
+    try:
+        with torch.no_grad(), _unfused(), counter:
+            module(*interface.arguments(inputs))
+        totals = _totals(counter, type(module).__name__)
+    except Exception:  # the code of anybody's network, under hooks that it may not bear
+        return None
+    seen: set[int] = set()
+    found = []
+    for path, one in module.named_modules():
+        own = [p for p in one.parameters(recurse=False) if id(p) not in seen]
+        seen.update(map(id, own))
+        flops = totals.get(path, 0) - sum(
+            count for other, count in totals.items() if other and _parent(other, totals) == path
+        )
+        if flops or own:
+            size = sum(p.numel() * p.element_size() for p in own)
+            numbers = sum(p.numel() for p in own)
+            # torch counts a product and its sum as two
+            found.append(Work(path, type(one).__name__, path, flops // 2, numbers, size))
+    return found
+
+
+def _totals(counter: FlopCounterMode, root: str) -> dict[str, int]:
+    """What was counted within each module, those in it included; the network itself at \"\"."""
+    made = {"": counter.get_total_flops()}
+    for name, ops in counter.get_flop_counts().items():
+        if name.startswith(f"{root}."):
+            made[name.removeprefix(f"{root}.")] = sum(ops.values())
+    return made
+
+
+def _parent(path: str, known: Mapping[str, Any]) -> str:
+    while path:
+        path = path.rpartition(".")[0]
+        if path in known:
+            return path
+    return ""
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """Within it layers that torch has whole kernels for are computed product by product: the
+    counter does not know those kernels."""
+    fast, library = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn
+    onednn = library.enabled
+    torch.backends.mha.set_fastpath_enabled(False)
+    library.enabled = False  # type: ignore[assignment]  # its `flags` warn of TF32
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        library.enabled = onednn
