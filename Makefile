@@ -64,8 +64,8 @@ conformance-backward: $(READY) ## the same at every opset: twice as many cases
 conformance-torch: $(READY) ## a sample of coremltools' torch suite, the same way
 	$(BIN)/python -m tests.conformance --suite torch --sample 600 --document docs/conformance.md
 
-bench: $(READY)  ## lading.coreml.mil and ONNX Runtime against PyTorch eager, as ratios
-	$(BIN)/python -m tests.bench
+bench: $(READY)  ## runtimes against PyTorch eager, conversion and proof against plain converters: docs/benchmarks.md
+	$(BIN)/python -m tests.bench --document docs/benchmarks.md
 
 mutants: $(READY) ## wrong artifacts before the verifier, and right ones: docs/mutants.md
 	$(BIN)/python -m tests.mutants --document docs/mutants.md

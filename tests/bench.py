@@ -8,7 +8,7 @@ slows all of them; the ratio of the medians is printed, never a time to be belie
 that of the processor where one thread does the work, so that waiting for a busy machine does not
 count; else that of the clock.
 
-Usage: python -m tests.bench [--rounds 9] [--threads N] [--only camus|layout|diffusion]
+Usage: python -m tests.bench [--rounds 9] [--threads N] [--only camus|layout|diffusion|proof]
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from lading.job.convert import convert
 from lading.job.request import Convert
 from lading.job.timing import memory
 from lading.network.source import Source, load
-from tests import bench_diffusion
+from tests import bench_diffusion, bench_proof
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
 
 Run: TypeAlias = Callable[[Any], Any]
@@ -159,7 +159,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", choices=("camus", "layout", "diffusion"))
+    parser.add_argument("--only", choices=("camus", "layout", "diffusion", "proof"))
+    parser.add_argument("--document", type=Path, help="the page that the part proof writes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for part in (camus, layout):
@@ -167,4 +168,6 @@ if __name__ == "__main__":
             part(options.rounds)
     if options.only in (None, "diffusion"):
         bench_diffusion.main(rounds=3)
+    if options.only in (None, "proof"):
+        bench_proof.main(5, options.document)
     sys.exit(0)

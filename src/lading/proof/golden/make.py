@@ -86,10 +86,8 @@ def write(
     axes, files = _channels(original, precisions, [*fitting.plain, *fitting.beyond])
     room = LIMIT - _INDEX_BYTES - sum(map(len, files.values()))
     chosen, left_out = _choose(original, fitting, precisions, graphs, room)
-    vectors: list[Vector] = []
-    for place in chosen:
-        vector, data = _vector(original, place, precisions, graphs)
-        vectors.append(vector)
+    vectors = [vector for vector, _ in chosen.values()]
+    for _, data in chosen.values():
         files |= data
     walk, data = _walked(course, interface.options.part, sum(map(len, files.values())))
     files |= data
@@ -104,7 +102,7 @@ def write(
         interface.outputs,
         prepare.in_words(interface.inputs, interface.task),
         finish.in_words(interface.outputs, interface.task, classifier=interface.options.classifier),
-        {name: _tolerances(original, name, chosen) for name in precisions},
+        {name: _tolerances(original, name, [*chosen]) for name in precisions},
         tuple(vectors),
         left_out,
         walk,
@@ -201,25 +199,27 @@ def _choose(
     precisions: Sequence[str],
     graphs: Mapping[str, Side],
     room: int,
-) -> tuple[list[int], str]:
-    """Which probes for so many bytes, and why no more."""
-    taken: list[int] = []
+) -> tuple[dict[int, tuple[Vector, dict[str, bytes]]], str]:
+    """The vectors of as many probes as so many bytes allow, with their files, by the places of the
+    probes; and why no more."""
+    taken: dict[int, tuple[Vector, dict[str, bytes]]] = {}
     dropped = 0
     for place in [*fitting.plain, *fitting.beyond, *fitting.rows]:
-        size = sum(len(data) for data in _vector(original, place, precisions, graphs)[1].values())
+        made = _vector(original, place, precisions, graphs)
+        size = sum(map(len, made[1].values()))
         if place in fitting.rows and size > SMALL:
             continue
         if size > room:
             dropped += 1
             continue
-        taken.append(place)
+        taken[place] = made
         room -= size
     if not fitting.plain:
-        return [], "the original is steady at no probe: its answers would be chance"
+        return {}, "the original is steady at no probe: its answers would be chance"
     if not taken:
-        return [], f"one probe alone is larger than {LIMIT:,} bytes"
-    if _degenerate(original, taken):
-        return [], "the original's answers are degenerate: see the bill's findings"
+        return {}, f"one probe alone is larger than {LIMIT:,} bytes"
+    if _degenerate(original, [*taken]):
+        return {}, "the original's answers are degenerate: see the bill's findings"
     return taken, f"more would be larger than {LIMIT:,} bytes" if dropped else ""
 
 
