@@ -17,6 +17,7 @@ import torch
 from lading.errors import LadingError, RequestError
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface, Options
+from lading.interface.memory import Kept, paired
 from lading.interface.side import Array, Made, Side
 from lading.proof import channels, noise, scores, steadiness
 from lading.proof.beyond import Beyond
@@ -95,6 +96,7 @@ class Beside:
             precision="fp16" if half else "fp32",
             inputs=self.interface.inputs,
             outputs=self.interface.outputs,
+            states=tuple(kept.state for kept in self.interface.states),
         )
         self._names = inputs, outputs
         self.side: Side = Renamed(artifact.open(artifact.runtime()), inputs, outputs)
@@ -102,7 +104,7 @@ class Beside:
         self.drawn: Sequence[Probe] = [
             probe
             for probe in make(self.interface)
-            if all(probe.inputs[port.name].shape == port.shape for port in ports)
+            if all(probe.shape(port.name) == port.shape for port in ports)
         ]
         self.outputs: Sequence[Outputs] = [self._own(self.side, probe) for probe in self.drawn]
         self._beyond = Beyond(
@@ -129,7 +131,7 @@ class Beside:
     def steady(self, precision: str) -> Sequence[bool]:
         if precision not in self._steady:
             self._steady[precision] = [
-                steadiness.steady(self.side, probe, outputs, self.record.outputs, precision)
+                steadiness.steady(self.side, probe, outputs, self.record.answers, precision)
                 for probe, outputs in zip(self.drawn, self.outputs, strict=True)
             ]
         return self._steady[precision]
@@ -240,7 +242,7 @@ class Beside:
 
     def _own(self, side: Side, probe: Probe) -> dict[str, Array]:
         values = side.run(probe.inputs)
-        return {port.name: values[port.name] for port in self.record.outputs}
+        return {port.name: values[port.name] for port in self.record.answers}
 
 
 def _most(artifact: Artifact) -> float:
@@ -297,13 +299,16 @@ def _beside(
     )
     plain = task or Task("module", inputs, outputs)
     empty: torch.nn.Module = torch.nn.Identity()
+    states = paired(ours.states, theirs.states, f"{artifact.path} beside {other.path}")
+    kept = tuple(Kept(state, (), torch.zeros(())) for state in states)
     interface = Interface(
-        empty, inputs, outputs, options or Options(), replace(plain, inputs=inputs)
+        empty, inputs, outputs, options or Options(), replace(plain, inputs=inputs), kept
     )
+    answers = ours.answers, (*outputs, *(state.port for state in states))
     return (
         interface,
         {port.name: mine.name for mine, port in zip(ours.inputs, inputs, strict=True)},
-        {mine.name: port.name for mine, port in zip(ours.outputs, outputs, strict=True)},
+        {mine.name: port.name for mine, port in zip(*answers, strict=True)},
     )
 
 

@@ -36,6 +36,7 @@ RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
 #: peak; as much as a channel varies.
 GARBLED = {"psnr": 10.0, "snr": 0.0}
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
+NOTHING_REMEMBERED = "the original is steady in no second call: its memory is not compared"
 
 
 def every_runtime(
@@ -173,7 +174,7 @@ class _Judge:
             _StoppedError: the artifact cannot be run, or gives something else.
         """
         self.got = self._outputs(side, self.reference.outputs)
-        for port in self.record.outputs:
+        for port in self.record.answers:
             if self.firm:
                 self.numbers += self._measured(port)
             for place in self.places:
@@ -185,7 +186,7 @@ class _Judge:
         found: dict[int, Outputs] = {}
         for place in counted(self.places, "probes"):
             found[place] = self._of_one(side, place, len(found))
-            wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
+            wrong = measured.mismatch(self.record.answers, expected[place], found[place])
             if wrong:
                 name = self.reference.drawn[place].name
                 raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
@@ -298,7 +299,7 @@ class _Judge:
             for place in self.firm:
                 values = exact.run(self.reference.drawn[place].inputs)
                 self.got[place] = {n: v.astype(got[place][n].dtype) for n, v in values.items()}
-            found = [n for port in self.record.outputs for n in self._measured(port)]
+            found = [n for port in self.record.answers for n in self._measured(port)]
         except LadingError:
             return
         finally:
@@ -341,7 +342,7 @@ class _Judge:
         places = [*self.firm, *self.far]
         got = {place: self._of_one(graph.side, place) for place in places}
         numbers: list[Measurement] = []
-        for port in self.record.outputs:
+        for port in self.record.answers:
             wanted = [graph.expected[place][port.name] for place in places]
             values = [got[place][port.name] for place in places]
             numbers += self._of_the_graph(port, wanted, values, exact=not graph.rounded)
@@ -452,11 +453,14 @@ class _Judge:
         # of each output itself: scores or a graph that agree say nothing of what is made of them
         own = [n for n in self.numbers if n.reading in ("declared", "float64") and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
-        proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
+        proved = bool(gated) and gated >= {port.name for port in self.record.answers}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
         missing += own_gates.unmet(self.numbers, self.reference.own)
         missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
+        calls = max((self.reference.drawn[place].calls for place in self.firm), default=0)
+        if self.record.states and calls < 2:
+            missing.append(NOTHING_REMEMBERED)
         passed = proved and not missing
         missing += self.reference.decided() if missing else ()
         drawn, deep = self.reference.drawn, self.far if self._graph else ()

@@ -120,7 +120,7 @@ class Original:
 
     def steady(self, precision: str) -> list[bool]:
         """See `lading.proof.steadiness`. Computed once per precision."""
-        known, ports = self._steady.setdefault(precision, []), self.interface.outputs
+        known, ports = self._steady.setdefault(precision, []), self.interface.answers
         for place in range(len(known), len(self.drawn)):
             probe, outputs = self.drawn[place], self.outputs[place]
             known.append(steadiness.steady(self.side, probe, outputs, ports, precision))

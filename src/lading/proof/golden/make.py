@@ -50,7 +50,7 @@ MOST = 4
 FURTHER = 3
 BEYOND = ("rows", "spike", "magnitude")
 #: The user's own first, then what looks like a picture, then what looks like nothing.
-ORDER = ("data", "shapes", "stripes", "noise")
+ORDER = ("data", "calls", "shapes", "stripes", "noise")
 #: Room for the index.
 _INDEX_BYTES = 100_000
 
@@ -104,6 +104,7 @@ def write(
         left_out,
         walk,
         axes,
+        tuple(kept.state for kept in interface.states),
     )
     folder.mkdir()
     for name, content in files.items():
@@ -130,7 +131,7 @@ def _steady(original: Original, precisions: Sequence[str]) -> list[int]:
         place
         for place, probe in enumerate(original.drawn)
         if fits(probe, ports)
-        and all(probe.inputs[port.name].shape == port.shape for port in ports)
+        and all(probe.shape(port.name) == port.shape for port in ports)
         and all(original.steady(precision)[place] for precision in precisions)
     ]
 
@@ -143,7 +144,7 @@ def _channels(
     found: dict[str, tuple[Axis, ...]] = {}
     files: dict[str, bytes] = {}
     behind = original.scores(precisions[0]) if precisions else ""
-    for port in original.interface.outputs if places else ():
+    for port in original.interface.answers if places else ():
         known: Sequence[Channels] = ()
         if port.meaning == "labels":
             known = behind.channels(places, "fp16") if isinstance(behind, Scores) else ()
@@ -173,7 +174,8 @@ def _choose(
         if original.drawn[place].kind in kinds
         and not (original.drawn[place].far and "fp16" in precisions)
     ]
-    able.sort(key=lambda place: kinds.index(original.drawn[place].kind))
+    drawn = original.drawn
+    able.sort(key=lambda place: (kinds.index(drawn[place].kind), -drawn[place].calls))
     plain = [place for place in able if original.drawn[place].kind in ORDER]
     more = [place for place in able if original.drawn[place].kind in BEYOND]
     taken: list[int] = []
@@ -285,7 +287,7 @@ def _vector(
         wide,
         stored("graph-scores", wide_scores),
         floors,
-        {name: _rms(outputs, interface.outputs, name) for name in precisions},
+        {name: _rms(outputs, interface.answers, name) for name in precisions},
     )
     return vector, files
 
@@ -338,7 +340,7 @@ def _rms(outputs: Mapping[str, Array], ports: tuple[Port, ...], precision: str) 
 def _tolerances(original: Original, precision: str, places: Sequence[int]) -> tuple[Tolerance, ...]:
     gates = GATES[precision]
     told = []
-    for port in original.interface.outputs:
+    for port in original.interface.answers:
         if port.meaning != "labels":
             told.append(Tolerance(port.name, "psnr", gates.psnr, gates.psnr_reason))
         if places and (port.meaning == "labels" or port.class_axis is not None):
