@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 
 from lading.errors import RequestError
 from lading.network import memory
+from lading.network.calling import BY_PLACE
 from lading.network.own_module import live
 from tests.memories import DECODER, RUNNING, Decoder, Running, made
 
@@ -143,3 +145,22 @@ def test_a_tensor_that_is_no_buffer_is_refused() -> None:
     assert "attribute total of Tensored" in caught.value.subject
     assert "self.total.add_(x)" in caught.value.found
     assert not network.total.any()
+
+
+def test_a_script_that_remembers_is_refused(tmp_path: Path) -> None:
+    torch.jit.trace(made(Running), (torch.zeros(1, 5),), check_trace=False).save(
+        tmp_path / "net.pt"
+    )
+    script = torch.jit.load(tmp_path / "net.pt")
+    setattr(script, BY_PLACE, True)
+    with pytest.raises(RequestError, match="TorchScript that remembers") as caught:
+        remembered(script, "x:float32[1,5]")
+    assert "torch.export.save" in caught.value.remedy
+
+
+def test_a_program_of_torch_export_remembers(tmp_path: Path) -> None:
+    program = torch.export.export(made(Decoder), (torch.tensor([[3]]), torch.tensor([2])))
+    module = program.module()
+    module.eval = lambda: module  # type: ignore[method-assign]
+    inputs = ("ids:int64[1,1]@0..16", "pos:int64[1]@0..5")
+    assert remembered(module, *inputs) == ["k_cache", "v_cache"]

@@ -12,12 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from lading.conversion.graphs import Graphs
 from lading.errors import RequestError
-from lading.formats import Artifact, format_named
+from lading.formats import Artifact, format_named, open_artifact
 from lading.interface import Interface
 from lading.interface.matching import matched
 from lading.interface.settings import Settings
@@ -197,3 +198,36 @@ def test_golden_vectors_hold_calls(form: str, precision: str, tmp_path: Path) ->
     (unwritten if form == "coreml" else handed_on)(artifact.path, "mean")
     changed = golden.replay(tmp_path / "golden", artifact.path, lambda *_: None)
     assert changed.verdict == "fail"
+
+
+def of_coremltools(network: torch.nn.Module, arguments: tuple[Any, ...], place: Path) -> Artifact:
+    """What coremltools alone makes of a network's buffers."""
+    import coremltools as ct
+
+    names = {2: ("ids", "pos"), 1: ("x",)}[len(arguments)]
+    program = torch.export.export(network, arguments).run_decompositions()
+    inputs = [
+        ct.TensorType(name, tuple(one.shape), np.int32 if "int" in str(one.dtype) else np.float32)
+        for name, one in zip(names, arguments, strict=True)
+    ]
+    model = ct.convert(
+        program, inputs=inputs, outputs=[ct.TensorType("output")], skip_model_load=True,
+        minimum_deployment_target=ct.target.iOS18,
+    )  # fmt: skip
+    model.save(str(place))
+    return open_artifact(place)
+
+
+def test_a_file_of_coremltools_own_is_judged_by_the_same(tmp_path: Path) -> None:
+    """It begins every state with zeros: of a network that does not, the file is another network."""
+    arguments: tuple[Any, ...] = (torch.tensor([[3]]), torch.tensor([2]))
+    artifact = of_coremltools(made(Decoder), arguments, tmp_path / "decoder.mlpackage")
+    reference = original(Decoder)
+    record, _ = matched(artifact.record, reference.interface)
+    assert held(reference, artifact, record).verdict == "pass"
+    artifact = of_coremltools(made(Running), (torch.zeros(1, 5),), tmp_path / "running.mlpackage")
+    reference = original(Running)
+    record, _ = matched(artifact.record, reference.interface)
+    found = held(reference, artifact, record)
+    assert found.verdict == "fail"
+    assert "h psnr" in found.reason

@@ -77,6 +77,7 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
             exported = torch.export.export(
                 interface.module, arguments, dynamic_shapes=given if open_ones else None
             )
+            _require_known(exported)
             if route == "decomposed":
                 exported = exported.run_decompositions()
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"
@@ -87,6 +88,20 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
             remedy="try the other route, or change the line that is named",
         ) from error
     return Captured(route, interface, axes, exported=exported, shapes=shapes if open_ones else None)
+
+
+def _require_known(exported: torch.export.ExportedProgram) -> None:
+    """Passes only a graph that changes no buffer: those that a call was seen to change are its
+    inputs and outputs, and another would be changed in no file.
+
+    Raises:
+        ValueError: it changes one.
+    """
+    changed = exported.graph_signature.buffers_to_mutate.values()
+    if changed:
+        raise ValueError(
+            f"it changes {', '.join(dict.fromkeys(changed))}, which no call that was tried changed"
+        )
 
 
 def _open(port: Port, axes: Axes) -> dict[int, Any]:

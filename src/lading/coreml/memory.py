@@ -37,12 +37,12 @@ def unfolded(values: Array, state: State) -> Array:
     >>> unfolded(np.array([1.0, 2.0, 0.0], np.float32), State(port, held="digits")).tolist()
     [4097]
     """
-    parts = np.split(values.astype(np.float64), PARTS[state.held], axis=0)
+    parts = np.split(np.atleast_1d(values.astype(np.float64)), PARTS[state.held], axis=0)
     if state.held == "halves":
         parts = [parts[0] + parts[1] / BASE]
     elif state.held == "digits":
         parts = [sum(part * float(BASE) ** power for power, part in enumerate(parts))]  # type: ignore[list-item]
-    return np.asarray(parts[0]).astype(state.port.dtype)
+    return np.asarray(parts[0]).astype(state.port.dtype).reshape(state.port.shape)
 
 
 def noted(metadata: Mapping[str, str], states: Sequence[Port], path: str) -> tuple[State, ...]:
@@ -58,7 +58,8 @@ def noted(metadata: Mapping[str, str], states: Sequence[Port], path: str) -> tup
     """
     if KEY not in metadata:
         return tuple(
-            State(Port(one.name, "tensor", "float32", one.shape, meaning="state")) for one in states
+            State(Port(one.name, "tensor", "float32", one.shape or (1,), meaning="state"))
+            for one in states
         )
     try:
         found = tuple(from_json(State, one) for one in json.loads(metadata[KEY]))

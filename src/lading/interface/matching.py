@@ -13,7 +13,7 @@ from lading.errors import RequestError
 from lading.interface import Interface, Options, wrap
 from lading.interface.memory import paired
 from lading.interface.side import Array
-from lading.record import ArtifactRecord, Port, Task
+from lading.record import ArtifactRecord, Port, State, Task
 from lading.record.wording import port
 
 #: Outputs on a probe: the artifact's by its names, the network's by its own.
@@ -83,11 +83,15 @@ def matched(
             fed,
             outputs=tuple(one for _, one in outputs),
             states=tuple(
-                replace(mine, state=state)
+                replace(mine, state=_typed(state, mine.state.port.dtype))
                 for mine, state in zip(interface.states, states, strict=True)
             ),
         ),
     )
+
+
+def _typed(state: State, dtype: str) -> State:
+    return replace(state, port=replace(state.port, dtype=dtype))
 
 
 def _paired(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -146,7 +146,7 @@ def apart(step: Any) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 
 def paired(states: Sequence[State], theirs: Sequence[State], subject: str) -> tuple[State, ...]:
     """For each state of the network that of a file, by name, or by shape where one alone has it;
-    under the file's name.
+    with the file's name and element type.
 
     Raises:
         RequestError: the file does not keep the same.
@@ -159,7 +159,7 @@ def paired(states: Sequence[State], theirs: Sequence[State], subject: str) -> tu
             break
         (mine,) = named or fitting
         free.remove(mine)
-        port = Port(mine.port.name, "tensor", one.port.dtype, one.port.shape, meaning="state")
+        port = replace(one.port, name=mine.port.name, dtype=mine.port.dtype)
         found.append(State(port, one.buffer, one.begins, mine.held))
     if free or len(found) < len(states):
         raise RequestError(

@@ -102,8 +102,11 @@ def put(network: nn.Module, name: str, value: torch.Tensor) -> None:
 
 
 def _owner(network: nn.Module, name: str) -> tuple[nn.Module, str]:
-    path, _, leaf = name.rpartition(".")
-    return network.get_submodule(path), leaf
+    *path, leaf = name.split(".")
+    owner: Any = network
+    for part in path:  # a script has no get_submodule
+        owner = getattr(owner, part)
+    return owner, leaf
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
@@ -115,12 +118,20 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
     return bool(equal.all())
 
 
-def require_kept(seen: Changes, origin: str) -> None:
+def require_kept(network: nn.Module, seen: Changes, origin: str) -> None:
     """Passes only where a file can keep what the network remembers.
 
     Raises:
-        RequestError: a buffer grows, or holds what no format does.
+        RequestError: a buffer grows, or holds what no format does; or the network is a script,
+            whose graph has its buffers inside.
     """
+    if seen.buffers and any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
+        raise RequestError(
+            origin,
+            found="TorchScript that remembers " + ", ".join(one.names[0] for one in seen.buffers),
+            expected="a network whose buffers can be handed in and out",
+            remedy="give its code, --model FILE.py:FACTORY, or what torch.export.save wrote of it",
+        )
     for buffer in seen.buffers:
         name, shape = buffer.names[0], tuple(buffer.initial.shape)
         wrong: Mapping[str, Any] = {}

@@ -126,7 +126,7 @@ class OwnModule:
         Raises:
             RequestError: it cannot.
         """
-        memory.require_kept(seen, self.origin)
+        memory.require_kept(module, seen, self.origin)
 
         def several(afresh: bool) -> list[Any]:
             found = []
