@@ -13,7 +13,7 @@ from torch import nn
 from lading.errors import RequestError
 from lading.network import memory
 from lading.network.calling import BY_PLACE
-from lading.network.own_module import live
+from lading.network.own_module import OwnModule, live
 from tests.memories import DECODER, RUNNING, Decoder, Running, made
 
 
@@ -148,13 +148,13 @@ def test_a_tensor_that_is_no_buffer_is_refused() -> None:
 
 
 def test_a_script_that_remembers_is_refused(tmp_path: Path) -> None:
-    torch.jit.trace(made(Running), (torch.zeros(1, 5),), check_trace=False).save(
-        tmp_path / "net.pt"
-    )
-    script = torch.jit.load(tmp_path / "net.pt")
+    traced: Any = torch.jit.trace(made(Running), (torch.zeros(1, 5),), check_trace=False)
+    traced.save(tmp_path / "net.pt")
+    script: Any = torch.jit.load(tmp_path / "net.pt")
     setattr(script, BY_PLACE, True)
+    own = OwnModule(lambda _: (script, False), ["x:float32[1,5]"], "net.pt")
     with pytest.raises(RequestError, match="TorchScript that remembers") as caught:
-        remembered(script, "x:float32[1,5]")
+        own.task(own.build()[0])
     assert "torch.export.save" in caught.value.remedy
 
 

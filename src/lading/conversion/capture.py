@@ -97,7 +97,16 @@ def _require_known(exported: torch.export.ExportedProgram) -> None:
     Raises:
         ValueError: it changes one.
     """
-    changed = exported.graph_signature.buffers_to_mutate.values()
+    signature = exported.graph_signature
+    changed = [*signature.buffers_to_mutate.values()]
+    for node in exported.graph.nodes:  # a program that was not taken apart writes in place
+        schema = getattr(node.target, "_schema", None)
+        if node.op == "call_function" and schema is not None and schema.is_mutable and node.args:
+            written = node.args[0]
+            while getattr(getattr(written, "target", None), "is_view", False):
+                written = written.args[0]
+            name = signature.inputs_to_buffers.get(getattr(written, "name", ""))
+            changed += [name] if name else []
     if changed:
         raise ValueError(
             f"it changes {', '.join(dict.fromkeys(changed))}, which no call that was tried changed"
