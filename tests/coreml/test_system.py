@@ -27,7 +27,7 @@ def test_on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_memory_is_carried_on_as_here(tmp_path: Path) -> None:
-    """Through coremltools' own model and its state, with nothing but Core ML itself stood in for."""
+    """Through coremltools' own model and state, nothing but Core ML itself stood in for."""
     one = interface(made(Running), *RUNNING)
     graph, _ = Graphs(one).take("decomposed")
     path = tmp_path / "net.mlpackage"
