@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from lading.coreml import load
 from lading.coreml.memory import KEY, noted, unfolded
 from lading.errors import ProgramError, RequestError
 from lading.formats import format_named
+from lading.interface.original import TorchSide
 from lading.interface.settings import Settings
 from lading.record import Port, State, to_json
 from tests.memories import RUNNING, Running, interface, made
@@ -106,3 +108,54 @@ def test_a_note_that_does_not_fit_is_refused() -> None:
     for text in ("nonsense", "[]", json.dumps([to_json(State(fitting.port))])):
         with pytest.raises(ProgramError, match="convert again"):
             noted({KEY: text}, held, "net")
+
+
+class Itself(nn.Module):
+    """What it gives is what it keeps, and it keeps what it was given as well."""
+
+    h: torch.Tensor
+    last: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.register_buffer("h", torch.zeros(1, 4))
+        self.register_buffer("last", torch.ones(1, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.h = torch.tanh(self.linear(x - self.last) + self.h)
+        self.last.copy_(x)
+        return self.h
+
+
+class Most(nn.Module):
+    """The largest that ever came: before the first there is none."""
+
+    most: torch.Tensor
+    told: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("most", torch.full((1, 4), float("-inf")), persistent=False)
+        self.register_buffer("told", torch.tensor(0.5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.most = torch.maximum(self.most, x)
+        self.told.mul_(0.5).add_(x.mean())
+        return self.most + self.told
+
+
+@pytest.mark.parametrize("kind", [Itself, Most])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_whatever_is_kept_is_carried_on(kind: type[nn.Module], precision: Any, tmp_path: Path
+) -> None:  # fmt: skip
+    one = interface(made(kind), "x:float32[1,4]")
+    graph, _ = Graphs(one).take("export")
+    path, form = tmp_path / "net.mlpackage", format_named("coreml")
+    form.convert(graph, Settings(precision, deployment="iOS18"), path)
+    x = np.random.default_rng(0).standard_normal((5, 1, 4)).astype(np.float32)
+    side, wanted = form.open(path).side(), TorchSide(one).run({"x": x})
+    got = side.run({"x": x})
+    assert set(got) == set(wanted) == set(side.outputs)
+    for name, value in wanted.items():
+        assert np.allclose(got[name], value, atol=1e-6 if precision == "fp32" else 5e-3), name

@@ -78,6 +78,8 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
                 interface.module, arguments, dynamic_shapes=given if open_ones else None
             )
             _require_known(exported)
+            if interface.states:  # what is written in place is spelled as what is not
+                exported = exported.run_decompositions({})
             if route == "decomposed":
                 exported = exported.run_decompositions()
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"

@@ -23,6 +23,7 @@ import numpy as np
 from lading.conversion.capture import Captured
 from lading.coreml.memory import BASE, BEGUN, KEEPING, KEY, PARTS
 from lading.errors import RequestError
+from lading.interface import Interface
 from lading.interface.memory import Kept
 from lading.interface.settings import KEEPS_STATES, MACOS_TWIN, Precision
 from lading.record import Port, State, to_json
@@ -75,13 +76,15 @@ def states(kept: Sequence[Kept], precision: Precision) -> tuple[State, ...]:
     return tuple(replace(one.state, held=held(one.state)) for one in kept)
 
 
-def keep(spec: Any, kept: Sequence[Kept], precision: Precision) -> None:
-    """Turns inputs and outputs of the specification into states."""
+def keep(spec: Any, step: Interface, precision: Precision) -> None:
+    """Turns inputs and outputs of the specification of a step into states."""
+    kept = step.states
     if not kept:
         return
     told = states(kept, precision)
     (function,) = spec.mlProgram.functions.values()
     block = function.block_specializations[function.opset]
+    _apart(spec, function, block, [port.name for port in step.outputs])
     clash = {one.port.name for one in told} | {BEGUN}
     rename(block, {name: f"{name}_value" for name in clash})
     reading, writing = _Writer(block), _Writer(block)
@@ -108,6 +111,24 @@ def keep(spec: Any, kept: Sequence[Kept], precision: Precision) -> None:
     del block.operations[:]
     block.operations.extend([*reading.made, *own, *writing.made])
     spec.description.metadata.userDefined[KEY] = json.dumps([to_json(one) for one in told])
+
+
+def _apart(spec: Any, function: Any, block: Any, names: Sequence[str]) -> None:
+    """Gives every output a value and a name of its own: the converter makes one of two outputs that
+    are the same, as a hidden state that is given out too, and names it after the last."""
+    for place, name in enumerate(names):
+        value = block.outputs[place]
+        if value == name:
+            continue
+        kinds = {v.name: v.type for v in (*function.inputs, *(o for p in block.operations
+                                                              for o in p.outputs))}  # fmt: skip
+        same = block.operations.add(type="identity")
+        same.inputs["x"].arguments.add(name=value)
+        same.attributes["name"].CopyFrom(_value(f"{name}_op"))
+        made = same.outputs.add(name=name)
+        made.type.CopyFrom(kinds[value])
+        block.outputs[place] = name
+        spec.description.output[place].name = name
 
 
 def details(spec: Any) -> dict[str, str]:

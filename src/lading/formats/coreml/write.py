@@ -49,7 +49,7 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     spec = model.get_spec()
     if interface.options.classifier:
         _name_probabilities(spec, interface.outputs[0].name)
-    memory.keep(spec, interface.states, settings.precision)
+    memory.keep(spec, interface, settings.precision)
     inputs, outputs = apart(interface)
     apple.describe(spec, inputs, outputs, settings)
     model.save(str(path))
