@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from lading.conversion.spelling import spelled
 from lading.errors import CaptureError
 from lading.interface import Interface
 from lading.network.through import takes_any_number
@@ -80,6 +81,8 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
             _require_known(exported)
             if interface.states:  # what is written in place is spelled as what is not
                 exported = exported.run_decompositions({})
+                if route == "decomposed":  # before nothing is left of it
+                    exported = spelled(exported, shapes if open_ones else None)
             if route == "decomposed":
                 exported = exported.run_decompositions()
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"

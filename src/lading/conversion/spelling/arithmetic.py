@@ -3,8 +3,8 @@
 Symptoms with coremltools 9.0: ``add`` and ``sub`` drop ``alpha`` on the export route and refuse it
 on the trace route (apple/coremltools pull request 2680); ``pow(2, y)`` of a number takes the wrong
 base (2742); the division of whole numbers truncates (2734, 2738, 2762); ``diff``,
-``cumprod`` in ONNX, ``lerp``, ``&`` of flags and ``where`` with numbers are not known by torch.export. The
-first four are mended in 9.1. Checked with torch 2.13.
+``cumprod`` in ONNX, ``lerp``, ``&`` of flags and ``where`` with numbers are not known by
+torch.export. The first four are mended in 9.1. Checked with torch 2.13.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _cumprod(_: Any, x: torch.Tensor, dim: int, *, dtype: Any = None) -> torch.T
     return x
 
 
-def _lerp(_: Any, x: torch.Tensor, y: torch.Tensor, weight: Any) -> torch.Tensor:
+def _lerp(_: Any, x: torch.Tensor, y: torch.Tensor, weight: Any) -> Any:
     """As torch computes it: from the nearer end."""
     if isinstance(weight, torch.Tensor):
         near = x + weight * (y - x)
