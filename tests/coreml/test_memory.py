@@ -159,3 +159,28 @@ def test_whatever_is_kept_is_carried_on(kind: type[nn.Module], precision: Any, t
     assert set(got) == set(wanted) == set(side.outputs)
     for name, value in wanted.items():
         assert np.allclose(got[name], value, atol=1e-6 if precision == "fp32" else 5e-3), name
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_coremltools_reads_the_program_and_no_name_stands_twice(
+    precision: Any, tmp_path: Path
+) -> None:
+    """Its reader infers the type of every operation again."""
+    import coremltools as ct
+    from coremltools.converters.mil.frontend.milproto.load import load as read
+
+    graph, _ = Graphs(interface(made(Running), *RUNNING)).take("decomposed")
+    path = tmp_path / "net.mlpackage"
+    format_named("coreml").convert(graph, Settings(precision, deployment="iOS18"), path)
+    spec = ct.utils.load_spec(str(path))
+    weights = path / "Data" / "com.apple.CoreML" / "weights"
+    program = read(spec, spec.specificationVersion, file_weights_dir=str(weights))
+    assert list(program.functions["main"].inputs) == ["x", "begun", "h", "count", "mean"]
+    (function,) = spec.mlProgram.functions.values()
+    block = function.block_specializations[function.opset]
+    names = [value.name for op in block.operations for value in op.outputs]
+    names += [value.name for value in function.inputs]
+    assert sorted(names) == sorted(set(names))
+    called = [op.attributes["name"].immediateValue.tensor.strings.values[0]
+              for op in block.operations]  # fmt: skip
+    assert sorted(called) == sorted(set(called))

@@ -87,7 +87,8 @@ def keep(spec: Any, step: Interface, precision: Precision) -> None:
     _apart(spec, function, block, [port.name for port in step.outputs])
     clash = {one.port.name for one in told} | {BEGUN}
     rename(block, {name: f"{name}_value" for name in clash})
-    reading, writing = _Writer(block), _Writer(block)
+    taken = {value.name for op in block.operations for value in op.outputs}
+    reading, writing = _Writer(block, taken), _Writer(block, taken)
     begun = ""
     if any(one.begins == "values" for one in told):
         _declare(spec, function, BEGUN, (1,))
@@ -214,13 +215,13 @@ def _write(made: _Writer, state: State, folded: Sequence[int]) -> None:
 
 
 class _Writer:
-    """Operations of a block, made one after the other."""
+    """Operations of a block, made one after the other; `taken` are names of values there."""
 
-    def __init__(self, block: Any) -> None:
+    def __init__(self, block: Any, taken: set[str]) -> None:
         self.made: list[Any] = []
         self._kind = type(block.operations.add())
         del block.operations[-1]
-        self._taken = {value.name for op in block.operations for value in op.outputs}
+        self._taken = taken
 
     def op(
         self, type_: str, dtype_: str, shape: Sequence[int], name: str = "", **inputs: Any
