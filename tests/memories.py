@@ -84,7 +84,7 @@ class Running(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.h = self.cell(x, self.before())
         self.count += 1
-        self.mean.lerp_(self.h, 0.1)
+        self.mean.mul_(0.9).add_(0.1 * self.h)
         answer: torch.Tensor = self.norm(self.h) + self.mean * self.count
         return answer
 

@@ -128,6 +128,20 @@ class Itself(nn.Module):
         return self.h
 
 
+class Leaning(nn.Module):
+    """A background that leans towards what comes, as `lerp_` writes it."""
+
+    mean: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.full((1, 4), 0.25))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.mean.lerp_(x, 0.1)
+        return x - self.mean
+
+
 class Most(nn.Module):
     """The largest that ever came: before the first there is none."""
 
@@ -145,7 +159,7 @@ class Most(nn.Module):
         return self.most + self.told
 
 
-@pytest.mark.parametrize("kind", [Itself, Most])
+@pytest.mark.parametrize("kind", [Itself, Leaning, Most])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_whatever_is_kept_is_carried_on(kind: type[nn.Module], precision: Any, tmp_path: Path
 ) -> None:  # fmt: skip
