@@ -164,3 +164,23 @@ def test_a_program_of_torch_export_remembers(tmp_path: Path) -> None:
     module.eval = lambda: module  # type: ignore[method-assign]
     inputs = ("ids:int64[1,1]@0..16", "pos:int64[1]@0..5")
     assert remembered(module, *inputs) == ["k_cache", "v_cache"]
+
+
+def test_buffers_of_any_making_are_watched() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            with torch.inference_mode():
+                self.register_buffer("made", torch.ones(3))
+            self.register_buffer("sparse", torch.eye(3).to_sparse())
+            self.register_buffer("gaps", torch.tensor([float("nan"), 1.0, 2.0]))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.made: torch.Tensor
+            self.sparse: torch.Tensor
+            self.gaps: torch.Tensor
+            return torch.sparse.mm(self.sparse, x) * self.made[:, None] + self.gaps.nan_to_num()
+
+    with memory.undone(network := Odd()) as seen:
+        network(torch.ones(3, 3))
+    assert seen.buffers == ()

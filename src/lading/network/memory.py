@@ -62,7 +62,7 @@ def buffers(network: nn.Module) -> dict[tuple[str, ...], torch.Tensor]:
 def undone(network: nn.Module) -> Iterator[Changes]:
     """Puts buffers and attributes back to what they were, and notes which ones a call changed."""
     held = buffers(network)
-    before = {names: (one, one._version, one.detach().clone()) for names, one in held.items()}
+    before = {names: (one, _version(one), one.detach().clone()) for names, one in held.items()}
     shot = attributes.shot(network)
     seen = Changes()
     try:
@@ -73,7 +73,7 @@ def undone(network: nn.Module) -> Iterator[Changes]:
         found = []
         for names, (tensor, version, kept) in before.items():
             now = get(network, names[0])
-            if now is tensor and now._version == version and _same(now, kept):
+            if now is tensor and _version(now) == version and _same(now, kept):
                 continue
             found.append(Buffer(names, kept))
             if now.shape != kept.shape:
@@ -109,9 +109,16 @@ def _owner(network: nn.Module, name: str) -> tuple[nn.Module, str]:
     return owner, leaf
 
 
+def _version(tensor: torch.Tensor) -> int:
+    """How often it was written in place; what was made in inference mode does not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
+    if one.layout != torch.strided:  # its version tells
+        return True
     equal = one == other
     if one.is_floating_point():
         equal = equal | (one.isnan() & other.isnan())
