@@ -21,8 +21,9 @@ from typing import Any, Literal
 import numpy as np
 
 from lading.conversion.capture import Captured
-from lading.coreml.memory import BASE, BEGUN, KEEPING, KEY, PARTS
+from lading.coreml.memory import BASE, BEGUN, KEY, PARTS
 from lading.errors import RequestError
+from lading.formats.coreml.operations import Writer, short, type_of, value_of
 from lading.interface import Interface
 from lading.interface.memory import Kept
 from lading.interface.settings import KEEPS_STATES, MACOS_TWIN, Precision
@@ -88,7 +89,7 @@ def keep(spec: Any, step: Interface, precision: Precision) -> None:
     clash = {one.port.name for one in told} | {BEGUN}
     rename(block, {name: f"{name}_value" for name in clash})
     taken = {value.name for op in block.operations for value in op.outputs}
-    reading, writing = _Writer(block, taken), _Writer(block, taken)
+    reading, writing = Writer(block, taken), Writer(block, taken)
     begun = ""
     if any(one.begins == "values" for one in told):
         _declare(spec, function, BEGUN, (1,))
@@ -125,7 +126,7 @@ def _apart(spec: Any, function: Any, block: Any, names: Sequence[str]) -> None:
                                                               for o in p.outputs))}  # fmt: skip
         same = block.operations.add(type="identity")
         same.inputs["x"].arguments.add(name=value)
-        same.attributes["name"].CopyFrom(_value(f"{name}_op"))
+        same.attributes["name"].CopyFrom(value_of(f"{name}_op"))
         made = same.outputs.add(name=name)
         made.type.CopyFrom(kinds[value])
         block.outputs[place] = name
@@ -157,7 +158,7 @@ def rename(block: Any, names: Mapping[str, str]) -> None:
 
 # ------------------------------------------------------------------------------ reading, writing
 def _read(
-    made: _Writer, state: State, dtype: str, folded: Sequence[int], begun: str, first: Any
+    made: Writer, state: State, dtype: str, folded: Sequence[int], begun: str, first: Any
 ) -> None:
     """Operations from the state to the value that was the input."""
     name, shape = f"{state.port.name}_in", state.port.shape
@@ -165,7 +166,7 @@ def _read(
     value = made.op("read_state", "float16", folded, whole, input=state.port.name)
     if state.held != "plain":
         parts = [
-            made.op("cast", dtype, shape, x=_part(made, value, shape, part), dtype=_short(dtype))
+            made.op("cast", dtype, shape, x=_part(made, value, shape, part), dtype=short(dtype))
             for part in range(PARTS[state.held])
         ]
         value = parts.pop()
@@ -178,13 +179,13 @@ def _read(
         made.op("select", dtype, shape, name, cond=begun, a=value, b=first)
 
 
-def _part(made: _Writer, value: str, shape: Sequence[int], part: int) -> str:
+def _part(made: Writer, value: str, shape: Sequence[int], part: int) -> str:
     begin = np.array([shape[0] * part, *[0] * (len(shape) - 1)], np.int32)
     return made.op("slice_by_size", "float16", shape, x=value, begin=begin,
                    size=np.array(shape, np.int32))  # fmt: skip
 
 
-def _write(made: _Writer, state: State, folded: Sequence[int]) -> None:
+def _write(made: Writer, state: State, folded: Sequence[int]) -> None:
     """Operations from the value that was the output to the state."""
     name, value, shape = state.port.name, f"{state.port.name}_out", state.port.shape
     if state.held == "plain":
@@ -214,90 +215,12 @@ def _write(made: _Writer, state: State, folded: Sequence[int]) -> None:
     made.write(name, joined)
 
 
-class _Writer:
-    """Operations of a block, made one after the other; `taken` are names of values there."""
-
-    def __init__(self, block: Any, taken: set[str]) -> None:
-        self.made: list[Any] = []
-        self._kind = type(block.operations.add())
-        del block.operations[-1]
-        self._taken = taken
-
-    def op(
-        self, type_: str, dtype_: str, shape: Sequence[int], name: str = "", **inputs: Any
-    ) -> str:
-        """Adds an operation; inputs are names of values, arrays, or texts of `dtype`. Its result's
-        name."""
-        operation = self._new(type_, inputs)
-        result = name or self._name(type_)
-        operation.attributes["name"].CopyFrom(_value(f"{result}_op" if name else result))
-        output = operation.outputs.add()
-        output.name = result
-        output.type.CopyFrom(_type(dtype_, shape))
-        self.made.append(operation)
-        return result
-
-    def write(self, state: str, value: str) -> None:
-        operation = self._new("write_state", {"input": state, "data": value})
-        operation.attributes["name"].CopyFrom(_value(f"{KEEPING}write_{state}"))
-        self.made.append(operation)
-
-    def constant(self, value: Any) -> str:
-        array = value if isinstance(value, str) else np.asarray(value)
-        name = self._name("const")
-        operation = self._kind(type="const")
-        operation.attributes["name"].CopyFrom(_value(name))
-        operation.attributes["val"].CopyFrom(_value(array))
-        output = operation.outputs.add()
-        output.name = name
-        output.type.CopyFrom(operation.attributes["val"].type)
-        self.made.append(operation)
-        return name
-
-    def _new(self, type_: str, inputs: Mapping[str, Any]) -> Any:
-        operation = self._kind(type=type_)
-        for name, given in inputs.items():
-            for one in given if isinstance(given, list) else [given]:
-                plain = isinstance(one, str) and name != "dtype"
-                bound = operation.inputs[name].arguments.add()
-                bound.name = one if plain else self.constant(one)
-        return operation
-
-    def _name(self, what: str) -> str:
-        number = len(self._taken)
-        while (name := f"{KEEPING}{what}_{number}") in self._taken:
-            number += 1
-        self._taken.add(name)
-        return name
-
-
-# --------------------------------------------------------------------------------- the messages
-def _short(dtype: str) -> str:
-    return {"float16": "fp16", "float32": "fp32"}.get(dtype, dtype)
-
-
-def _value(given: Any) -> Any:
-    from coremltools.converters.mil.backend.mil import helper
-
-    if isinstance(given, str):
-        return helper.create_scalar_value(given)
-    return helper.create_tensor_value(np.asarray(given))
-
-
-def _type(dtype: str, shape: Sequence[int]) -> Any:
-    from coremltools.converters.mil.backend.mil import helper
-    from coremltools.converters.mil.mil import types
-
-    builtin = types.string_to_builtin(_short(dtype))
-    return helper.create_valuetype_tensor(tuple(shape), helper.types_to_proto_primitive(builtin))
-
-
 def _declare(spec: Any, function: Any, name: str, shape: Sequence[int], replaces: str = "") -> None:
     """A state among what the function takes and in the model's description."""
     _drop(function.inputs, replaces)
     value = function.inputs.add()
     value.name = name
-    value.type.stateType.wrappedType.CopyFrom(_type("float16", shape))
+    value.type.stateType.wrappedType.CopyFrom(type_of("float16", shape))
     feature = spec.description.state.add()
     feature.name = name
     array = feature.type.stateType.arrayType
