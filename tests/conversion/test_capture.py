@@ -14,6 +14,7 @@ from lading.checkpoint.tensors import digest
 from lading.conversion.capture import capture, module_path, with_paths
 from lading.errors import CaptureError
 from lading.interface import Interface, Options, Sizes
+from lading.record import Port, Task
 from tests.toys import interface, noise
 
 ROUTES = ["export", "trace"]
@@ -162,3 +163,24 @@ def test_the_first_telling_line_is_quoted(route: Any) -> None:
     with pytest.raises(CaptureError) as caught:
         capture(with_module(Broken()), route)
     assert caught.value.found == "ArithmeticError: the third moon is full"
+
+
+class Seldom(nn.Module):
+    """Changes a buffer, whatever anybody has seen of it."""
+
+    kept: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.zeros(1, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.kept.add_(x)
+        return self.kept * 2
+
+
+def test_a_buffer_that_nobody_saw_change_is_refused() -> None:
+    port = Port("x", "tensor", "float32", (1, 4))
+    one = Interface(Seldom(), (port,), (port,), Options(), Task("module", (port,), (port,)))
+    with pytest.raises(CaptureError, match="it changes kept, which no call"):
+        capture(one, "export")

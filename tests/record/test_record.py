@@ -44,7 +44,9 @@ def records(kind: type) -> st.SearchStrategy[Any]:
     """Any record of class `kind`, in every field any value of its type."""
     hints = typing.get_type_hints(kind)
     values = {
-        f.name: st.sampled_from(f.metadata["enum"]) if f.metadata else _field(hints[f.name])
+        f.name: st.sampled_from(f.metadata["enum"])
+        if "enum" in f.metadata
+        else _field(hints[f.name])
         for f in dataclasses.fields(kind)
         if f.init
     }

@@ -20,9 +20,17 @@ def ports(record: ArtifactRecord, task: Task) -> dict[str, Any]:
     """The inputs and outputs.
 
     Raises:
-        InputError: one is of a type that Core ML has no array of.
+        InputError: one is of a type that Core ML has no array of, or there are states besides.
     """
     inputs, outputs = record.inputs, record.outputs
+    if record.states:
+        raise InputError(
+            record.path,
+            found="states: " + ", ".join(state.port.name for state in record.states),
+            expected="an artifact that keeps nothing between calls: the package has no place for "
+            "an MLState",
+            remedy="use the file itself: the bill's page has the Swift, with model.makeState()",
+        )
     for port in (*inputs, *outputs):
         if port.kind in ("tensor", "image") and port.dtype not in ELEMENTS | {"uint8"}:
             raise InputError(

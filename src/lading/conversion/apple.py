@@ -250,8 +250,14 @@ def snippets(record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
     run = [
         "# On a Mac, coremltools.models.MLModel(path) has the same call.",
         f"model = coreml.load({python_literal(code.name(record))})",
-        f"outputs = model.predict({{{code.fed(record)}}})",
     ]
+    if record.states:
+        run += [
+            "state = model.make_state()  # the beginning; hand it to every call that follows",
+            f"outputs = model.predict({{{code.fed(record)}}}, state=state)",
+        ]
+    else:
+        run.append(f"outputs = model.predict({{{code.fed(record)}}})")
     python = code.python(["from lading import coreml"], run, record, task, pictures=pictures)
     return (
         Snippet(record.path, "swift", "Swift with Core ML", swift.snippet(record, task)),

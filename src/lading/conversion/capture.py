@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from lading.conversion.spelling import spelled
 from lading.errors import CaptureError
 from lading.interface import Interface
 from lading.network.through import takes_any_number
@@ -77,6 +78,11 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
             exported = torch.export.export(
                 interface.module, arguments, dynamic_shapes=given if open_ones else None
             )
+            _require_known(exported)
+            if interface.states:  # what is written in place is spelled as what is not
+                exported = exported.run_decompositions({})
+                if route == "decomposed":  # before nothing is left of it
+                    exported = spelled(exported, shapes if open_ones else None)
             if route == "decomposed":
                 exported = exported.run_decompositions()
     except Exception as error:  # torch raises many kinds here; each is "this route cannot"
@@ -87,6 +93,29 @@ def capture(interface: Interface, route: Route, axes: Axes = CLOSED) -> Captured
             remedy="try the other route, or change the line that is named",
         ) from error
     return Captured(route, interface, axes, exported=exported, shapes=shapes if open_ones else None)
+
+
+def _require_known(exported: torch.export.ExportedProgram) -> None:
+    """Passes only a graph that changes no buffer: those that a call was seen to change are its
+    inputs and outputs, and another would be changed in no file.
+
+    Raises:
+        ValueError: it changes one.
+    """
+    signature = exported.graph_signature
+    changed = [*signature.buffers_to_mutate.values()]
+    for node in exported.graph.nodes:  # a program that was not taken apart writes in place
+        schema = getattr(node.target, "_schema", None)
+        if node.op == "call_function" and schema is not None and schema.is_mutable and node.args:
+            written = node.args[0]
+            while getattr(getattr(written, "target", None), "is_view", False):
+                written = written.args[0]
+            name = signature.inputs_to_buffers.get(getattr(written, "name", ""))
+            changed += [name] if name else []
+    if changed:
+        raise ValueError(
+            f"it changes {', '.join(dict.fromkeys(changed))}, which no call that was tried changed"
+        )
 
 
 def _open(port: Port, axes: Axes) -> dict[int, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lading.base.digests import of_path, size_of
 from lading.conversion import apple
 from lading.coreml.described import Described
+from lading.coreml.memory import noted
 from lading.record import ArtifactRecord
 from lading.record.text import LFS_POINTER
 
@@ -51,6 +52,7 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         "opset": ", ".join(sorted({opset for one in programs for opset in one.values()})),
         "specification": str(model.version) if programs else "",
         "optional": ", ".join(model.optional),
+        "states": ", ".join(f"{p.name} {p.dtype} {list(p.shape)}" for p in model.states),
         "functions": ", ".join(name for one in programs for name in one),
         "operations": ", ".join(f"{name} {n}" for name, n in kinds.most_common() if n),
         "classes": str(model.classes) if model.classes else "",
@@ -60,6 +62,7 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         "code of the app": ", ".join(name for one in leaves for name in one.custom),
         "updatable": "on a device" if any(one.updatable for one in models) else "",
     }
+    states = noted(model.metadata, model.states, str(path)) if runs == "mlProgram" else ()
     return ArtifactRecord(
         format=form,
         path=str(path),
@@ -71,6 +74,7 @@ def record(path: Path, model: Described, form: str, title: str, runs: str) -> Ar
         route="export",
         details={**{name: text for name, text in details.items() if text}, **model.metadata},
         title=title if own else f"Core ML ({model.type})",
+        states=states,
     )
 
 

@@ -57,18 +57,17 @@ def _stack() -> Iterator[tuple[str, int]]:
 def _watch(interface: Interface, note: Note) -> None:
     """The network once, in torch, under watch."""
     module, values = interface.module, interface.example().values()
-    before = {name: value._version for name, value in module.named_buffers()}
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(_readings(note))
         stack.enter_context(_functions(note))
         stack.enter_context(_Dispatched(note))
         module(*values)
-    for name, value in module.named_buffers():
-        if value._version != before[name]:
-            note("state", (name, ""), f"forward changes the buffer {name}",
-                 "a file keeps nothing from one call to the next",
-                 "give it as an input and return it as an output", stops=False)  # fmt: skip
+    for kept in interface.states:
+        note("state", (kept.state.buffer, ""), f"forward changes the buffer {kept.state.buffer}",
+             "a file keeps nothing from one call to the next of itself",
+             "nothing: it becomes a state in Core ML (iOS 18 or newer), an input and an output in "
+             "ONNX, and is compared over several calls", stops=False)  # fmt: skip
     for path, one in module.named_modules():
         if one.training:
             note("training mode", (path, type(one).__name__), "it runs as in training",
@@ -165,7 +164,7 @@ def _captured(interface: Interface, note: Note) -> Captured | None:
     routes: tuple[Route, ...] = ("export", "trace")
     for route in routes:
         try:
-            with repaired(interface, route) as (mended, _):
+            with repaired(interface.step, route) as (mended, _):
                 graph = capture(mended, route)
             exported = exported or (graph if route == "export" else None)
         except CaptureError as lost:

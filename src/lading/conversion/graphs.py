@@ -16,7 +16,8 @@ Graph = tuple[Captured, tuple[RepairRecord, ...]]
 
 @dataclass
 class Graphs:
-    """The graphs of an interface, each of the repaired module and filed under the untouched one."""
+    """The graphs of an interface, each of the repaired module and filed under the untouched one;
+    of a network with a memory, of its step."""
 
     interface: Interface
     taken: dict[tuple[Route, Axes], Graph] = field(default_factory=dict)
@@ -31,9 +32,10 @@ class Graphs:
             CaptureError: the route cannot take the module.
         """
         if (route, axes) not in self.taken:
-            sized = any(port.ranges or port.enumerated for port in self.interface.inputs)
+            step = self.interface.step
+            sized = any(port.ranges or port.enumerated for port in step.inputs)
             fixed = not axes and not sized
-            with repaired(self.interface, route, fixed=fixed) as (mended, records):
+            with repaired(step, route, fixed=fixed) as (mended, records):
                 graph = capture(mended, route, axes)
-            self.taken[route, axes] = replace(graph, interface=self.interface), records
+            self.taken[route, axes] = replace(graph, interface=step), records
         return self.taken[route, axes]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lading.coreml.memory import KEEPING
 from lading.coreml.mil import description, package
 from lading.coreml.mil.features import Feature
 from lading.errors import ProgramError, refused
@@ -33,13 +34,14 @@ class Described:
         version: of the specification.
         inputs: what goes in.
         outputs: what comes out.
+        states: what it remembers between calls.
         optional: names of inputs that may be left out.
         metadata: see `description.metadata`.
         functions: of a program, with the opset of each.
         shapes: of a program, of every value whose rank it states; -1 is an open size.
         kinds: operations, layers, or what else the model is made of, by name.
         stored: how many numbers it stores, by their type.
-        half: whether an operation gives float16.
+        half: whether an operation gives float16, those aside that keep a float32 in a state.
         classes: of a classifier, where the file lists them.
         files: the weight files that it names.
         custom: names of code that the file needs and an app has to bring.
@@ -51,6 +53,7 @@ class Described:
     version: int
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
+    states: tuple[Port, ...] = ()
     optional: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
@@ -104,6 +107,7 @@ def _described(spec: Any) -> Described:
         version=spec.specificationVersion,
         inputs=tuple(_port(one) for one in interface.input),
         outputs=tuple(_port(one) for one in interface.output),
+        states=tuple(_port(one) for one in interface.state),
         optional=tuple(one.name for one in interface.input if one.type.isOptional),
         metadata=description.metadata(told),
         updatable=spec.isUpdatable,
@@ -178,7 +182,7 @@ def _operation(op: Any, model: Described) -> bool:
         model.kinds[op.type] += 1
     for output in op.outputs:
         kind = output.type.tensorType
-        model.half |= _dtype(kind) == "fp16"
+        model.half |= _dtype(kind) == "fp16" and not output.name.startswith(KEEPING)
         if output.type.WhichOneof("type") == "tensorType" and kind.rank >= 0:
             sizes = kind.dimensions
             model.shapes[output.name] = tuple(

@@ -7,7 +7,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lading.coreml.arrays import Array, Arrays, noted_labels
+from lading.coreml.memory import Recalling, noted
+from lading.coreml.mil.description import feature
 from lading.coreml.plan import placed
 from lading.errors import RuntimeUnavailableError, in_short
 from lading.record.bench import Placed
@@ -61,12 +65,24 @@ class System:
             if feature.type.WhichOneof("Type") not in ("stringType", "int64Type")
         )
         labels = noted_labels(described.metadata.userDefined)
-        self._call = Arrays(model.predict, images, labels)
         self._model = model
+        self._call: Any = Arrays(model.predict, images, labels)
+        ports = tuple(feature(one).port() for one in described.state)
+        if ports:
+            self._call = Recalling(
+                self._call,
+                model.make_state,
+                lambda state, name: np.asarray(state.read_state(name)),
+                noted(described.metadata.userDefined, ports, str(path)),
+                {one.name: len(feature(one).port().shape) for one in described.input},
+            )
+            self.outputs += tuple(state.port.name for state in self._call.states)
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
-        """The outputs by name; there is nothing to look at."""
-        return self._call(inputs)
+        """The outputs by name, and what is remembered after the last call; there is nothing to
+        look at."""
+        made: dict[str, Array] = self._call(inputs)
+        return made
 
     def placed(self) -> tuple[Placed, ...]:
         """Where Core ML means to run what, by its own plan; it shows no times.

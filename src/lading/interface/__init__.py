@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from lading.errors import RequestError
+from lading.interface.memory import Kept, Remembered, Step, kept
 from lading.network.calling import Flat
 from lading.network.through import Through, refuse
 from lading.record import Port, Task
@@ -108,25 +109,64 @@ class Options:
 
 @dataclass(frozen=True)
 class Interface:
-    """The wrapped module with its ports: one contract for every target and runtime."""
+    """The wrapped module with its ports: one contract for every target and runtime.
+
+    Attributes:
+        module: of a network with a memory, `Remembered`, whose arguments are several calls.
+        inputs: of one call.
+        outputs: of one call.
+        options: what was asked for.
+        task: what the network is for.
+        states: what it remembers between calls.
+        stepped: whether it is the graph of one call, its states among inputs and outputs; see
+            `step`.
+    """
 
     module: nn.Module
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     options: Options
     task: Task
+    states: tuple[Kept, ...] = ()
+    stepped: bool = False
+
+    @property
+    def answers(self) -> tuple[Port, ...]:
+        """All that `module` gives: the outputs, and what it remembers after the last call."""
+        if self.stepped:
+            return self.outputs
+        return (*self.outputs, *(one.state.port for one in self.states))
+
+    @property
+    def step(self) -> Interface:
+        """One call as a graph has it: what is remembered goes in last and comes out last."""
+        if not self.states or self.stepped:
+            return self
+        assert isinstance(self.module, Remembered)
+        ports = [one.state.port for one in self.states]
+        return replace(
+            self,
+            module=Step(self.module.inner, self.states).eval(),
+            inputs=(*self.inputs, *(replace(port, name=f"{port.name}_in") for port in ports)),
+            outputs=(*self.outputs, *(replace(port, name=f"{port.name}_out") for port in ports)),
+            stepped=True,
+        )
 
     def arguments(self, inputs: Mapping[str, Any]) -> list[torch.Tensor]:
         """Arrays by port name as the module takes them, in order: half precision, which an artifact
         may ask for, is widened to the float32 that the original computes in, and so are the whole
-        numbers of a picture.
+        numbers of a picture. Of a network with a memory they may have an axis more, the calls.
         """
-        values = [torch.tensor(inputs[port.name]) for port in self.inputs]
+        values = [self._several(torch.tensor(inputs[p.name]), p) for p in self.inputs]
         wide = (torch.float16, torch.bfloat16)
         return [
             value.float() if value.dtype in wide or port.kind == "image" else value
             for port, value in zip(self.inputs, values, strict=True)
         ]
+
+    def _several(self, value: torch.Tensor, port: Port) -> torch.Tensor:
+        remembers = self.states and not self.stepped
+        return value[None] if remembers and value.dim() == len(port.shape) else value
 
     def example(
         self, batch: int = 1, seed: int = 0, sizes: Mapping[str, int] | None = None
@@ -141,7 +181,8 @@ class Interface:
         own = [letters.shape(port, sizes or {}) for port in self.inputs]
         shapes = [one if batch == 1 else (batch, *one[1:]) for one in own]
         ports = zip(self.inputs, shapes, strict=True)
-        return {port.name: _sample(port, shape, generator) for port, shape in ports}
+        drawn = {port.name: (port, _sample(port, shape, generator)) for port, shape in ports}
+        return {name: self._several(value, port) for name, (port, value) in drawn.items()}
 
 
 def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
@@ -236,11 +277,29 @@ def wrap(network: nn.Module, task: Task, options: Options) -> Interface:
 
     out, head = _head(scores, task, options)
     sized = _follow(out, port)
-    network, call = (
-        (network.network, network.call) if isinstance(network, Flat) else (network, None)
-    )
-    module = Wrapped(network, nn.Sequential(*prepare), head, call).eval()
-    return Interface(module, (port,), (sized,), options, task)
+    inner, call = (network.network, network.call) if isinstance(network, Flat) else (network, None)
+    module = Wrapped(inner, nn.Sequential(*prepare), head, call).eval()
+    return _remembering(Interface(module, (port,), (sized,), options, task), network)
+
+
+def _remembering(interface: Interface, network: nn.Module) -> Interface:
+    """The interface with what the network remembers.
+
+    Raises:
+        RequestError: more than one sample at a time is asked for: a memory is one sample's.
+    """
+    if not isinstance(network, Flat) or not network.memory:
+        return interface
+    if "batch" in interface.options.dynamic:
+        raise RequestError(
+            "--dynamic batch",
+            found="a network that remembers " + ", ".join(one.names[0] for one in network.memory),
+            expected="one size of what it remembers",
+            remedy="leave --dynamic batch out",
+        )
+    states = kept(network.memory, (*interface.inputs, *interface.outputs), "network.")
+    module = Remembered(interface.module, states).eval()
+    return replace(interface, module=module, states=states)
 
 
 def _through(network: nn.Module, task: Task, options: Options) -> Interface:
@@ -265,7 +324,8 @@ def _through(network: nn.Module, task: Task, options: Options) -> Interface:
         for port in task.inputs
     )
     if isinstance(network, Flat):
-        return Interface(network, inputs, task.outputs, options, replace(task, inputs=inputs))
+        found = Interface(network, inputs, task.outputs, options, replace(task, inputs=inputs))
+        return _remembering(found, network)
     names = [port.name for port in inputs]
     module = Through(network, names, [port.name for port in task.outputs]).eval()
     return Interface(module, inputs, task.outputs, options, replace(task, inputs=inputs))

@@ -11,8 +11,9 @@ from torch import nn
 
 from lading.errors import RequestError
 from lading.interface import Interface, Options, wrap
+from lading.interface.memory import paired
 from lading.interface.side import Array
-from lading.record import ArtifactRecord, Port, Task
+from lading.record import ArtifactRecord, Port, State, Task
 from lading.record.wording import port
 
 #: Outputs on a probe: the artifact's by its names, the network's by its own.
@@ -68,15 +69,29 @@ def matched(
     outputs = [
         _merged(record.outputs[t], our) for t, our in zip(pairs, interface.outputs, strict=True)
     ]
+    subject = f"{record.path} against this checkpoint"
+    states = paired([one.state for one in interface.states], record.states, subject)
     theirs = {one.name: one for one, _ in (*inputs, *outputs)}
     return (
         replace(
             record,
             inputs=tuple(theirs[port.name] for port in record.inputs),
             outputs=tuple(theirs[port.name] for port in record.outputs),
+            states=states,
         ),
-        replace(fed, outputs=tuple(one for _, one in outputs)),
+        replace(
+            fed,
+            outputs=tuple(one for _, one in outputs),
+            states=tuple(
+                replace(mine, state=_typed(state, mine.state.port.dtype))
+                for mine, state in zip(interface.states, states, strict=True)
+            ),
+        ),
     )
+
+
+def _typed(state: State, dtype: str) -> State:
+    return replace(state, port=replace(state.port, dtype=dtype))
 
 
 def _paired(

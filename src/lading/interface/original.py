@@ -32,7 +32,7 @@ class TorchSide:
 
     def __init__(self, interface: Interface, title: str = "original") -> None:
         self.interface, self.title = interface, title
-        self.outputs = tuple(port.name for port in interface.outputs)
+        self.outputs = tuple(port.name for port in interface.answers)
         #: what the last look at everything saw
         self.graph: list[Made] = []
 
@@ -70,10 +70,13 @@ class TorchSide:
             handles.append(module.register_forward_hook(watch.left(path)))
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # one fused kernel shows nothing inside
+        whole: Any = self.interface.module
+        whole.before = watch.begin  # of several calls the last is seen
         try:
             with torch.no_grad(), watch:
-                results = self.interface.module(*arguments)
+                results = whole(*arguments)
         finally:
+            del whole.before
             torch.backends.mha.set_fastpath_enabled(fast)
             for handle in handles:
                 handle.remove()
@@ -91,6 +94,10 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+
+    def begin(self) -> None:
+        """Forgets what it saw."""
+        self.made, self.values = [], {}
 
     def entered(self, path: str) -> Any:
         def hook(module: Any, arguments: Any) -> None:

@@ -12,6 +12,9 @@ PRECISIONS: tuple[Precision, ...] = ("fp16", "fp32")
 #: Core ML came to both systems together: each macOS reads what its twin reads.
 MACOS_TWIN = {"macOS12": "iOS15", "macOS13": "iOS16", "macOS14": "iOS17", "macOS15": "iOS18"}
 
+#: The first iOS whose Core ML keeps states, as macOS 15 does.
+KEEPS_STATES = 18
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -52,7 +52,8 @@ def fed(artifact: ArtifactRecord) -> str:
 
 def variables(ports: tuple[Port, ...]) -> list[str]:
     """Names for code: a port's own where it can be one."""
-    taken = {"np", "mil", "model", "outputs", "session", "names", "text", "classes", "grey"}
+    taken = {"np", "mil", "model", "outputs", "session", "names", "text", "classes", "grey",
+             "state", "memory"}  # fmt: skip
     return [
         port.name if port.name.isidentifier() and port.name not in taken else f"input_{index}"
         for index, port in enumerate(ports)

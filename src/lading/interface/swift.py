@@ -44,12 +44,16 @@ def snippet(artifact: ArtifactRecord, task: Task) -> str:
         made = f"MLMultiArray({variable})" if oldest >= 15 and port.kind != "image" else variable
         fed.append(f"    {swift_literal(port.name)}: {made},")
     call = "try await" if oldest >= 17 else "try"
+    using = ", using: state" if artifact.states else ""
+    if artifact.states:
+        body += ["", "// The beginning; hand it to every call that follows, one after the other."]
+        body.append("let state = model.makeState()")
     body += [
         "",
         "let features = try MLDictionaryFeatureProvider(dictionary: [",
         *fed,
         "])",
-        f"let outputs = {call} model.prediction(from: features)",
+        f"let outputs = {call} model.prediction(from: features{using})",
     ]
     for index, port in enumerate(artifact.outputs):
         variable = port.name if port.name.isidentifier() else f"output{index}"

@@ -129,6 +129,15 @@ class Conversion:
     ) -> Converted:
         """One file, opened and compared."""
         record = kind.convert(graph, settings, path)
+        kept = graph.interface.states
+        if kept and not record.states:
+            storage.remove(path)
+            raise ConversionError(
+                f"{kind.title} by {graph.route}",
+                found="a network that remembers " + ", ".join(one.state.buffer for one in kept),
+                expected="a format that keeps states",
+                remedy="use one that does: --to coreml --to onnx",
+            )
         opened = kind.open(path, own=True)
         found = compare.every_runtime(self.original, opened, record, self.progress)
         return Converted(record, opened, tuple(found), repairs)

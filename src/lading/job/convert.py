@@ -19,7 +19,7 @@ from lading.conversion.graphs import Graphs
 from lading.errors import ConversionError
 from lading.formats import format_named
 from lading.interface import Interface, Options, wrap
-from lading.interface.settings import Settings
+from lading.interface.settings import KEEPS_STATES, Settings
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import Conversion, Converted
 from lading.job.described import described
@@ -59,7 +59,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     loaded = load(source(request, request.path), progress)
     interface = wrap(loaded.network, loaded.task, asked)
     trajectories.require_walkable(interface, request.trajectory)
-    settings = _settings(request, _facts(loaded, asked))
+    settings = _settings(request, _facts(loaded, asked), interface, notices)
     name = request.name or _name(loaded)
     storage.require_own(
         out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
@@ -168,13 +168,20 @@ def _options(request: Convert) -> Options:
     )
 
 
-def _settings(request: Convert, facts: Mapping[str, str]) -> Settings:
-    """What is asked of the files."""
+def _settings(
+    request: Convert, facts: Mapping[str, str], interface: Interface, notices: Notices
+) -> Settings:
+    """What is asked of the files; of a network with a memory the first system that keeps one,
+    where none is asked for."""
     auto = request.precision == "auto"
+    if interface.states:
+        names = ", ".join(kept.state.buffer for kept in interface.states)
+        notices.add(f"the network remembers {names} between calls: compared over several in turn")
+    oldest = KEEPS_STATES if interface.states else 16
     return Settings(
         precision="fp16" if request.precision == "auto" else request.precision,
         auto=auto,
-        deployment=f"macOS{request.macos}" if request.macos else f"iOS{request.ios or 16}",
+        deployment=f"macOS{request.macos}" if request.macos else f"iOS{request.ios or oldest}",
         opset=request.opset,
         author=request.author,
         license=request.license,

@@ -12,7 +12,7 @@ import numpy as np
 
 from lading.errors import InputError
 from lading.record import Port
-from lading.task import prepare
+from lading.task import pictures, prepare
 from lading.task.prepare import Prepared
 from lading.task.probes import files_in
 from lading.task.text import Vocabulary
@@ -34,7 +34,11 @@ class Feeding:
 
 
 def feedings(
-    ports: Sequence[Port], given: Sequence[str], words: Vocabulary | None = None
+    ports: Sequence[Port],
+    given: Sequence[str],
+    words: Vocabulary | None = None,
+    *,
+    several: bool = False,
 ) -> Iterator[Feeding]:
     """One for each sample, each prepared when its turn comes.
 
@@ -48,6 +52,8 @@ def feedings(
             `lading.task.prepare.file`; a folder of such; numbers, one for the whole input or as
             many as it has; a text, where the network takes text.
         words: of a network that takes text.
+        several: whether an array may have an axis more, the first: calls in turn, of an artifact
+            with a memory.
 
     Raises:
         InputError: no such input, as many values as fit nothing, or a value that does not fit.
@@ -56,8 +62,8 @@ def feedings(
     for text in given:
         port, value = _named(ports, text)
         folder = _exists(value) and Path(value).is_dir()
-        several = [str(one) for one in files_in(Path(value))] if folder else [value]
-        texts.setdefault(port.name, []).extend(several)
+        every = [str(one) for one in files_in(Path(value))] if folder else [value]
+        texts.setdefault(port.name, []).extend(every)
     counts = {name: len(many) for name, many in texts.items()}
     count = max(counts.values(), default=1)
     odd = next((name for name, one in counts.items() if one not in (1, count)), None)
@@ -72,7 +78,9 @@ def feedings(
         row = {name: many[index % len(many)] for name, many in texts.items()}
         title = next((row[name] for name in row if counts[name] == count), "")
         known = {port.name: port for port in ports}
-        values = {name: _value(known[name], text, words) for name, text in row.items()}
+        values = {
+            name: _value(known[name], text, words, several=several) for name, text in row.items()
+        }
         yield Feeding(title, values)
 
 
@@ -102,8 +110,15 @@ def _exists(text: str) -> bool:
         return False
 
 
-def _value(port: Port, text: str, words: Vocabulary | None = None) -> Prepared:
+def _value(
+    port: Port, text: str, words: Vocabulary | None = None, *, several: bool = False
+) -> Prepared:
     path, there = Path(text), _exists(text)
+    if several and there and path.suffix.lower() == ".npy":
+        array = pictures.read_array(path)
+        if array.ndim == len(port.shape) + 1 and port.allows(array.shape[1:]):
+            told = f"{len(array)} calls in turn"
+            return Prepared(prepare.cast(array, port, str(path)), (told,))
     if words and not there and path.suffix.lower() != ".npy":
         words.require_known(text)
         return Prepared(prepare.texts([text], port, words))

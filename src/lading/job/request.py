@@ -485,7 +485,7 @@ class Inspect(Reading):
 
 @dataclass(frozen=True)
 class Run(Request):
-    """Feeds an artifact what the user has; a stateful one from a fresh state each time.
+    """Feeds an artifact what the user has; one with a memory from its beginning each time.
 
     An input that is given several values, or a folder, is fed one after the other.
 

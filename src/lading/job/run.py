@@ -18,7 +18,7 @@ from lading.interface.matching import meant
 from lading.interface.side import Array
 from lading.job.feeding import Feeding, feedings
 from lading.job.request import Run
-from lading.record import Port, Task
+from lading.record import ArtifactRecord, Port, Task
 from lading.record.brief import Brief
 from lading.task import finish, overlay
 from lading.task.finish import NO_CLASS, class_name
@@ -131,7 +131,7 @@ class Applied(Brief):
 
 
 def run(request: Run) -> Applied:
-    """Feeds an artifact, once for each sample, a stateful one from a fresh state each time; what
+    """Feeds an artifact, once for each sample, one with a memory from its beginning each time; what
     came out goes to `out`, where that is named.
 
     Raises:
@@ -157,12 +157,26 @@ def _samples(request: Run) -> Iterator[Applied]:
     words = vocabulary(task, record.details) if task else None
     known = task or Task("module", takes, gives)
     side = opened.open(chosen)
-    for index, fed in enumerate(feedings(takes, given, words)):
+    several = bool(record.states)
+    for index, fed in enumerate(feedings(takes, given, words, several=several)):
         if index or fed.name:
             request.progress("run", fed.name)
         outputs = side.run({name: one.value for name, one in fed.values.items()})
+        for state in record.states:
+            outputs.pop(state.port.name, None)
         first = next((port for port in record.outputs if port.name in outputs), record.outputs[0])
-        yield _applied(fed, outputs, first, gives, known, chosen.title, opened.remark)
+        made = _applied(fed, outputs, first, gives, known, chosen.title, opened.remark)
+        yield replace(made, notes=(*made.notes, *_remembered(record)))
+
+
+def _remembered(record: ArtifactRecord) -> tuple[str, ...]:
+    """What is to be said of a memory; nothing where there is none."""
+    names = ", ".join(state.port.name for state in record.states)
+    if not names:
+        return ()
+    values = any(state.begins == "values" for state in record.states)
+    begins = "the checkpoint's values" if values else "zeros"
+    return (f"it remembers {names}, and began with {begins}",)
 
 
 def _applied(

@@ -13,6 +13,7 @@ from torch import nn
 
 from lading.errors import RequestError
 from lading.network.inputs import Taken, leaves, nested
+from lading.network.memory import Buffer
 from lading.network.through import called_by_name
 from lading.record import Port
 
@@ -66,11 +67,12 @@ class Calling:
 
 
 class Flat(nn.Module):
-    """`network` as it is: its tensors in the order of its ports, in and out."""
+    """`network` as it is: its tensors in the order of its ports, in and out; `memory` are the
+    buffers that a call changes."""
 
-    def __init__(self, network: nn.Module, call: Calling) -> None:
+    def __init__(self, network: nn.Module, call: Calling, memory: Sequence[Buffer] = ()) -> None:
         super().__init__()
-        self.network, self.call = network, call
+        self.network, self.call, self.memory = network, call, tuple(memory)
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         made = self.call(self.network, *values)

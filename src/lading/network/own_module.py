@@ -18,14 +18,17 @@ from torch import nn
 
 from lading.base.digests import of_path
 from lading.errors import LadingError, RequestError
+from lading.network import attributes, memory
 from lading.network.calling import Calling, Flat, given, parameters
 from lading.network.code import literal, named
-from lading.network.inputs import Inputs, Taken, all_taken, example
+from lading.network.inputs import Inputs, Taken, all_taken, example, leaves
 from lading.network.lines import told
 from lading.record import HyperParameter, Port, Recognition, Sign, Task
 from lading.task import letters
 
 FAMILY, TITLE = "module", "your own module"
+#: Calls in which it shows whether an answer depends on those before it.
+_CALLS = 4
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,41 @@ class OwnModule:
             RequestError: it does not run on its inputs, or gives what no artifact can.
         """
         taken = all_taken(self.inputs, parameters(module))
-        answer = self._run(module, taken)
+        with memory.undone(module) as seen:
+            answer = self._run(module, taken)
+        self._require_kept(module, taken, seen)
         ports = tuple(one.port for one in taken)
         found, dropped = given(answer, [port.name for port in ports], self.origin)
         notes = {"code": self.origin}
         if dropped:
             notes["left out"] = f"of what it gives: {', '.join(dropped)}"[:500]
-        outputs = self._open(module, taken, tuple(one.port for one in found))
-        flat = Flat(module, Calling(module, taken, [one.path for one in found])).eval()
+        with memory.undone(module):
+            outputs = self._open(module, taken, tuple(one.port for one in found))
+        call = Calling(module, taken, [one.path for one in found])
+        flat = Flat(module, call, seen.buffers).eval()
         return Task("module", ports, outputs, notes=notes), flat
+
+    def _require_kept(
+        self, module: nn.Module, taken: Sequence[Taken], seen: memory.Changes
+    ) -> None:
+        """Passes only where all that the network remembers can be kept by a file.
+
+        Raises:
+            RequestError: it cannot.
+        """
+        memory.require_kept(module, seen, self.origin)
+
+        def several(afresh: bool) -> list[Any]:
+            found = []
+            with memory.undone(module), attributes.reset(module) as put_back:
+                for seed in range(_CALLS):
+                    answer = self._run(module, taken, seed=seed)
+                    found.append(copy.deepcopy([one for _, one in leaves(answer)]))
+                    if afresh:
+                        put_back()
+            return found
+
+        attributes.require_idle(seen.attributes, several, self.origin)
 
     def _open(
         self, module: nn.Module, taken: Sequence[Taken], outputs: tuple[Port, ...]
@@ -137,9 +166,10 @@ class OwnModule:
         )
 
     def _run(
-        self, module: nn.Module, taken: Sequence[Taken], sizes: Mapping[str, int] | None = None
-    ) -> Any:
-        generator = torch.Generator().manual_seed(0)
+        self, module: nn.Module, taken: Sequence[Taken], sizes: Mapping[str, int] | None = None,
+        *, seed: int = 0,
+    ) -> Any:  # fmt: skip
+        generator = torch.Generator().manual_seed(seed)
         values = [example(one, generator, letters.shape(one.port, sizes or {})) for one in taken]
         try:
             with torch.no_grad():

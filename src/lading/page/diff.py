@@ -20,7 +20,7 @@ from lading.record import Bill, LedgerLine, Measurement, Port, to_json
 from lading.record.brief import Brief
 from lading.record.text import visible
 from lading.record.values import show
-from lading.record.wording import RUNTIMES, megabytes, number, port, ran_in, shape, subject
+from lading.record.wording import RUNTIMES, kept, megabytes, number, port, ran_in, shape, subject
 
 Kind = Literal["changed", "only in A", "only in B"]
 
@@ -184,6 +184,8 @@ def _graph(bill: Bill) -> dict[str, str]:
         name = one.format_title
         facts[f"{name} takes"] = _ports(one.inputs)
         facts[f"{name} gives"] = _ports(one.outputs)
+        if one.states:
+            facts[f"{name} keeps"] = ", ".join(map(kept, one.states))
         facts[f"{name} precision"] = one.precision
         facts |= {
             f"{name} {key}": value

@@ -24,7 +24,7 @@ from lading.page.view import look
 from lading.record import SCHEMA, Bill, from_json
 from lading.record.text import visible
 from lading.record.values import show as typed
-from lading.record.wording import ROUTES, RUNTIMES, megabytes, shape
+from lading.record.wording import ROUTES, RUNTIMES, kept, megabytes, shape
 
 PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -133,6 +133,7 @@ def environment() -> Environment:
         "script_digest": _digest(script),
         "show": typed,
         "shape": shape,
+        "remembered": kept,
         "megabytes": megabytes,
         "size": tree.size,
         "runtimes": RUNTIMES,

@@ -17,6 +17,7 @@ import torch
 from lading.errors import LadingError, RequestError
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface, Options
+from lading.interface.memory import Kept, paired
 from lading.interface.side import Array, Made, Side
 from lading.proof import channels, noise, scores, steadiness, tables
 from lading.proof.beyond import Beyond
@@ -96,6 +97,7 @@ class Beside:
             precision="fp16" if half else "fp32",
             inputs=self.interface.inputs,
             outputs=self.interface.outputs,
+            states=tuple(kept.state for kept in self.interface.states),
         )
         self._names = inputs, outputs
         self.side: Side = Renamed(artifact.open(artifact.runtime()), inputs, outputs)
@@ -103,7 +105,7 @@ class Beside:
         self.drawn: Sequence[Probe] = [
             probe
             for probe in make(self.interface)
-            if all(probe.inputs[port.name].shape == port.shape for port in ports)
+            if all(probe.shape(port.name) == port.shape for port in ports)
         ]
         self.outputs: Sequence[Outputs] = [self._own(self.side, probe) for probe in self.drawn]
         self._beyond = Beyond(
@@ -130,7 +132,7 @@ class Beside:
 
     def steady(self, place: int, precision: str) -> bool:
         if (place, precision) not in self._steady:
-            probe, outputs, ports = self.drawn[place], self.outputs[place], self.record.outputs
+            probe, outputs, ports = self.drawn[place], self.outputs[place], self.record.answers
             found = steadiness.steady(self.side, probe, outputs, ports, precision)
             self._steady[place, precision] = found
         return self._steady[place, precision]
@@ -245,7 +247,7 @@ class Beside:
 
     def _own(self, side: Side, probe: Probe) -> dict[str, Array]:
         values = side.run(probe.inputs)
-        return {port.name: values[port.name] for port in self.record.outputs}
+        return {port.name: values[port.name] for port in self.record.answers}
 
 
 def _most(artifact: Artifact) -> float:
@@ -307,13 +309,16 @@ def common(artifact: Artifact, other: Artifact) -> tuple[Interface, dict[str, st
     )
     plain = task or Task("module", inputs, outputs)
     empty: torch.nn.Module = torch.nn.Identity()
+    states = paired(ours.states, theirs.states, f"{artifact.path} beside {other.path}")
+    kept = tuple(Kept(state, (), torch.zeros(())) for state in states)
     interface = Interface(
-        empty, inputs, outputs, options or Options(), replace(plain, inputs=inputs)
+        empty, inputs, outputs, options or Options(), replace(plain, inputs=inputs), kept
     )
+    answers = ours.answers, (*outputs, *(state.port for state in states))
     return (
         interface,
         {port.name: mine.name for mine, port in zip(ours.inputs, inputs, strict=True)},
-        {mine.name: port.name for mine, port in zip(ours.outputs, outputs, strict=True)},
+        {mine.name: port.name for mine, port in zip(*answers, strict=True)},
     )
 
 

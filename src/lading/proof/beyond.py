@@ -17,7 +17,7 @@ from lading.proof.probes import Probe, fits
 from lading.proof.reference import Outputs
 from lading.record import ArtifactRecord, Port, Unproved
 from lading.record.wording import shape as in_words
-from lading.task import kind_of, letters
+from lading.task import kind_of, letters, several
 from lading.task.further import Price, claimed, sized
 from lading.task.probes import at_sizes
 
@@ -61,6 +61,8 @@ class Beyond:
         if digest not in self._claims:
             for probe in kind.own(ports, digest, self.price):
                 self.take(probe)
+            if self.interface.states:
+                self.take(several.own(ports, digest))
             self._claims[digest] = (
                 *self._sizes(artifact.record.inputs, digest),
                 *optional(artifact.record),

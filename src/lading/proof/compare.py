@@ -38,6 +38,7 @@ RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
 #: peak; as much as a channel varies.
 GARBLED = {"psnr": 10.0, "snr": 0.0}
 NOTHING_GATED = "nothing was gated: the original is steady at no probe; give --data"
+NOTHING_REMEMBERED = "the original is steady in no second call: its memory is not compared"
 
 
 def every_runtime(
@@ -176,14 +177,14 @@ class _Judge:
         if not self.settled and not all(number.passed for number in self.numbers):
             self._settle()
             self.numbers = self._of_outputs()
-        for port in self.record.outputs:
+        for port in self.record.answers:
             for place in self.places:
                 if place not in self.firm:
                     self.numbers.append(self._unsteady(port, place))
         self._degenerate()
 
     def _of_outputs(self) -> list[Measurement]:
-        ports = self.record.outputs if self.firm else ()
+        ports = self.record.answers if self.firm else ()
         return [number for port in ports for number in self._measured(port)]
 
     def _outputs(self, side: Side, expected: Sequence[Outputs]) -> dict[int, Outputs]:
@@ -191,7 +192,7 @@ class _Judge:
         for place in counted(list(self.places), "probes"):
             try:
                 found[place] = self._of_one(side, place, len(found))
-                wrong = measured.mismatch(self.record.outputs, expected[place], found[place])
+                wrong = measured.mismatch(self.record.answers, expected[place], found[place])
                 if wrong:
                     name = self.reference.drawn[place].name
                     raise _StoppedError(len(found) - 1, f"{name}: {wrong}")
@@ -234,7 +235,7 @@ class _Judge:
             metrics.label_agreement(wanted[port.name], got[port.name]) >= gates.agreement
             if port.meaning == "labels" or wanted[port.name].dtype.kind != "f"
             else metrics.psnr(wanted[port.name], got[port.name]) >= ratio
-            for port in self.record.outputs
+            for port in self.record.answers
         )
 
     @property
@@ -377,7 +378,7 @@ class _Judge:
             for place in self.firm:
                 values = exact.run(self.reference.drawn[place].inputs)
                 self.got[place] = {n: v.astype(got[place][n].dtype) for n, v in values.items()}
-            found = [n for port in self.record.outputs for n in self._measured(port)]
+            found = [n for port in self.record.answers for n in self._measured(port)]
         except LadingError:
             return
         finally:
@@ -433,7 +434,7 @@ class _Judge:
     def _of_the_graph(self, graph: Graph, got: Mapping[int, Outputs]) -> list[Measurement]:
         places = [*self.firm, *self.far]
         numbers: list[Measurement] = []
-        for port in self.record.outputs:
+        for port in self.record.answers:
             wanted = [graph.expected[place][port.name] for place in places]
             values = [got[place][port.name] for place in places]
             numbers += self._of_one_port(port, places, wanted, values, exact=not graph.rounded)
@@ -571,11 +572,14 @@ class _Judge:
         # of each output itself: scores or a graph that agree say nothing of what is made of them
         own = [n for n in self.numbers if n.reading in ("declared", "float64") and n.of == "output"]
         gated = {number.output for number in own if number.gate is not None}
-        proved = bool(gated) and gated >= {port.name for port in self.record.outputs}
+        proved = bool(gated) and gated >= {port.name for port in self.record.answers}
         missing = [missed(number) for number in self.numbers if not number.passed]
         missing += [f"{f.where} is {f.name}: {f.text}" for f in self.findings]
         missing += own_gates.unmet(self.numbers, self.reference.own)
         missing += [f"{text}; --accept-frozen if so meant" for text in self.reference.undecided()]
+        calls = max((self.reference.drawn[place].calls for place in self.firm), default=0)
+        if self.record.states and calls < 2:
+            missing.append(NOTHING_REMEMBERED)
         passed = proved and not missing
         missing += self.reference.decided() if missing else ()
         drawn, deep = self.reference.drawn, self.far if self._graph else ()

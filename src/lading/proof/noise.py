@@ -83,7 +83,7 @@ def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> 
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
     values = values if isinstance(values, tuple) else (values,)
-    return {p.name: v.numpy() for p, v in zip(interface.outputs, values, strict=True)}
+    return {p.name: v.numpy() for p, v in zip(interface.answers, values, strict=True)}
 
 
 def halved(interface: Interface, probe: Probe) -> dict[str, Array]:
@@ -95,7 +95,7 @@ def halved(interface: Interface, probe: Probe) -> dict[str, Array]:
         small = {name: _half(tensor) for name, tensor in own.items()}
         values = torch.func.functional_call(module, small, tuple(map(_half, arguments)))
     values = values if isinstance(values, tuple) else (values,)
-    return {p.name: v.numpy() for p, v in zip(interface.outputs, values, strict=True)}
+    return {p.name: v.numpy() for p, v in zip(interface.answers, values, strict=True)}
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:

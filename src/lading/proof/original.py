@@ -120,7 +120,7 @@ class Original:
     def steady(self, place: int, precision: str) -> bool:
         """See `lading.proof.steadiness`. Measured once."""
         if (place, precision) not in self._steady:
-            probe, outputs, ports = self.drawn[place], self.outputs[place], self.interface.outputs
+            probe, outputs, ports = self.drawn[place], self.outputs[place], self.interface.answers
             found = steadiness.steady(self.side, probe, outputs, ports, precision)
             self._steady[place, precision] = found
         return self._steady[place, precision]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lading.interface import Interface
-from lading.task import given, kind_of
+from lading.task import given, kind_of, several
 from lading.task.given import Given
 from lading.task.probes import Probe, files_in, fits
 
@@ -26,4 +26,7 @@ def make(interface: Interface, data: Sequence[Path | Given] = ()) -> list[Probe]
         else:
             pictures.append(one)
     drawn = kind_of(interface.task).probes(ports, interface.options.dynamic, pictures)
-    return [*drawn, *(given.probe(one, ports) for one in whole)]
+    if interface.states:
+        drawn += several.sequences(ports)
+    take = given.several if interface.states else given.probe
+    return [*drawn, *(take(one, ports) for one in whole)]

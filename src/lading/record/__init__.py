@@ -23,6 +23,7 @@ from lading.record.artifact import (
     Refusal,
     RepairRecord,
     Route,
+    State,
     Task,
 )
 from lading.record.bill import SCHEMA, Bill
@@ -100,6 +101,7 @@ __all__ = [
     "Settling",
     "Sign",
     "Snippet",
+    "State",
     "Station",
     "Task",
     "Trajectory",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Route = Literal["export", "decomposed", "trace"]
+#: Metadata of a field that stands in a record's JSON only where there is something in it.
+RARE = {"rare": True}
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,28 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class State:
+    """What a network remembers from one call to the next.
+
+    Attributes:
+        port: its name, element type and shape, as it is compared.
+        buffer: the network's name of it; empty where nobody knows.
+        begins: with zeros, or with values that are the checkpoint's.
+        held: how a file holds it: as it is; in Core ML, which keeps float16 alone, also a float32
+            as two ``halves`` (``[0] + [1] / 2048``) and a whole number as three ``digits`` to the
+            base 2048, the lowest first, along a first axis.
+    """
+
+    port: Port
+    buffer: str = ""
+    begins: Literal["zeros", "values"] = "zeros"
+    held: Literal["plain", "halves", "digits"] = "plain"
+
+
+@dataclass(frozen=True)
 class ArtifactRecord:
-    """A converted file. `path` is relative to the bill; `title` is what people call the format."""
+    """A converted file. `path` is relative to the bill; `title` is what people call the format;
+    `states` are what it remembers between calls, beside its inputs and outputs."""
 
     format: str
     path: str
@@ -135,6 +157,12 @@ class ArtifactRecord:
     route: Route
     details: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
+    states: tuple[State, ...] = field(default=(), metadata=RARE)
+
+    @property
+    def answers(self) -> tuple[Port, ...]:
+        """All that is compared: the outputs, and what it remembers after the call."""
+        return (*self.outputs, *(one.port for one in self.states))
 
     @property
     def format_title(self) -> str:

@@ -23,7 +23,11 @@ def to_json(value: Any) -> Any:
         TypeError: it holds something that is not a record or a plain value.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: to_json(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not (f.metadata.get("rare") and getattr(value, f.name) == f.default)
+        }
     if isinstance(value, Mapping):
         return {str(name): to_json(item) for name, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -49,10 +49,12 @@ def _of(kind: Any) -> dict[str, Any]:
         return {
             "type": "object",
             "properties": {
-                f.name: {"enum": list(f.metadata["enum"])} if f.metadata else _of(hints[f.name])
+                f.name: {"enum": list(f.metadata["enum"])}
+                if "enum" in f.metadata
+                else _of(hints[f.name])
                 for f in fields
             },
-            "required": [f.name for f in fields],
+            "required": [f.name for f in fields if not f.metadata.get("rare")],
             "additionalProperties": False,
         }
     if origin is tuple:

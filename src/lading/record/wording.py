@@ -17,6 +17,7 @@ from lading.record import (
     Provenance,
     Refusal,
     Settling,
+    State,
     Trajectory,
     Unproved,
     Verdict,
@@ -279,6 +280,18 @@ def port(one: Port) -> str:
     kind = f"{one.color} image" if one.kind == "image" else one.dtype
     more = f" ({other_sizes(one)})" if other_sizes(one) else ""
     return f"{one.name} {kind} {shape(one.shape) if one.shaped else 'of a shape not stated'}{more}"
+
+
+def kept(state: State) -> str:
+    """What is remembered between calls in a few words.
+
+    >>> from lading.record import Port, State
+    >>> kept(State(Port("h", "tensor", "float32", (1, 8)), begins="values", held="halves"))
+    "h float32 1×8, begins with the checkpoint's values, each as two float16"
+    """
+    begins = "zeros" if state.begins == "zeros" else "the checkpoint's values"
+    held = {"plain": "", "halves": ", each as two float16", "digits": ", each as three float16"}
+    return f"{port(state.port)}, begins with {begins}{held[state.held]}"
 
 
 def where(artifact: str, runtime: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,6 +56,29 @@ def probe(given: Given | Path, ports: Sequence[Port]) -> Probe:
     _require_names(given.source, values, ports)
     inputs = {port.name: _fitted(values[port.name], port, given.source) for port in ports}
     return Probe(given.name, "data", given.source, inputs)
+
+
+def several(given: Given | Path, ports: Sequence[Port]) -> Probe:
+    """The probe of a user's values for a network with a memory: those of one call, or with an axis
+    more, the first, those of several in turn.
+
+    Raises:
+        InputError: as `probe`; or some inputs have that axis and some do not.
+    """
+    grown = {p.name: replace(p, shape=(-1, *p.shape), ranges=(), enumerated=()) for p in ports}
+    try:
+        return probe(given, ports)
+    except InputError:
+        made = probe(given, tuple(grown.values()))
+    counts = {len(value) for value in made.inputs.values()}
+    if len(counts) > 1:
+        raise InputError(
+            str(given.source if isinstance(given, Given) else given),
+            found=f"values for {' and '.join(map(str, sorted(counts)))} calls",
+            expected="every input as often as there are calls",
+            remedy="give every input as many values, the calls on the first axis",
+        )
+    return replace(made, calls=counts.pop())
 
 
 def _require_names(subject: str, names: Sequence[str] | Mapping[str, Any],

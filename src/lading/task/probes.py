@@ -35,6 +35,7 @@ class Probe:
         far: whether its values are beyond what a user feeds: what an fp16 artifact makes of them as
             it rounds is not judged, its graph is.
         only: digest of the artifact that it was drawn for; empty where it is for any.
+        calls: how many calls, the first axis of every input; 0 for one without that axis.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Probe:
     raw: Mapping[str, Array] = field(default_factory=dict)
     far: bool = False
     only: str = ""
+    calls: int = 0
 
     def record(self) -> ProbeRecord:
         """Name, kind, source and the digest of the inputs' bytes."""
@@ -52,6 +54,11 @@ class Probe:
             state.update(f"{name}{array.dtype}{array.shape}".encode())
             state.update(np.ascontiguousarray(array).tobytes())
         return ProbeRecord(self.name, self.kind, self.source, state.hexdigest())
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an input in one call."""
+        shape = self.inputs[name].shape
+        return shape[1:] if self.calls else shape
 
     @property
     def varied(self) -> bool:
@@ -135,7 +142,7 @@ def files_in(folder: Path, more: Sequence[str] = ()) -> list[Path]:
 
 def fits(probe: Probe, ports: Iterable[Port]) -> bool:
     """Whether an artifact with these input ports takes the probe's shapes."""
-    return all(port.allows(probe.inputs[port.name].shape) for port in ports)
+    return all(port.allows(probe.shape(port.name)) for port in ports)
 
 
 def _other_shapes(port: Port, dynamic: Sequence[str]) -> list[tuple[int, ...]]:

@@ -62,6 +62,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
         (SMALL,), {}),
     "diff": (lambda _, x: torch.diff(x, n=2, prepend=x[..., :1]), (X,), {}),
     "cumprod": (lambda _, x: x.cumprod(1), (X,), {}),
+    "lerp": (lambda _, x, y: torch.lerp(x, y, 0.1) + torch.lerp(x, y, 0.7) * torch.lerp(y, x, y),
+             (X, Y), {}),
     "prelu": (lambda s, x: F.prelu(x, s.slope), (X,), {"slope": torch.rand(3)}),
     "prelu in 3-D": (lambda s, x: F.prelu(x, s.slope), (VOLUME,), {"slope": torch.rand(2)}),
     "output padding in 3-D": (

@@ -19,7 +19,7 @@ from lading.record import (
 )
 from lading.record.text import DEEPEST
 from lading.record.values import show
-from lading.record.wording import above, megabytes, mentioned, outcome, port, settled
+from lading.record.wording import above, kept, megabytes, mentioned, outcome, port, settled
 
 
 def inspection(
@@ -144,6 +144,8 @@ def artifact(console: Console, record: ArtifactRecord, obstacle: str = "") -> No
     for kind, ports in (("takes", record.inputs), ("gives", record.outputs)):
         for one in ports:
             console.print(words(f"  {kind} {port(one)}"))
+    for state in record.states:
+        console.print(words(f"  keeps {kept(state)}"))
     for key, value in record.details.items():
         line = words(f"  {key}: {value}", style="dim")
         line.truncate(console.width, overflow="ellipsis")

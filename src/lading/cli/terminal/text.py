@@ -47,7 +47,9 @@ def first_line(console: Console, verdict: Verdict, *measured: Sequence[Any]) -> 
 def interface(record: ArtifactRecord) -> str:
     """``image float32 1×1×256×256 → logits float32 1×3×256×256``"""
     sides = (record.inputs, record.outputs)
-    return " → ".join(", ".join(port(one) for one in side) for side in sides)
+    text = " → ".join(", ".join(port(one) for one in side) for side in sides)
+    names = ", ".join(state.port.name for state in record.states)
+    return f"{text}; remembers {names}" if names else text
 
 
 # ----------------------------------------------------------------------------------------- tables

@@ -3,8 +3,8 @@
 Symptoms with coremltools 9.0: ``add`` and ``sub`` drop ``alpha`` on the export route and refuse it
 on the trace route (apple/coremltools pull request 2680); ``pow(2, y)`` of a number takes the wrong
 base (2742); the division of whole numbers truncates (2734, 2738, 2762); ``diff``,
-``cumprod`` in ONNX, ``&`` of flags and ``where`` with numbers are not known by torch.export. The
-first four are mended in 9.1. Checked with torch 2.13.
+``cumprod`` in ONNX, ``lerp``, ``&`` of flags and ``where`` with numbers are not known by
+torch.export. The first four are mended in 9.1. Checked with torch 2.13.
 """
 
 from __future__ import annotations
@@ -85,6 +85,14 @@ def _cumprod(_: Any, x: torch.Tensor, dim: int, *, dtype: Any = None) -> torch.T
     return x
 
 
+def _lerp(_: Any, x: torch.Tensor, y: torch.Tensor, weight: Any) -> Any:
+    """As torch computes it: from the nearer end."""
+    if isinstance(weight, torch.Tensor):
+        near = x + weight * (y - x)
+        return torch.where(weight.abs() < 0.5, near, y - (y - x) * (1 - weight))
+    return x + (y - x) * weight if abs(weight) < 0.5 else y - (y - x) * (1 - weight)
+
+
 def _logical(named: Any) -> Any:
     def spell(_: Any, x: Any, y: Any) -> Any:
         both = isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor)
@@ -112,5 +120,5 @@ SPELLING = {
     aten.rsub.Scalar: _rsub, aten.rsub.Tensor: _rsub, aten.pow.Scalar: _pow,
     aten.div.Tensor: _div, aten.div.Tensor_mode: _div_mode, aten.div.Scalar_mode: _div_mode,
     aten.floor_divide.default: _floor, aten.floor_divide.Scalar: _floor, aten.diff.default: _diff,
-    aten.cumprod.default: _cumprod,
+    aten.cumprod.default: _cumprod, aten.lerp.Scalar: _lerp, aten.lerp.Tensor: _lerp,
 }  # fmt: skip

@@ -41,6 +41,15 @@ class State:
         held = self._get(name)
         return policies.array(held.tensor, held.dtype)
 
+    def held(self, name: str) -> np.ndarray[Any, Any]:
+        """A copy of the state `name` as it is computed with, which under the policy ``float32`` is
+        not rounded to its declared dtype.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        return policies.array(self._get(name).tensor, "float32")
+
     def write_state(self, name: str, value: Any) -> None:
         """Put `value` in the place of the state `name`; its shape must be the same.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lading.coreml import mil
 from lading.coreml.arrays import Arrays, noted_labels
+from lading.coreml.memory import Recalling, noted
 from lading.coreml.mil.precision import Precision
 from lading.errors import RequestError
 from lading.interface.side import Array, Made
@@ -17,7 +18,8 @@ from lading.record.bench import Spent
 
 
 class MilSide:
-    """An ML Program in one of its readings; a stateful one from a state of zeros at each call.
+    """An ML Program in one of its readings; one with a memory takes one call or several, each time
+    from its beginning, and gives what it remembers besides.
 
     Args:
         model: the program.
@@ -33,7 +35,14 @@ class MilSide:
         self.reading: Any = reading
         self.outputs = tuple(port.name for port in model.outputs if port.kind != "string")
         images = {port.name for port in model.inputs if port.kind == "image"}
-        self._call = Arrays(model.predict, images, noted_labels(model.metadata))
+        self._call = Recalling(
+            Arrays(model.predict, images, noted_labels(model.metadata)),
+            model.make_state,
+            mil.State.held,
+            noted(model.metadata, model.states, title),
+            {port.name: len(port.shape) for port in model.inputs},
+        )
+        self.outputs += tuple(state.port.name for state in self._call.states)
         self._graph: list[Made] | None = None
 
     @property
@@ -90,5 +99,4 @@ class MilSide:
         return program.spent(self.model, lambda taps: self._run(inputs, taps), calls)
 
     def _run(self, inputs: Mapping[str, Array], taps: mil.Taps | None) -> dict[str, Array]:
-        state = self.model.make_state()
-        return self._call(inputs, precision=self.reading, taps=taps, state=state)
+        return self._call(inputs, {"taps": taps}, precision=self.reading)

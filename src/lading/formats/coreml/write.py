@@ -17,6 +17,8 @@ from lading.conversion.capture import Captured
 from lading.conversion.compatibility import group_norm as forms
 from lading.conversion.compatibility import share_constants as passes
 from lading.conversion.compatibility import wide
+from lading.formats.coreml import memory
+from lading.interface.memory import apart
 from lading.interface.settings import MACOS_TWIN, Settings
 from lading.record import ArtifactRecord
 
@@ -28,6 +30,8 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     """See `lading.formats.Format.convert`."""
     import coremltools as ct  # here: its import takes seconds and half a gigabyte
 
+    memory.require_system(settings.deployment, captured.interface.states)
+    captured = memory.typed(captured, settings.precision)
     interface = captured.interface
     deployment = MACOS_TWIN.get(settings.deployment, settings.deployment)
     with forms.in_force():
@@ -45,7 +49,9 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     spec = model.get_spec()
     if interface.options.classifier:
         _name_probabilities(spec, interface.outputs[0].name)
-    apple.describe(spec, interface.inputs, interface.outputs, settings)
+    memory.keep(spec, interface, settings.precision)
+    inputs, outputs = apart(interface)
+    apple.describe(spec, inputs, outputs, settings)
     model.save(str(path))
     _pin(path, spec)
     return ArtifactRecord(
@@ -54,14 +60,16 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         bytes=size_of(path),
         sha256=of_path(path),
         precision=settings.precision,
-        inputs=interface.inputs,
-        outputs=apple.outputs(interface),
+        inputs=inputs,
+        outputs=apple.outputs(interface)[: len(outputs)],
         route=captured.route,
         details={
             "deployment": settings.deployment,
             "converter": f"coremltools {ct.__version__}",
+            **memory.details(spec),
             **({"fp32 operations": ", ".join(settings.wide)} if settings.wide else {}),
         },
+        states=memory.states(interface.states, settings.precision),
     )
 
 
@@ -76,15 +84,7 @@ def _name_probabilities(spec: Any, name: str) -> None:
         feature.name = names.get(feature.name, feature.name)
     for function in spec.mlProgram.functions.values():
         for block in function.block_specializations.values():
-            for place, output in enumerate(block.outputs):
-                block.outputs[place] = names.get(output, output)
-            for operation in block.operations:
-                for value in operation.outputs:
-                    value.name = names.get(value.name, value.name)
-                for bound in operation.inputs.values():
-                    for argument in bound.arguments:
-                        if argument.WhichOneof("binding") == "name":
-                            argument.name = names.get(argument.name, argument.name)
+            memory.rename(block, names)
 
 
 def _pin(package: Path, spec: Any) -> None:

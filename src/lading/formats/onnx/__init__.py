@@ -44,12 +44,24 @@ class OnnxFormat:
         return OnnxFile(path, self, own=own)
 
     def snippets(self, record: ArtifactRecord, task: Task) -> tuple[Snippet, ...]:
-        names = ", ".join(python_literal(port.name) for port in record.outputs)
+        given = [port.name for port in record.outputs]
+        given += [f"{state.port.name}_out" for state in record.states]
+        fed = snippets.fed(record)
         run = [
             f"session = onnxruntime.InferenceSession({python_literal(snippets.name(record))})",
-            f"names = [{names}]",
-            f"outputs = dict(zip(names, session.run(names, {{{snippets.fed(record)}}})))",
+            f"names = [{', '.join(map(python_literal, given))}]",
         ]
+        if record.states:
+            run.append("memory = {}  # the beginning: the file has the values itself")
+            fed = f"{fed}, **memory"
+        run.append(f"outputs = dict(zip(names, session.run(names, {{{fed}}})))")
+        if record.states:
+            run.append("memory = {  # for the next call")
+            run += [
+                f"    {python_literal(name + '_in')}: outputs[{python_literal(name + '_out')}],"
+                for name in (state.port.name for state in record.states)
+            ]
+            run.append("}")
         code = snippets.python(["import onnxruntime"], run, record, task, pictures=False)
         return (Snippet(record.path, "python", "Python with ONNX Runtime", code),)
 

@@ -12,6 +12,7 @@ import numpy as np
 from lading.base.digests import of_path, size_of
 from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
+from lading.formats.onnx import memory
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
@@ -23,7 +24,7 @@ from lading.formats.onnx.worker import Here
 from lading.interface.settings import Settings
 from lading.interface.side import Array, Side
 from lading.interface.work import Work
-from lading.record import ArtifactRecord
+from lading.record import ArtifactRecord, State
 from lading.record.text import LFS_POINTER
 
 _FULL, _HALF = 1, 10
@@ -98,6 +99,7 @@ class OnnxFile(Artifact):
             graph = self._proto.graph
             precision, told = described(self._proto, self.path.parent)
             initial = {one.name for one in graph.initializer}
+            remembered = {f"{state.port.name}_out" for state in self.states}
             return ArtifactRecord(
                 format=self.format.name,
                 path=str(self.path),
@@ -105,7 +107,7 @@ class OnnxFile(Artifact):
                 sha256=of_path(self.path),
                 precision=precision,
                 inputs=tuple(port(v) for v in graph.input if v.name not in initial),
-                outputs=tuple(port(v) for v in graph.output),
+                outputs=tuple(port(v) for v in graph.output if v.name not in remembered),
                 route="export",
                 details={
                     **told,
@@ -113,7 +115,13 @@ class OnnxFile(Artifact):
                     **{prop.key: prop.value for prop in self._proto.metadata_props},
                 },
                 title=self.format.title,
+                states=self.states,
             )
+
+    @cached_property
+    def states(self) -> tuple[State, ...]:
+        """What it remembers between calls, where lading noted it."""
+        return memory.noted(self._proto, str(self.path))
 
     def obstacle(self) -> str:
         """Of what is missing, and of values that are no arrays; the graph itself is not tried."""
@@ -147,7 +155,9 @@ class OnnxFile(Artifact):
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
             return self._wide(lambda rounded, name: rounded)
-        return OnnxSide(self.model, self.path, self._engine, changed=bool(self.remark))
+        return OnnxSide(
+            self.model, self.path, self._engine, changed=bool(self.remark), states=self.states
+        )
 
     def widened(self, restore: Restore) -> OnnxSide:
         """Where the file computes in float16 too, every type is turned to float32."""
@@ -166,10 +176,10 @@ class OnnxFile(Artifact):
                 wide = constant(data, tensor.name) if data.size else data
                 array = np.ascontiguousarray(np.asarray(wide, np.float32).reshape(data.shape))
                 tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
-        return OnnxSide(model, self.path, self._engine, "float32", changed=True)
+        return OnnxSide(model, self.path, self._engine, "float32", changed=True, states=self.states)
 
     def exact(self) -> Side:
-        return ExactSide(self.model, self.path)
+        return ExactSide(self.model, self.path, self.states)
 
     def shaken(self, size: float) -> OnnxSide:
         """One row of numbers is left: it may be a shape's."""
@@ -182,7 +192,7 @@ class OnnxFile(Artifact):
                 data = numpy_helper.to_array(tensor)
                 moved = (data * chance.uniform(1 - size, 1 + size, data.shape)).astype(data.dtype)
                 tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
-        return OnnxSide(model, self.path, self._engine, changed=True)
+        return OnnxSide(model, self.path, self._engine, changed=True, states=self.states)
 
     def randomness(self) -> str:
         """A dropout in training mode does nothing in one runtime and drops in another: no

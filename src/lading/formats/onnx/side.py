@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lading.errors import InputError, LadingError, ProgramError, in_short, refused
+from lading.formats.onnx import memory
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.graph import MODULE_KEY
 from lading.formats.onnx.work import work
 from lading.formats.onnx.worker import Here, Session
 from lading.interface.side import Array, Everything, Made
+from lading.record import State
 from lading.record.bench import Spent
 
 
@@ -33,6 +35,7 @@ class OnnxSide:
         path: of the file, for errors, and to load it from where nothing was changed.
         engine: what runs it.
         changed: the graph is not the file's own.
+        states: what it remembers: then `run` takes one call or several, from its beginning.
 
     Raises:
         ProgramError: it was changed to what is no graph.
@@ -43,11 +46,12 @@ class OnnxSide:
 
     def __init__(
         self, model: Any, path: Path, engine: Here | Apart, reading: str = "declared", *,
-        changed: bool = False,
+        changed: bool = False, states: Sequence[State] = (),
     ) -> None:  # fmt: skip
         self.title, self.reading, self._engine = str(path), reading, engine
         self.model, self._path, self._changed = model, path, changed
-        self.outputs = tuple(value.name for value in model.graph.output)
+        self.outputs = memory.answers([value.name for value in model.graph.output], states)
+        self._states = tuple(states)
         self.graph = [
             Made(name, node.op_type, _path(node), reads=tuple(node.input))
             for node in model.graph.node
@@ -62,6 +66,14 @@ class OnnxSide:
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
         """See `lading.interface.side.Side.run`; half precision is widened for a graph in fp32."""
+        if not self._states:
+            return self._run(inputs, look_at)
+        ranks = {one.name: len(one.shape) for one in self._session().inputs}
+        return memory.carried(
+            self._states, ranks, inputs, lambda fed, last: self._run(fed, look_at if last else ())
+        )
+
+    def _run(self, inputs: Mapping[str, Array], look_at: Collection[str]) -> dict[str, Array]:
         session = self._looking(look_at) if look_at else self._session()
         fed = self._fed(session, inputs)
         try:
@@ -116,7 +128,7 @@ class OnnxSide:
         every = isinstance(look_at, Everything)
         names = frozenset(m.name for m in self.graph if every or m.name in look_at)
         if self._open is None or self._open[0] != names:
-            known = set(self.outputs)
+            known = {value.name for value in self.model.graph.output}
             model = onnx.ModelProto()
             model.CopyFrom(self.model)
             for name in (m.name for m in self.graph if m.name in names - known):

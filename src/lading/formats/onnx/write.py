@@ -14,7 +14,9 @@ from lading.base.digests import of_path, size_of
 from lading.conversion.capture import Axes, Captured, innermost
 from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
+from lading.formats.onnx import memory
 from lading.formats.onnx.graph import MODULE_KEY
+from lading.interface.memory import apart
 from lading.interface.settings import Settings
 from lading.record import ArtifactRecord, Port
 
@@ -34,6 +36,7 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         write = _from_trace if captured.exported is None else _from_export
         model = write(captured, settings)
         _tidy(model, settings)
+        memory.keep(model, interface.states)
         onnx.checker.check_model(model)
         written = next(one.version for one in model.opset_import if not one.domain)
         if written != settings.opset:
@@ -59,10 +62,11 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         bytes=size_of(path),
         sha256=of_path(path),
         precision="fp32",
-        inputs=tuple(as_tensor(port, captured.axes) for port in interface.inputs),
-        outputs=tuple(as_tensor(port, captured.axes) for port in interface.outputs),
+        inputs=tuple(as_tensor(port, captured.axes) for port in apart(interface)[0]),
+        outputs=tuple(as_tensor(port, captured.axes) for port in apart(interface)[1]),
         route=captured.route,
         details={"opset": str(settings.opset), "converter": f"torch {torch.__version__}"},
+        states=tuple(kept.state for kept in interface.states),
     )
 
 

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lading.errors import InputError, in_short
-from lading.record import Port, Task, from_json, to_json
+from lading.record import Port, State, Task, from_json, to_json
+from lading.record.artifact import RARE
 from lading.record.measurement import Quantity
 
 Array = npt.NDArray[Any]
@@ -147,6 +148,9 @@ class Index:
         left_out: why there are no more.
         walk: of a diffusion network, where there is room for one.
         channels: per float output, and output of labels of which the scores are known.
+        states: what is remembered between calls. A vector's inputs have an axis more then, the
+            first, where it is several calls in turn; its outputs are the last call's, and what is
+            remembered after it by its name.
     """
 
     format: str
@@ -164,6 +168,7 @@ class Index:
     left_out: str = ""
     walk: Walked | None = None
     channels: Mapping[str, tuple[Axis, ...]] = field(default_factory=dict)
+    states: tuple[State, ...] = field(default=(), metadata=RARE)
 
 
 def store(probe: str, role: str, port: str, array: Array) -> tuple[Stored, bytes]:

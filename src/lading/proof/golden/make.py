@@ -54,7 +54,7 @@ BEYOND = ("rows", "spike", "magnitude")
 #: Bytes of a vector of ids that is kept besides, so that every row of a table occurs.
 SMALL = 20_000
 #: The user's own first, then what looks like a picture, then what looks like nothing.
-ORDER = ("data", "shapes", "stripes", "noise")
+ORDER = ("data", "calls", "shapes", "stripes", "noise")
 #: Room for the index.
 _INDEX_BYTES = 100_000
 
@@ -107,6 +107,7 @@ def write(
         left_out,
         walk,
         axes,
+        tuple(kept.state for kept in interface.states),
     )
     folder.mkdir()
     for name, content in files.items():
@@ -134,7 +135,7 @@ def _able(original: Original, precisions: Sequence[str]) -> Callable[[int], bool
         probe = original.drawn[place]
         return (
             fits(probe, ports)
-            and all(probe.inputs[port.name].shape == port.shape for port in ports)
+            and all(probe.shape(port.name) == port.shape for port in ports)
             and all(original.steady(place, precision) for precision in precisions)
         )
 
@@ -148,7 +149,7 @@ def _channels(
     found: dict[str, tuple[Axis, ...]] = {}
     files: dict[str, bytes] = {}
     behind = original.scores(precisions[0]) if precisions else ""
-    for port in original.interface.outputs if places else ():
+    for port in original.interface.answers if places else ():
         known: Sequence[Channels] = ()
         if port.meaning == "labels":
             known = behind.channels(places, "fp16") if isinstance(behind, Scores) else ()
@@ -314,7 +315,7 @@ def _vector(
         wide,
         stored("graph-scores", wide_scores),
         floors,
-        {name: _rms(outputs, interface.outputs, name) for name in precisions},
+        {name: _rms(outputs, interface.answers, name) for name in precisions},
     )
     return vector, files
 
@@ -367,7 +368,7 @@ def _rms(outputs: Mapping[str, Array], ports: tuple[Port, ...], precision: str) 
 def _tolerances(original: Original, precision: str, places: Sequence[int]) -> tuple[Tolerance, ...]:
     gates = GATES[precision]
     told = []
-    for port in original.interface.outputs:
+    for port in original.interface.answers:
         if port.meaning != "labels":
             told.append(Tolerance(port.name, "psnr", gates.psnr, gates.psnr_reason))
         if places and (port.meaning == "labels" or port.class_axis is not None):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lading.base.progress import Progress
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact, Runtime, open_artifact
+from lading.interface.memory import paired
 from lading.proof import compare, noise, verdict
 from lading.proof.beyond import optional
 from lading.proof.channels import Channels, axes
@@ -214,8 +215,11 @@ def _record(artifact: Artifact, index: Index) -> ArtifactRecord:
                 expected=", ".join(port.name for port in ours),
                 remedy="give the artifact that the vectors were made for",
             )
+    subject = f"{artifact.path} on these golden vectors"
+    states = paired(index.states, record.states, subject)
     return replace(
         record,
+        states=states,
         inputs=_merged(record.inputs, index.inputs),
         outputs=_merged(record.outputs, index.outputs),
     )
@@ -257,7 +261,10 @@ def _probe(folder: Path, index: Index, vector: Vector) -> Probe:
                 folder, vector, f"another {port.name}", f"what its raw form gives: {index.before}"
             )
     far = vector.kind == "magnitude"
-    return Probe(vector.name, vector.kind, vector.source, inputs, far=far)
+    several = [inputs[p.name].shape[0] for p in index.inputs
+               if inputs[p.name].ndim == len(p.shape) + 1]  # fmt: skip
+    calls = min(several, default=0) if index.states else 0
+    return Probe(vector.name, vector.kind, vector.source, inputs, far=far, calls=calls)
 
 
 def _finished(folder: Path, index: Index, vector: Vector, outputs: Mapping[str, Array]) -> None:
