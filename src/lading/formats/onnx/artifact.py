@@ -17,7 +17,7 @@ from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants
 from lading.formats.onnx.described import described, port
 from lading.formats.onnx.exact import ExactSide
-from lading.formats.onnx.graph import graphs, nodes, tensors
+from lading.formats.onnx.graph import graphs, nodes, tensors, unrolled
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.work import shaped, work
 from lading.formats.onnx.worker import Here
@@ -30,6 +30,8 @@ from lading.record.text import LFS_POINTER
 _FULL, _HALF = 1, 10
 #: Below this ONNX Runtime lacks operations, as its own warning says, and above it none.
 _OLDEST = _RAISED = 7
+#: Nodes of which sizes are inferred.
+_MOST = 1_000_000
 _REMEDY = "check the file with onnx.checker, or convert again"
 
 
@@ -145,7 +147,7 @@ class OnnxFile(Artifact):
         with refused(ProgramError, str(self.path), "an ONNX model", _REMEDY):
             sizes = {name: tuple(value.shape) for name, value in (fed or {}).items()}
             found = work(self._proto, sizes)
-            if all(one.macs is not None for one in found):
+            if all(one.macs is not None for one in found) or unrolled(self._proto) > _MOST:
                 return found
             return work(_parsed(self._engine.inferred(shaped(self._proto, sizes))), sizes)
 

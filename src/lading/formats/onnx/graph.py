@@ -31,6 +31,27 @@ def tensors(graph: Any) -> Iterator[Any]:
                 yield from attribute.tensors
 
 
+def unrolled(model: Any) -> float:
+    """How many nodes it is where each call of a function of its own is that function's nodes:
+    functions that call one another are soon more than anybody can go through. Infinite where they
+    call one another in a circle."""
+    own = {(one.domain, one.name): one for one in model.functions}
+    counted: dict[tuple[str, str], float] = {}
+
+    def of(inner: Any) -> float:
+        return sum(call((node.domain, node.op_type)) for one in graphs(inner) for node in one.node)
+
+    def call(name: tuple[str, str]) -> float:
+        if name not in own:
+            return 1.0
+        if name not in counted:
+            counted[name] = float("inf")  # until it is known
+            counted[name] = of(own[name])
+        return counted[name]
+
+    return of(model.graph)
+
+
 def nodes(model: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Every node of a model, those of branches, loops and functions included; and with each the
     constants that it sees, as tensors by name."""
