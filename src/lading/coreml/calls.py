@@ -22,6 +22,7 @@ def calls(inputs: Mapping[str, Array], ranks: Mapping[str, int]) -> list[dict[st
     Raises:
         InputError: some have that axis and some do not, or of another length.
 
+    >>> import numpy as np
     >>> [one["x"].tolist() for one in calls({"x": np.array([[1.0], [2.0]])}, {"x": 1})]
     [[1.0], [2.0]]
     >>> len(calls({"x": np.array([1.0])}, {"x": 1}))

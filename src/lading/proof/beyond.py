@@ -82,6 +82,10 @@ class Beyond:
         self.add(probe, outputs)
         return True
 
+    def _most(self, ports: Sequence[Port]) -> int:
+        """How many sizes are run; of a batch alone no more than two others."""
+        return min(self.price.sizes, 3 if [*letters.bounds(ports)] == ["batch"] else 99)
+
     def _sizes(self, theirs: Sequence[Port], digest: str) -> tuple[Unproved, ...]:
         ours: Sequence[Port] = self.interface.inputs
         named = {port.name: port for port in theirs}
@@ -96,8 +100,11 @@ class Beyond:
             ours = letters.lent(ours, theirs) if alike else ours
         shapes = claimed(ours[0], theirs[0], self.price.sizes) if len(ours) == 1 else []
         if any(port.letters for port in ours):
-            ran = [] if self.interface.inputs is ours else ran
-            for sizes in letters.assignments(ours, self.price.sizes):
+            lent = ours is not self.interface.inputs
+            ran = ran if lent else []
+            for sizes in letters.assignments(ours, self._most(ours)):
+                if lent and all(letters.shape(port, sizes) == port.shape for port in ours):
+                    continue  # it is what every other probe has
                 drawn = (at_sizes(ours, sizes, seed, digest) for seed in SEEDS)
                 taken = any(map(self.take, drawn))
                 (ran if taken else not_ran).append(letters.spelled(sizes))

@@ -139,7 +139,7 @@ def test_it_is_gated_as_fp16_and_passes(plain: Path, tmp_path: Path, ends: bool)
     assert "fp16" in psnr.why
     graph = measured(comparison, "logits graph psnr")
     assert graph.gate > 60.0
-    assert graph.value > 100.0
+    assert graph.value > 90.0
 
 
 def test_a_wrong_graph_that_rounding_hides_fails(plain: Path, tmp_path: Path) -> None:

@@ -185,7 +185,8 @@ def _fitting(original: Original, precisions: Sequence[str]) -> _Fitting:
         for place, probe in enumerate(original.drawn)
         if probe.kind in kinds and not (probe.far and "fp16" in precisions)
     ]
-    known.sort(key=lambda place: kinds.index(original.drawn[place].kind))
+    drawn = original.drawn
+    known.sort(key=lambda place: (kinds.index(drawn[place].kind), -drawn[place].calls))
     plain = [place for place in known if original.drawn[place].kind in ORDER]
     more = _in_turn(original, [place for place in known if place not in plain])
     beyond = [*islice(filter(able, more), FURTHER)]
