@@ -22,8 +22,8 @@ from tests.mutants import networks, strangers
 from tests.mutants.court import Subject
 
 SUBJECTS = [
-    *(("random", seed) for seed in range(8)),
-    *(("stranger", name) for name in ("tokens", "words", "gains", "wave")),
+    *(("random", seed) for seed in (1, 4, 7)),
+    *(("stranger", name) for name in ("tokens", "gains")),
 ]
 
 
