@@ -129,7 +129,9 @@ class Given:
     def floor(self, place: int) -> Mapping[str, float] | None:
         return None
 
-    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+    def channels(
+        self, port: Port, places: Sequence[int], precision: str, most: int = 0
+    ) -> Sequence[Channels]:
         return ()
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

@@ -141,10 +141,12 @@ class Beside:
         pair = self._moved(place)
         return noise.gates(*pair) if pair else None
 
-    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+    def channels(
+        self, port: Port, places: Sequence[int], precision: str, most: int = channels.SAMPLE
+    ) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
         wanted = [self.outputs[place][port.name] for place in places]
-        sample = channels.sample(places, wanted, partial(self.steady, precision=precision))
+        sample = channels.sample(places, wanted, partial(self.steady, precision=precision), most)
         pairs = {i: pair for i in sample if (pair := self._moved(places[i]))}
         if not pairs:
             return ()
@@ -178,7 +180,7 @@ class Beside:
             return Scores(known, found, steady, lambda place: GATES["fp32"].psnr)
         calm, moved = self._moved_scores
 
-        def of(places: Sequence[int], precision: str) -> Sequence[Channels]:
+        def of(places: Sequence[int], precision: str, most: int = 0) -> Sequence[Channels]:
             own = {i: Moved(calm[place], moved[place]) for i, place in enumerate(places)}
             return channels.measured(known, [found[place] for place in places], own)
 

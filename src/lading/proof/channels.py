@@ -88,7 +88,10 @@ def axes(port: Port, ndim: int) -> tuple[int, ...]:
 
 
 def sample(
-    places: Sequence[int], outputs: Sequence[Array], steady: Callable[[int], bool]
+    places: Sequence[int],
+    outputs: Sequence[Array],
+    steady: Callable[[int], bool],
+    most: int = SAMPLE,
 ) -> list[int]:
     """The probes at which what the original keeps is measured.
 
@@ -96,6 +99,7 @@ def sample(
         places: of probes.
         outputs: of each the value of an output.
         steady: whether the original is at a place.
+        most: of one size.
 
     Returns:
         Indices of `places`.
@@ -106,7 +110,7 @@ def sample(
     shapes: Counter[tuple[int, ...]] = Counter()
     chosen = []
     for index, (place, value) in enumerate(zip(places, outputs, strict=True)):
-        if shapes[value.shape] < SAMPLE and steady(place):
+        if shapes[value.shape] < most and steady(place):
             shapes[value.shape] += 1
             chosen.append(index)
     return chosen

@@ -320,7 +320,7 @@ class _Judge:
     def _channels(
         self,
         port: Port,
-        known: Callable[[], Sequence[channels.Channels]],
+        known: Callable[..., Sequence[channels.Channels]],
         wanted: Sequence[Array],
         got: Sequence[Array],
         precision: str,
@@ -340,6 +340,8 @@ class _Judge:
                 self._coarse[port.name] = ()
                 return [replace(found.number, why=channels.HIGHEST_REASON)]
         found = judge(known(), *rest, **more)
+        if found is not None and self.reference.costly and not found.number.passed:
+            found = judge(known(most=len(wanted)), *rest, **more)  # a few tell too little
         if found is None:
             return []
         self._coarse[port.name] = found.unresolved

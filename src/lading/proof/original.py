@@ -135,11 +135,13 @@ class Original:
             self._twins[place] = noise.disturbed(self.interface, self.drawn[place])
         return self._twins[place]
 
-    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+    def channels(
+        self, port: Port, places: Sequence[int], precision: str, most: int = channels.SAMPLE
+    ) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
         name, half = port.name, precision == "fp16"
         wanted = [self.outputs[place][name] for place in places]
-        sample = channels.sample(places, wanted, partial(self.steady, precision=precision))
+        sample = channels.sample(places, wanted, partial(self.steady, precision=precision), most)
         moved = {
             i: Moved(wanted[i], self.twin(place)[name], self._half(place)[name] if half else None)
             for i, place in ((i, places[i]) for i in sample)

@@ -36,7 +36,7 @@ class Scores:
     values: Sequence[Array]
     steady: Callable[[int], bool]
     floor: Callable[[int], float]
-    channels: Callable[[Sequence[int], str], Sequence[Channels]] = lambda places, precision: ()
+    channels: Callable[..., Sequence[Channels]] = lambda places, precision, most=0: ()
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,12 @@ class Reference(Protocol):
         nobody can measure it."""
         ...
 
-    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+    def channels(
+        self, port: Port, places: Sequence[int], precision: str, most: int = ...
+    ) -> Sequence[Channels]:
         """What is known of an output's channels from the probes at `places`, for arithmetic in
-        `precision`; empty where nobody can measure it."""
+        `precision`; empty where nobody can measure it. What the reference has to be run for is
+        measured at `most` of one size, by default a few."""
         ...
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

@@ -133,7 +133,9 @@ class Recorded:
     def floor(self, place: int) -> Mapping[str, float]:
         return self.index.vectors[place].floors
 
-    def channels(self, port: Port, places: Sequence[int], precision: str) -> Sequence[Channels]:
+    def channels(
+        self, port: Port, places: Sequence[int], precision: str, most: int = 0
+    ) -> Sequence[Channels]:
         """What was known when the vectors were made, of all probes.
 
         Raises:
