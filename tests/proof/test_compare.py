@@ -14,6 +14,7 @@ from lading.errors import InputError, ProgramError
 from lading.formats import Runtime
 from lading.interface import Options
 from lading.interface.side import Made
+from lading.proof import channels, noise
 from lading.proof.compare import NOTHING_GATED, every_runtime, in_runtime
 from lading.proof.original import LEAST, Original
 from lading.proof.probes import make
@@ -321,3 +322,55 @@ def test_scores_that_agree_prove_no_labels() -> None:
     found = held(reference, artifact)
     assert by_name(found)["labels scores psnr"].gate == 60.0
     assert (found.verdict, found.reason) == ("fail", NOTHING_GATED)
+
+
+# ------------------------------------------------------- what the original keeps, where it counts
+def test_nothing_is_measured_of_an_original_that_is_met_everywhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = interface()
+    original, ran = Original(one, make(one)), list[int]()
+    steady = original.steady
+    monkeypatch.setattr(original, "twin", lambda place: pytest.fail("a twin was run"))
+    monkeypatch.setattr(original, "_half", lambda place: pytest.fail("it was run halved"))
+    monkeypatch.setattr(
+        original, "steady", lambda place, precision: ran.append(place) or steady(place, precision)
+    )
+    found = held(original, Fake(one, Changed(one)))
+    assert found.verdict == "pass"
+    assert len(ran) == 1  # one must be known to be steady
+    gated = [number.why for number in found.measurements if number.kind in ("psnr", "snr")]
+    assert gated == [noise.HIGHEST_REASON, channels.HIGHEST_REASON]
+
+
+def test_who_agrees_with_an_original_that_is_steady_nowhere_has_nothing_gated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = interface()
+    original = Original(one, make(one))
+    monkeypatch.setattr(original, "steady", lambda place, precision: False)
+    found = held(original, Fake(one, Changed(one)))
+    assert (found.verdict, found.reason) == ("fail", NOTHING_GATED)
+
+
+def test_where_four_probes_tell_too_little_all_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four probes nothing moves; of all of them as much as the artifact is off."""
+    one = interface()
+    original, asked = Original(one, make(one)), list[int]()
+    measured = original.channels
+
+    def known(port: Port, places: Any, precision: str, most: int = channels.SAMPLE) -> Any:
+        asked.append(most)
+        found = measured(port, places, precision, most)
+        loud = most > channels.SAMPLE
+        return [replace(c, noise=np.full_like(c.noise, 1e-2 * loud)) for c in found]
+
+    def off(outputs: dict[str, Any]) -> None:
+        outputs["logits"] *= np.float32(1 + 1e-4)
+
+    monkeypatch.setattr(original, "channels", known)
+    found = held(original, Fake(one, Changed(one, off)))
+    (number,) = [number for number in found.measurements if number.kind == "snr"]
+    assert number.passed
+    assert asked[0] == channels.SAMPLE
+    assert channels.SAMPLE < max(asked) <= len(original.drawn)

@@ -71,6 +71,14 @@ def test_nan_is_not_steady() -> None:
     assert not steadiness.steady(original, one, outputs, (SCORES,), "fp32")
 
 
+def test_whole_numbers_alone_are_steady_unless_the_answer_is_no_number() -> None:
+    ids = probe(np.arange(64, dtype=np.int32)[None])
+    for factor, expected in ((1.0, True), (np.nan, False)):
+        original = Original("scores", lambda x, f=factor: x.astype(np.float32) * np.float32(f))
+        outputs = original.run(ids.inputs)
+        assert steadiness.steady(original, ids, outputs, (SCORES,), "fp32") is expected
+
+
 def test_integers_are_not_disturbed_and_noise_repeats() -> None:
     ids = probe(np.arange(64, dtype=np.int32)[None])
     assert np.array_equal(steadiness.disturbed(ids, "fp16")["x"], ids.inputs["x"])

@@ -10,11 +10,12 @@ import numpy as np
 
 from lading.coreml.arrays import Array
 from lading.coreml.calls import calls
-from lading.errors import ProgramError, in_short
+from lading.errors import ProgramError, refused
 from lading.record import Port, State, from_json
 
-#: Of the file's metadata.
+#: Of the file's metadata, in every format; and what is expected there, with what to do.
 KEY = "lading.states"
+NOTE = f"{KEY} as lading wrote it into the artifact when it made it", "convert again"
 #: Parts of a number along the first axis, by how it is held.
 PARTS = {"plain": 1, "halves": 2, "digits": 3}
 #: What a lower half is scaled by, and the base of digits: fp16 has every whole number up to it.
@@ -61,7 +62,7 @@ def noted(metadata: Mapping[str, str], states: Sequence[Port], path: str) -> tup
             State(Port(one.name, "tensor", "float32", one.shape or (1,), meaning="state"))
             for one in states
         )
-    try:
+    with refused(ProgramError, path, *NOTE):
         found = tuple(from_json(State, one) for one in json.loads(metadata[KEY]))
         shapes = {one.name: one.shape for one in states}
         for one in found:
@@ -71,13 +72,6 @@ def noted(metadata: Mapping[str, str], states: Sequence[Port], path: str) -> tup
                 raise ValueError(f"no state {one.port.name} of shape {list(folded)}")
         if set(shapes) - {BEGUN}:
             raise ValueError(f"nothing is said of {', '.join(shapes)}")
-    except Exception as error:  # of many kinds: anything may stand there
-        raise ProgramError(
-            path,
-            found=f"a note of states that does not fit: {in_short(error)}"[:200],
-            expected="what lading wrote into the artifact when it made it",
-            remedy="convert again",
-        ) from error
     return found
 
 

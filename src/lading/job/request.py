@@ -229,7 +229,6 @@ class Described(Reading):
         (0.0,), joined(number(), "B[,B,B]"), "one, or one a channel", group=PORTS
     )
     shapes: str = option("", SHAPES, "more sizes: 256x256,512x512 or 64..512x64..512", group=PORTS)
-    accept_frozen: Sequence[str] = option((), **FROZEN)
 
 
 @dataclass(frozen=True)
@@ -243,6 +242,14 @@ class Beside(Described):
     map: Mapping[str, str] | Sequence[str] = option(
         (), PORT_NAMES, "the network's name of a port", metavar="ARTIFACT_NAME=NAME", group=PORTS
     )
+
+
+@dataclass(frozen=True)
+class Proved(Beside):
+    """One that a verdict is asked of."""
+
+    _: KW_ONLY
+    accept_frozen: Sequence[str] = option((), **FROZEN)
 
 
 @dataclass(frozen=True)
@@ -263,6 +270,7 @@ class Convert(Described):
     path: Any = field(metadata=argument(FROM, "PATH", "checkpoint or model folder"))
     out: StrPath | None = option(None, PATH, "default: NAME-lading", metavar="DIR", short="o")
     _: KW_ONLY
+    accept_frozen: Sequence[str] = option((), **FROZEN)
     force: bool = option(False, FLAG, "replace an earlier result in DIR", same=False)
     to: Sequence[str] = option(
         ("coreml", "onnx"), many(one_of(*FORMATS), "FORMAT"), ", ".join(FORMATS) + "; repeat",
@@ -338,7 +346,7 @@ JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FI
 
 
 @dataclass(frozen=True)
-class Verify(Beside):
+class Verify(Proved):
     """Compares an artifact with the checkpoint, in every runtime that this computer has for it.
 
     With `golden` in place of `against`, with golden vectors alone. Written to `out` are the bill
@@ -386,7 +394,7 @@ class Verify(Beside):
 
 
 @dataclass(frozen=True)
-class Compare(Beside):
+class Compare(Proved):
     """Any two of a checkpoint and artifacts beside each other; a checkpoint is the reference.
 
     Raises:

@@ -18,7 +18,7 @@ from lading.job import junit
 from lading.job.bill import FACTS_PREFIX, drawn_up, dumps, findings
 from lading.job.conversion import walked
 from lading.job.described import beside, described
-from lading.job.request import Beside, Verify
+from lading.job.request import Proved, Verify
 from lading.job.source import probed, source, title
 from lading.network.source import Loaded, Source
 from lading.page import tables
@@ -106,7 +106,7 @@ class Judged:
 
 
 def judged(
-    asked: Beside,
+    asked: Proved,
     artifact: Artifact,
     had: Source,
     data: Sequence[Path | probes.Given],

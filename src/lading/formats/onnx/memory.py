@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 
 from lading.coreml.calls import calls
-from lading.errors import ProgramError, in_short
+from lading.coreml.memory import KEY, NOTE
+from lading.errors import ProgramError, refused
 from lading.interface.memory import Kept
 from lading.interface.side import Array
 from lading.record import State, from_json, to_json
-
-#: Of the file's metadata.
-KEY = "lading.states"
 
 
 def keep(model: Any, states: Sequence[Kept]) -> None:
@@ -45,7 +43,7 @@ def noted(model: Any, path: str) -> tuple[State, ...]:
     texts = [one.value for one in model.metadata_props if one.key == KEY]
     if not texts:
         return ()
-    try:
+    with refused(ProgramError, path, *NOTE):
         states = tuple(from_json(State, one) for one in json.loads(texts[0]))
         graph = model.graph
         taken, given = ({v.name for v in side} for side in (graph.input, graph.output))
@@ -54,13 +52,6 @@ def noted(model: Any, path: str) -> tuple[State, ...]:
             name = state.port.name
             if f"{name}_in" not in taken & begun or f"{name}_out" not in given:
                 raise ValueError(f"no {name}_in with its first value, or no {name}_out")
-    except Exception as error:  # of many kinds: anything may stand there
-        raise ProgramError(
-            path,
-            found=f"a note of states that does not fit: {in_short(error)}"[:200],
-            expected="what lading wrote into the artifact when it made it",
-            remedy="convert again",
-        ) from error
     return states
 
 

@@ -111,10 +111,7 @@ def _of(
         own = _Held()
         for read in op.reads:
             own.add(read, constants, packed, taken)
-        for many in op.inputs.values():
-            for one in many:
-                if isinstance(one, Constant):
-                    own.count(one, weight=True)
+        own.literals(op, weight=True)
         # a file gives an operation's inputs in no order
         _, named = max(own.weights, default=(0, ""))
         times = calls.get(name, 1)
@@ -147,14 +144,11 @@ class _Held:
             numbers = prod(shape) if shape else 0
             self.parameters += numbers
             self.weights.append((numbers, name))
+            self.literals(op, weight=False)
             for one in op.attributes.values():
                 self.count(one, weight=False)
             for inner in op.reads:
                 self._stored(inner, constants, packed, taken)
-            for many in op.inputs.values():
-                for literal in many:
-                    if isinstance(literal, Constant):
-                        self.count(literal, weight=False)
         elif name in constants:
             numbers = self.count(constants[name].attributes["val"], weight=True)
             self.weights += [(numbers, name)] if numbers else []
@@ -166,6 +160,13 @@ class _Held:
         before = self.parameters, list(self.names), list(self.weights)
         self.add(name, constants, packed, taken)
         self.parameters, self.names, self.weights = before
+
+    def literals(self, op: Op, *, weight: bool) -> None:
+        """Those that stand in the operation itself."""
+        for many in op.inputs.values():
+            for one in many:
+                if isinstance(one, Constant):
+                    self.count(one, weight=weight)
 
     def count(self, one: Constant, *, weight: bool) -> int:
         """The numbers of a literal that are a weight's."""
