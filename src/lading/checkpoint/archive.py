@@ -61,6 +61,7 @@ class Archive:
         try:
             # The mapping is a file object that neither copies nor reads ahead.
             self._zip = zipfile.ZipFile(Window(source))
+        # all that `zipfile` makes of a directory that is damaged or made up
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error):
             raise CheckpointError(
                 self.subject,

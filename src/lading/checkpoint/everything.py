@@ -90,10 +90,10 @@ class _Look:
                     self.piece(inner, piece, depth + 1)
         except UnsafeFileError:
             raise
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError):
-            return
-        except (ValueError, LookupError, OSError, EOFError, struct.error, NotImplementedError,
-                RuntimeError, OverflowError):  # fmt: skip
+        # damaged or made up: the members before were looked into, nobody can unpack the rest
+        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, ValueError,
+                LookupError, OSError, EOFError, struct.error, NotImplementedError, RuntimeError,
+                OverflowError):  # fmt: skip
             return
 
     def unpacked(self, where: str, data: bytes | mmap, packed: Any) -> bytes:
@@ -120,6 +120,7 @@ def _of_zip(file: Any) -> Iterator[tuple[str, bytes, Callable[[], bytes]]]:
             try:
                 with _opened(archive, info) as member:
                     head = member.read(512)
+            # a member that nobody can unpack, encrypted or damaged; the others are looked into
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError,
                     OSError, ValueError):  # fmt: skip
                 continue

@@ -31,7 +31,7 @@ def kind_of(path: Path) -> Kind | None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        return None
+        return None  # no archive that can be listed is a program: its reader says what is wrong
     if any(name.endswith("/archive_format") for name in names):
         return "torch.export"
     return "TorchScript" if any(name.endswith("/constants.pkl") for name in names) else None
