@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from lading.conversion.compatibility import padding
+from lading.conversion.compatibility import finite, padding
 
 NAME = "lading::share_constants"
 
 
-def pipeline() -> Any:
+def pipeline(*, half: bool) -> Any:
     """coremltools' default passes, padding as Core ML loads it, and this one behind all that make
-    or remove constants."""
+    or remove constants; of a program in fp16, what keeps its numbers finite too."""
     import coremltools as ct
     from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
     from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
@@ -35,6 +35,9 @@ def pipeline() -> Any:
                     _share(function)
 
     passes = ct.PassPipeline.DEFAULT
+    if half:
+        rounding = passes.passes.index("common::add_fp16_cast")
+        passes.insert_pass(rounding + 1, finite.register())
     passes.append_pass(padding.register())
     passes.append_pass(NAME)
     return passes

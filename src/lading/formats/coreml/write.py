@@ -44,7 +44,7 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
             outputs=[ct.TensorType(p.name, dtype=np.dtype(p.dtype)) for p in interface.outputs],
             minimum_deployment_target=getattr(ct.target, deployment),
             compute_precision=wide.compute(settings.precision, settings.wide),
-            pass_pipeline=passes.pipeline(),
+            pass_pipeline=passes.pipeline(half=settings.precision == "fp16"),
         )
     spec = model.get_spec()
     if interface.options.classifier:

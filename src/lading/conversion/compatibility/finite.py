@@ -1,0 +1,75 @@
+"""A pass of lading's own over the MIL program: what is finite in fp32 stays finite in fp16.
+
+A mask is often spelled with the least number of float32, or with -1e9, in place of -inf.
+coremltools 9.0 rounds the first to -inf, so that ``0 · least`` is NaN; it computes with the second
+in fp32 and rounds the result to -inf, so that a row that is masked whole is NaN behind a softmax,
+where torch gives the mean. apple/coremltools pull request 2669 mends a part of it after 9.0. Here
+
+    half(x) = round(min(max(x, -65504), 65504))
+
+for constants, and for results of operations that read a constant beyond fp16. Infinite constants
+stay infinite. `test_finite.py` passes without this once it can go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+NAME = "lading::finite_in_fp16"
+LARGEST = float(np.finfo(np.float16).max)
+
+
+def register() -> str:
+    """Makes the pass known to coremltools; its name."""
+    from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
+    from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
+
+    if NAME not in PASS_REGISTRY:
+
+        @register_pass(namespace="lading")
+        class finite_in_fp16(AbstractGraphPass):  # type: ignore[misc]  # noqa: N801
+            """See the module."""
+
+            def apply(self, program: Any) -> None:
+                for function in program.functions.values():
+                    _mend(function)
+
+    return NAME
+
+
+def _mend(block: Any) -> None:
+    from coremltools.converters.mil.mil.passes.helper import block_context_manager
+
+    def mend(block: Any) -> None:
+        for op in list(block.operations):
+            for inner in op.blocks:
+                _mend(inner)
+            if op.op_type == "cast" and op.dtype.val == "fp16":
+                _bound(block, op)
+
+    block_context_manager(mend)(block)
+
+
+def _bound(block: Any, op: Any) -> None:
+    """Keeps what a cast to fp16 takes within its range."""
+    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil.mil.passes.defs.quantization import FP16ComputePrecision
+
+    if op.x.val is not None:
+        values = np.asarray(op.x.val)
+        beyond = np.isfinite(values) & (np.abs(values) > LARGEST)
+        if not beyond.any():
+            return
+        bounded = np.where(beyond, np.clip(values, -LARGEST, LARGEST), values).astype(np.float16)
+        value = mb.const(val=bounded[()], name=op.name, before_op=op)
+    elif op.x.op is not None and FP16ComputePrecision.fp16_overflow(op.x.op):
+        within = mb.clip(
+            x=op.x, alpha=-LARGEST, beta=LARGEST, name=f"{op.name}_bounded", before_op=op
+        )
+        value = mb.cast(x=within, dtype="fp16", name=op.name, before_op=op)
+    else:
+        return
+    block.replace_uses_of_var_after_op(anchor_op=op, old_var=op.outputs[0], new_var=value)
+    block.remove_ops([op])
