@@ -158,8 +158,9 @@ def _all() -> Iterator[Case]:
         given = ("encoder_name=resnet18", "encoder_weights=None", "classes=2")
         if name == "DeepLabV3Plus":
             given = ("encoder_name=timm-mobilenetv3_small_minimal_100", *given[1:])
+        size = 128 if name == "PAN" else 64  # it pools to an eighth of a sixteenth
         yield Case(f"smp {name}", "segmentation-models", f"segmentation_models_pytorch:{name}",
-                   ("x:float32[1,3,64,64]",), next(form), given)  # fmt: skip
+                   (f"x:float32[1,3,{size},{size}]",), next(form), given)  # fmt: skip
     for name, (given_text, text) in MONAI.items():
         yield Case(f"MONAI {name}", "MONAI", f"monai.networks.nets:{name}", (text,), next(form),
                    tuple(given_text.split()))  # fmt: skip

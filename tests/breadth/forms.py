@@ -12,6 +12,8 @@ from torch import nn
 
 #: Of a sharded file.
 PARTS = 2
+#: Samples of which norms take their statistics.
+SEEN = 8
 
 
 def alive(module: nn.Module, seed: int = 0) -> nn.Module:
@@ -34,21 +36,43 @@ def alive(module: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def trained(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> nn.Module:
-    """The module with norms that have seen about what they get: a deep narrow one with a fresh
-    one's values gives the same whatever it is fed."""
+    """The module with batch norms that have seen data, as after training: with any other statistics
+    a deep narrow network gives the same whatever it is fed, or its values grow from layer to layer.
+
+    The data are `SEEN` samples with coarse and fine structure, in the inputs' shapes. A channel in
+    which nothing varies counts as a tenth of an average one.
+    """
 
     def seen(norm: Any, values: Any) -> None:
         axes = [axis for axis in range(values[0].dim()) if axis != 1]
+        spread = values[0].var(axes, correction=0)
         norm.running_mean.mul_(0.1).add_(values[0].mean(axes))
-        norm.running_var.mul_(values[0].var(axes))
+        norm.running_var.mul_(spread.clamp(min=0.1 * float(spread.mean()) or 1.0))
 
-    norms = [one for one in module.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    norms = [
+        one
+        for one in module.modules()
+        if isinstance(one, nn.modules.batchnorm._BatchNorm) and one.running_var is not None
+    ]
+    if not norms:
+        return module
+    draw = torch.Generator().manual_seed(3)
     hooks = [one.register_forward_pre_hook(seen) for one in norms]
     with torch.no_grad():
-        module(*given, **named)
+        module(*(_samples(one, draw) for one in given),
+               **{name: _samples(one, draw) for name, one in named.items()})  # fmt: skip
     for one in hooks:
         one.remove()
     return module
+
+
+def _samples(example: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    if not example.is_floating_point() or example.dim() < 3:
+        return example.repeat_interleave(SEEN, 0)
+    _, channels, *sizes = example.shape
+    coarse = torch.randn(SEEN, channels, *(2 for _ in sizes), generator=draw)
+    fine = torch.randn(SEEN, channels, *sizes, generator=draw)
+    return 2 * nn.functional.interpolate(coarse, sizes) + fine
 
 
 def _saved(value: Any, path: Path, **how: Any) -> Path:

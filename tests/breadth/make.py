@@ -27,8 +27,7 @@ def network(case: Case) -> Any:
         file = file.removesuffix(".py").replace("/", ".")
         given = (text.partition("=") for text in case.arguments)
         module = getattr(importlib.import_module(file), name)(**{k: _read(v) for k, _, v in given})
-    module = forms.alive(module)
-    return forms.trained(module, *examples(case)) if "mobilenet" in case.name else module
+    return forms.trained(forms.alive(module), *examples(case))
 
 
 def _read(text: str) -> Any:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from lading import cli
 from tests.breadth import document, forms, make, suite
@@ -65,3 +67,23 @@ def test_a_miss_says_whose_it_is() -> None:
     page = document.text(rows, 9)
     assert "5 of 9 networks of 1 libraries in 1 file forms were run: **1 signed in both" in page
     assert page.count("\n| n |") == 5
+
+
+def test_norms_have_seen_data() -> None:
+    """Else what a deep narrow network gives does not depend on what it is fed."""
+    torch.manual_seed(0)
+    layers = [
+        nn.Sequential(nn.Conv2d(8, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6())
+        for _ in range(20)
+    ]
+    fresh = forms.alive(nn.Sequential(nn.Conv2d(3, 8, 1), *layers))
+    x = torch.randn(2, 3, 16, 16)
+
+    def moves() -> float:
+        with torch.no_grad():
+            first, second = fresh(x)
+        return float((first - second).std() / first.std())
+
+    blind = moves()
+    forms.trained(fresh, (x[:1],), {})
+    assert blind < 0.05 < 0.3 < moves()

@@ -27,6 +27,7 @@ class Masked(nn.Module):
         return self.mask(x, keep).softmax(-1)
 
 
+@pytest.mark.filterwarnings("error:overflow")
 @pytest.mark.parametrize("route", ["export", "trace"])
 @pytest.mark.parametrize(
     "mask",
