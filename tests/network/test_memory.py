@@ -126,6 +126,49 @@ def test_an_attribute_that_alters_nothing_is_left_alone() -> None:
     assert (network.calls, network.cache, network.mask) == (0, [], None)
 
 
+class Recording(nn.Module):
+    """Hooks itself in when it is first called, and notes that in an attribute: as transformers'
+    networks do where their layers' outputs are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.hooked = nn.Linear(4, 4), False
+
+    def forward(self, x: torch.Tensor) -> Any:
+        found: list[torch.Tensor] = []
+        self.found = found
+        if not self.hooked:
+            self.layer.register_forward_hook(lambda _, __, out: self.found.append(out))
+            self.hooked = True
+        self.layer(x)
+        (out,) = found
+        return out
+
+
+def test_hooks_are_put_back_with_what_says_that_they_are_there() -> None:
+    network = Recording()
+    assert remembered(network, "x:float32[1,4]") == []
+    assert not network.hooked
+    assert not network.layer._forward_hooks
+
+
+class Nested(nn.Module):
+    """A recipe in a tuple of tuples, deeper than is looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipe = ((((([1, 2], [3]),),),),)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape([*self.recipe[0][0][0][0][0][:1], 4])
+
+
+def test_what_lies_deep_in_an_attribute_is_left_alone() -> None:
+    network = Nested()
+    assert remembered(network, "x:float32[1,4]") == []
+    assert network.recipe == ((((([1, 2], [3]),),),),)
+
+
 class Tensored(nn.Module):
     """A tensor that is no buffer, changed in place."""
 

@@ -24,8 +24,9 @@ from lading.errors import RequestError
 
 #: How deep an object is looked into.
 _DEEP = 4
-#: What every module has.
-_OWN = frozenset(nn.Module().__dict__)
+#: What every module has, but for hooks on its call: a network may add some when it is first called,
+#: and note in an attribute that they are there.
+_OWN = frozenset(n for n in nn.Module().__dict__ if not n.startswith("_forward"))
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _restored(value: Any, copied: Any) -> Any:
-    """`value` with what was in it."""
+    """`value` with what was in it; what lies deeper than is looked is itself."""
+    if copied is value:
+        return value
     if isinstance(value, torch.Tensor):
         if value.shape != copied.shape or not _equal(value, copied):
             with torch.no_grad():
