@@ -106,6 +106,7 @@ def test_a_program_is_run_at_the_users_word_alone(tmp_path: Path) -> None:
         input=["x:float32[1,3]"],
     )  # fmt: skip
     assert (bill.verdict, bill.checkpoint.container) == ("pass", "TorchScript program")
+    assert [one.route for one in bill.artifacts] == ["export"]
 
 
 def test_a_checkpoint_of_no_known_family_is_described(

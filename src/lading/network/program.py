@@ -92,6 +92,9 @@ def _loaded(path: Path, kind: Kind) -> tuple[Any, Inputs]:
     """The module, and the example that it was exported with."""
     if kind == "TorchScript":
         script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        for part in script.modules():  # a file gives plain tensors, of which torch exports none
+            for name, value in list(part.named_parameters(recurse=False)):
+                setattr(part, name, torch.nn.Parameter(value.detach(), value.requires_grad))
         setattr(script, BY_PLACE, True)
         return script, ()
     program = torch.export.load(path)
