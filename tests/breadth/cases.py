@@ -111,7 +111,7 @@ DIFFUSED = {
     "PriorTransformer": "hidden_states:float32[1,16] timestep:int32[1]@0..99"
                         " proj_embedding:float32[1,16] encoder_hidden_states:float32[1,4,16]",
     "ControlNetModel": "sample:float32[1,4,8,8] timestep:int32[1]@0..999"
-                       " encoder_hidden_states:float32[1,5,16] controlnet_cond:float32[1,3,64,64]",
+                       " encoder_hidden_states:float32[1,5,16] controlnet_cond:float32[1,3,16,16]",
 }  # fmt: skip
 LANGUAGE = {
     "plain": "", "rotary": "rotary_pos_emb=True use_rmsnorm=True", "alibi": "alibi_pos_bias=True",
