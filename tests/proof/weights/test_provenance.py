@@ -19,7 +19,7 @@ from lading.formats import Held, open_artifact
 from lading.interface import Options, wrap
 from lading.proof.weights.again import Again
 from lading.proof.weights.changed import off_grid
-from lading.proof.weights.followed import Followed
+from lading.proof.weights.followed import Followed, equal
 from lading.proof.weights.provenance import MADE, OTHER, STRANGER, UNTRACED, owner
 from lading.proof.weights.provenance import trace as traced
 from lading.record import CheckpointRecord, Constant, Port, Provenance, Task
@@ -52,6 +52,15 @@ def only(found: Provenance) -> Constant:
 
 
 WEIGHTS = {"a.weight": random(6, 4, 3, 3), "a.bias": random(6, seed=1), "b.weight": random(8, 6)}
+
+
+@pytest.mark.parametrize("end", [-np.inf, -65504.0, -60000.0])
+def test_the_least_number_of_a_mask_is_the_end_of_float16(tmp_path: Path, end: float) -> None:
+    mask = torch.full((6, 6), torch.finfo(torch.float32).min).triu(1)
+    held = {"mask": np.where(mask.numpy() < 0, end, 0.0).astype("float16")}
+    found = trace(artifact(tmp_path, held), checkpoint({"mask": mask}), ("mask",))
+    assert (found.finding == MADE) == (end != -60000.0)
+    assert equal(held["mask"], mask.numpy()) == (end != -60000.0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from lading.interface import Interface
 from lading.interface.side import Array
-from lading.proof.weights.origins import RANK
+from lading.proof.weights.origins import RANK, unbounded
 
 #: A value computed twice in fp32, in another order: a few roundings of the largest value.
 ROUNDINGS = 16
@@ -211,10 +211,10 @@ def equal(values: Array, computed: Array) -> bool:
     """Whether every element is the computed one, to the roundings of the declared dtype."""
     if values.size != computed.size:
         return False
-    left = values.astype(np.float64).reshape(-1)
+    left = unbounded(values).astype(np.float64).reshape(-1)
     with np.errstate(over="ignore"):
         right = computed.astype(np.float64).reshape(-1)
-        cast = right.astype(values.dtype)
+        cast = unbounded(right.astype(values.dtype))
     finite = np.isfinite(cast)
     if not np.array_equal(left[~finite], cast[~finite].astype(np.float64), equal_nan=True):
         return False

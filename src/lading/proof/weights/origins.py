@@ -186,15 +186,28 @@ def _as_rows(values: Array) -> Iterator[tuple[Array, bool]]:
                 yield np.ascontiguousarray(array).reshape(-1, width), turned
 
 
+def unbounded(values: Array) -> Array:
+    """float16 values at the end of the range as infinite: what is finite in float32 and beyond, the
+    least number of a mask, is the one or the other in a file; see `compatibility.finite`.
+
+    >>> unbounded(np.float16([-65504, 2, -np.inf]))
+    array([-inf,   2., -inf], dtype=float16)
+    """
+    if values.dtype != np.float16:
+        return values
+    end = np.abs(values) >= np.finfo(np.float16).max
+    return np.where(end, np.copysign(np.float16(np.inf), values), values)
+
+
 def _settled(values: Array) -> Array:
-    """float16 values with no more than the smallest step as zero.
+    """float16 values with no more than the smallest step as zero, and `unbounded`.
 
     coremltools 9.0 writes a value that rounds to zero as one step (2^-24, 6e-8) of its sign, in
     constants of less than 400 values, so that an epsilon stays one; in larger ones as zero.
     """
     if values.dtype != np.float16:
         return values
-    return np.where(np.abs(values) <= SMALLEST_STEP, np.float16(0), values)
+    return unbounded(np.where(np.abs(values) <= SMALLEST_STEP, np.float16(0), values))
 
 
 def _digest(values: Array) -> bytes:
