@@ -40,14 +40,21 @@ def trained(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) ->
     a deep narrow network gives the same whatever it is fed, or its values grow from layer to layer.
 
     The data are `SEEN` samples with coarse and fine structure, in the inputs' shapes. A channel in
-    which nothing varies counts as a tenth of an average one.
+    which nothing varies counts as a tenth of an average one. A norm's weight is about one, and
+    where all varies by less than the norm's epsilon, behind a fresh layer of tiny weights, more.
     """
+    draw = torch.Generator().manual_seed(3)
 
     def seen(norm: Any, values: Any) -> None:
         axes = [axis for axis in range(values[0].dim()) if axis != 1]
         spread = values[0].var(axes, correction=0)
-        norm.running_mean.mul_(0.1).add_(values[0].mean(axes))
-        norm.running_var.mul_(spread.clamp(min=0.1 * float(spread.mean()) or 1.0))
+        average = float(spread.mean()) or 1.0
+        norm.running_mean.mul_(average**0.5 / 10).add_(values[0].mean(axes))
+        norm.running_var.mul_(spread.clamp(min=average / 10))
+        if norm.affine:
+            if norm.weight.abs().mean() < 0.1:  # some libraries draw it about zero
+                norm.weight.copy_(1 + 0.2 * torch.randn(norm.weight.shape, generator=draw))
+            norm.weight.mul_((1 + norm.eps / average) ** 0.5)
 
     norms = [
         one
@@ -56,7 +63,6 @@ def trained(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) ->
     ]
     if not norms:
         return module
-    draw = torch.Generator().manual_seed(3)
     hooks = [one.register_forward_pre_hook(seen) for one in norms]
     with torch.no_grad():
         module(*(_samples(one, draw) for one in given),
