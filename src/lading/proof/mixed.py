@@ -56,7 +56,7 @@ def search(
         model: an ML Program.
         passes: whether one meets the gates.
         full: a constant in fp32, of its rounded values and its name; None where nobody knows. What
-            an operation in fp32 reads is not rounded: the least float32 is -inf in fp16.
+            an operation in fp32 reads is not rounded.
     """
     names = operations(model)
     trials: list[str] = []
