@@ -58,3 +58,10 @@ def test_what_is_infinite_stays_so(tmp_path: Path) -> None:
     got = answer(model, *inputs)
     assert got[0, 1] == 0.0
     np.testing.assert_allclose(got, module(*inputs).numpy(), atol=2e-3)
+
+
+def test_what_grows_large_in_another_way_overflows_as_it_did(tmp_path: Path) -> None:
+    module = Masked(lambda x, keep: keep - x * 131_072.0).eval()
+    inputs = torch.tensor([[1.0, -1.0]]), torch.ones(1, 2)
+    model = carried(module, inputs, tmp_path / "net.mlpackage", precision="fp16")
+    assert np.isnan(answer(model, *inputs)).any()

@@ -5,10 +5,12 @@ coremltools 9.0 rounds the first to -inf, so that ``0 · least`` is NaN; it comp
 in fp32 and rounds the result to -inf, so that a row that is masked whole is NaN behind a softmax,
 where torch gives the mean. apple/coremltools pull request 2669 mends a part of it after 9.0. Here
 
-    half(x) = round(min(max(x, -65504), 65504))
+    half(c) = round(min(max(c, -65504), 65504))     of a finite constant c
+    half(x) = round(max(x, -65504))                 of what an operation gives that reads a constant
+                                                    below -65504
 
-for constants, and for results of operations that read a constant beyond fp16. Infinite constants
-stay infinite. `test_finite.py` passes without this once it can go.
+What is infinite stays so, and what grows large in another way overflows as it did. `test_finite.py`
+passes without this once it can go.
 """
 
 from __future__ import annotations
@@ -55,7 +57,6 @@ def _mend(block: Any) -> None:
 def _bound(block: Any, op: Any) -> None:
     """Keeps what a cast to fp16 takes within its range."""
     from coremltools.converters.mil import Builder as mb  # noqa: N813
-    from coremltools.converters.mil.mil.passes.defs.quantization import FP16ComputePrecision
 
     if op.x.val is not None:
         values = np.asarray(op.x.val)
@@ -64,12 +65,22 @@ def _bound(block: Any, op: Any) -> None:
             return
         bounded = np.where(beyond, np.clip(values, -LARGEST, LARGEST), values).astype(np.float16)
         value = mb.const(val=bounded[()], name=op.name, before_op=op)
-    elif op.x.op is not None and FP16ComputePrecision.fp16_overflow(op.x.op):
-        within = mb.clip(
-            x=op.x, alpha=-LARGEST, beta=LARGEST, name=f"{op.name}_bounded", before_op=op
-        )
+    elif op.x.op is not None and _masks(op.x.op):
+        least = np.float32(-LARGEST)
+        within = mb.maximum(x=op.x, y=least, name=f"{op.name}_bounded", before_op=op)
         value = mb.cast(x=within, dtype="fp16", name=op.name, before_op=op)
     else:
         return
     block.replace_uses_of_var_after_op(anchor_op=op, old_var=op.outputs[0], new_var=value)
     block.remove_ops([op])
+
+
+def _masks(op: Any) -> bool:
+    """Whether an operation reads a finite constant below what fp16 holds."""
+    for given in op.inputs.values():
+        for var in given if isinstance(given, (list, tuple)) else [given]:
+            if var.is_tensor_or_scalar_of(dtype="fp32") and var.val is not None:
+                values = np.asarray(var.val)
+                if bool((np.isfinite(values) & (values < -LARGEST)).any()):
+                    return True
+    return False
