@@ -65,8 +65,8 @@ def trained(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) ->
         return module
     hooks = [one.register_forward_pre_hook(seen) for one in norms]
     with torch.no_grad():
-        module(*(_samples(one, draw) for one in given),
-               **{name: _samples(one, draw) for name, one in named.items()})  # fmt: skip
+        seen_by = torch.utils._pytree.tree_map(lambda one: _samples(one, draw), (given, named))
+        module(*seen_by[0], **seen_by[1])
     for one in hooks:
         one.remove()
     return module
@@ -74,7 +74,7 @@ def trained(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) ->
 
 def _samples(example: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     if not example.is_floating_point() or example.dim() < 3:
-        return example.repeat_interleave(SEEN, 0)
+        return example.repeat_interleave(SEEN, 0) if example.dim() else example
     _, channels, *sizes = example.shape
     coarse = torch.randn(SEEN, channels, *(2 for _ in sizes), generator=draw)
     fine = torch.randn(SEEN, channels, *sizes, generator=draw)
