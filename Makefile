@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Many tests start processes: each imports what was compiled once, as an installed package does.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants breadth fuzz scanners architecture phantoms layout-model diffusion-model clean
 
