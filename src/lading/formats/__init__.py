@@ -141,10 +141,16 @@ class Restore(Protocol):
 
 
 class Artifact(ABC):
-    """A file of a format, opened: parsed once, asked often."""
+    """A file of a format, opened: parsed once, asked often.
+
+    Attributes:
+        gave: what it gave when it was compared, by the runtime's and the probe's name, where that
+            is shown as a picture.
+    """
 
     def __init__(self, path: Path, form: Format) -> None:
         self.path, self.format = path, form
+        self.gave: dict[tuple[str, str], Mapping[str, Array]] = {}
 
     @cached_property
     @abstractmethod

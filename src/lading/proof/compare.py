@@ -20,12 +20,14 @@ from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
 from lading.proof import channels, degenerate, measured, metrics, noise, own_gates, scores
 from lading.proof.beyond import KINDS, meant
+from lading.proof.probes import pictured
 from lading.proof.reference import Graph, Outputs, Reference, Scores
 from lading.proof.scores import Found
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
 from lading.record.measurement import ReadingName
 from lading.record.wording import missed
+from lading.task import kind_of
 
 #: Channels that are spelled out.
 SPELLED = 8
@@ -34,6 +36,8 @@ GRAPH_REASON = "constants at the precision they came from, in fp32: what differs
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
 UNSTEADY_REASON = "the original itself misses its gate here when its input is rounded"
 RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
+#: Probes at which a graph alone is read first; at all of them where it misses there.
+TELLING = 4
 #: A runtime that comes no nearer (dB) computes something else, whatever the file is: a third of the
 #: peak; as much as a channel varies.
 GARBLED = {"psnr": 10.0, "snr": 0.0}
@@ -106,6 +110,7 @@ def compare(
     try:
         judge.run(side)
         if alone:
+            artifact.gave |= judge.shown()
             judge.exactly(artifact)
             judge.graph(artifact)
     except _StoppedError as stopped:
@@ -182,6 +187,16 @@ class _Judge:
                 if place not in self.firm:
                     self.numbers.append(self._unsteady(port, place))
         self._degenerate()
+
+    def shown(self) -> dict[tuple[str, str], Outputs]:
+        """What was given at the probes of a bill's pictures, by runtime and probe."""
+        reference = self.reference
+        if not kind_of(reference.task).maps:
+            return {}
+        drawn = [reference.drawn[place] for place in self.got]
+        gave = [*self.got.values()]
+        places = pictured(drawn, self.record.inputs[0])
+        return {(self.runtime.name, drawn[i].name): gave[i] for i in places}
 
     def _of_outputs(self) -> list[Measurement]:
         ports = self.record.answers if self.firm else ()
@@ -324,10 +339,12 @@ class _Judge:
         wanted: Sequence[Array],
         got: Sequence[Array],
         precision: str,
+        every: Sequence[Array] = (),
         **more: Any,
     ) -> list[Measurement]:
         """The worst channel of an output; what the finest reading does not resolve is kept. What
-        the reference keeps of each is asked for where a channel misses the highest gate."""
+        the reference keeps of each is asked for where a channel misses the highest gate. `every`:
+        its values at all probes, where it was run at some of them."""
         cap = noise.HIGHEST if precision == "fp32" else GATES["fp16"].psnr
         if more.get("reading") == "graph":
             cap = max(cap, GATES["fp32"].psnr)
@@ -335,13 +352,14 @@ class _Judge:
         judge = partial(channels.judged, port)
         rest = wanted, got, precision, cap, labels
         if self.reference.costly:
-            found = judge(channels.plain(port, wanted), *rest, **more)
+            found = judge(channels.plain(port, every or wanted), *rest, **more)
             if found is not None and found.number.passed:
                 self._coarse[port.name] = ()
                 return [replace(found.number, why=channels.HIGHEST_REASON)]
         found = judge(known(), *rest, **more)
         if found is not None and self.reference.costly and not found.number.passed:
-            found = judge(known(most=len(wanted)), *rest, **more)  # a few tell too little
+            most = len(every or wanted)
+            found = judge(known(most=most), *rest, **more)  # a few tell too little
         if found is None:
             return []
         self._coarse[port.name] = found.unresolved
@@ -402,75 +420,116 @@ class _Judge:
         """
         if self.precision != "fp16" and self.record.precision != "fp16":
             return
-        read = self._read_graph(artifact, exact=False)
-        if read is None:
+        graph = self._alone(artifact, exact=False)
+        if graph is None:
             return
-        if not all(number.passed for number in read) or (self._graph and self._graph.rounded):
-            # guesses are not held against the artifact: as a fresh conversion has its constants
-            read = self._read_graph(artifact, exact=True) or read
+        exact = graph.rounded > 0
+        if exact:  # guesses are not held against the artifact: as a fresh conversion has them
+            graph = self._alone(artifact, exact=True) or graph
+        read = self._read(graph)
+        if not exact and not all(number.passed for number in read):
+            graph = self._alone(artifact, exact=True)
+            read = read if graph is None else self._read(graph)
         self.numbers += read
 
-    def _read_graph(self, artifact: Artifact, *, exact: bool) -> list[Measurement] | None:
-        """What is measured of the graph alone; None where there is none to judge."""
+    def _alone(self, artifact: Artifact, *, exact: bool) -> Graph | None:
+        """The graph alone; None where there is none to judge."""
         try:
             graph = self.reference.graph(artifact, self.runtime, exact=exact)
         except LadingError as error:  # what is a graph as it is may be none in float32
             self.unproved += [] if exact else [Unproved("graph", error.found)]
             return None
-        if graph is None or not self.firm:
-            return None
+        return graph if self.firm else None
+
+    def _read(self, graph: Graph) -> list[Measurement]:
+        """What is measured of the graph alone: first where the file is furthest off."""
         self._graph = graph
-        places = [*self.firm, *self.far]
-        got = {place: self._of_one(graph.side, place) for place in places}
-        numbers = self._of_the_graph(graph, got)
-        if not all(number.passed for number in numbers):
-            far = [place for place in self.far if self.reference.steady(place, "fp32")]
-            if not self.settled:
-                self._settle()
-                self.numbers = [*self._of_outputs(), *(n for n in self.numbers if not n.steady)]
-            if [*self.firm, *far] != places:
-                self.far = far
-                numbers = self._of_the_graph(graph, got)
+        places, got = [*self.firm, *self.far], dict[int, Outputs]()
+        for some in (self._telling(), places):
+            got.update((one, self._of_one(graph.side, one)) for one in some if one not in got)
+            numbers = self._of_the_graph(graph, got)
+            if all(number.passed for number in numbers):
+                return numbers
+        far = [place for place in self.far if self.reference.steady(place, "fp32")]
+        if not self.settled:
+            self._settle()
+            self.numbers = [*self._of_outputs(), *(n for n in self.numbers if not n.steady)]
+        if [*self.firm, *far] != places:
+            self.far = far
+            numbers = self._of_the_graph(graph, got)
         return numbers
 
+    def _telling(self) -> list[int]:
+        """Probes at which the graph is read first: the worst of the file itself, one of each size
+        besides, and all at which nothing else is."""
+        ranked = sorted(self.firm, key=self._ratio)
+        found = ranked[:TELLING]
+        sizes = {self._sizes(place) for place in found}
+        for place in ranked:
+            if self._sizes(place) not in sizes:
+                sizes.add(self._sizes(place))
+                found.append(place)
+        return [*sorted(found), *self.far]
+
+    def _sizes(self, place: int) -> tuple[tuple[int, ...], ...]:
+        return tuple(array.shape for array in self.reference.drawn[place].inputs.values())
+
+    def _ratio(self, place: int) -> float:
+        """How near the file came at a probe: the least of its outputs."""
+        wanted, got = self.reference.outputs[place], self.got[place]
+        return min(
+            (
+                metrics.psnr(wanted[port.name], got[port.name])
+                for port in self.record.answers
+                if wanted[port.name].dtype.kind == "f"
+            ),
+            default=0.0,
+        )
+
     def _of_the_graph(self, graph: Graph, got: Mapping[int, Outputs]) -> list[Measurement]:
+        """Of what was run; what varies, and by how much, is known from all probes."""
         places = [*self.firm, *self.far]
+        ran = [place for place in places if place in got]
         numbers: list[Measurement] = []
         for port in self.record.answers:
-            wanted = [graph.expected[place][port.name] for place in places]
-            values = [got[place][port.name] for place in places]
-            numbers += self._of_one_port(port, places, wanted, values, exact=not graph.rounded)
+            wanted = [graph.expected[place][port.name] for place in ran]
+            values = [got[place][port.name] for place in ran]
+            if port.meaning == "labels" or wanted[0].dtype.kind != "f":
+                gates = GATES["fp32"]
+                value = metrics.label_agreement(measured.flat(wanted), measured.flat(values))
+                why = f"the graph in fp32; {gates.agreement_reason}"
+                numbers.append(
+                    Measurement(
+                        port.name, "label_agreement", value, gates.agreement, why, reading="graph"
+                    )
+                )
+                continue
+            every = [graph.expected[place][port.name] for place in places]
+            numbers += self._of_one_port(
+                port, places, every, ran, wanted, values, exact=not graph.rounded
+            )
         return numbers
 
     def _of_one_port(
         self,
         port: Port,
         places: Sequence[int],
+        every: Sequence[Array],
+        ran: Sequence[int],
         wanted: Sequence[Array],
         got: Sequence[Array],
         *,
         exact: bool,
     ) -> list[Measurement]:
-        gates = GATES["fp32"]
-        if port.meaning == "labels" or wanted[0].dtype.kind != "f":
-            value = metrics.label_agreement(measured.flat(wanted), measured.flat(got))
-            why = f"the graph in fp32; {gates.agreement_reason}"
-            return [
-                Measurement(
-                    port.name, "label_agreement", value, gates.agreement, why, reading="graph"
-                )
-            ]
-        limits, why = [gates.psnr] * len(places), ROUNDED_REASON
+        limits, why = [GATES["fp32"].psnr] * len(ran), ROUNDED_REASON
         if exact and not self.runtime.own:
-            limits, why = self._limits(port.name, places, wanted, got)
+            limits, why = self._limits(port.name, ran, wanted, got)
             why = GRAPH_REASON if why == FLOOR_REASON else why
         precision = "fp32" if exact else "fp16"
         known = partial(self.reference.channels, port, places, precision)
         return [
-            measured.ratio(
-                port.name, wanted, got, self._names(places), limits, why, reading="graph"
-            ),
-            *self._channels(port, known, wanted, got, precision, reading="graph"),
+            measured.ratio(port.name, wanted, got, self._names(ran), limits, why, reading="graph"),
+            *self._channels(port, known, wanted, got, precision, every, reading="graph"),
         ]
 
     # ----------------------------------------------------------------------- scores behind labels
