@@ -136,6 +136,8 @@ class GraphJudge(Judge):
         if exact and not self.runtime.own:
             limits, why = self._limits(port.name, ran, wanted, got)
             why = GRAPH_REASON if why == FLOOR_REASON else why
+        if len(ran) < len(places):
+            why += f"; {len(ran)} of {len(places)} probes, where the file is furthest off"
         precision = "fp32" if exact else "fp16"
         known = partial(self.reference.channels, port, places, precision)
         return [
