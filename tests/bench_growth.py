@@ -140,7 +140,12 @@ def table(least: dict[Kind, list[float]]) -> list[str]:
     return lines
 
 
+def section(rounds: int = 2) -> list[str]:
+    """Measured, as lines of Markdown."""
+    return table(measured(rounds))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2)
-    print("\n".join(table(measured(parser.parse_args().rounds))))
+    print("\n".join(section(parser.parse_args().rounds)))

@@ -20,8 +20,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from lading.cli.demos import checkpoint
 from lading.formats import open_artifact
 from lading.interface import Options, wrap
@@ -155,11 +153,14 @@ def grown(count: int) -> list[str]:
     ]
 
 
+def section(count: int = 20_000, rounds: int = 3) -> list[str]:
+    """Measured, as lines of Markdown."""
+    return [*table(measured(count, rounds)), "", *grown(count)]
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    print("\n".join([*table(measured(asked.count, asked.rounds)), "", *grown(asked.count)]))
+    print("\n".join(section(asked.count, asked.rounds)))
