@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Many tests start processes: each imports what was compiled once, as an installed package does.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants breadth fuzz scanners architecture phantoms layout-model diffusion-model clean
 
@@ -76,6 +79,7 @@ build/breadth-libraries: tests/breadth/requirements.txt $(READY)
 	touch $@
 
 breadth: build/breadth-libraries ## networks of other people's libraries, as they are saved: docs/breadth.md
+	OMP_NUM_THREADS=1 PYTHONPATH=.:build/breadth-libraries $(BIN)/python -m pytest -q tests/breadth/test_guide.py
 	OMP_NUM_THREADS=1 PYTHONPATH=.:build/breadth-libraries $(BIN)/python -m tests.breadth --document docs/breadth.md
 
 fuzz: $(READY)   ## every reader against files that are almost right: minutes, goes on where it stopped

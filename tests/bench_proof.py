@@ -33,6 +33,7 @@ from lading.job.convert import convert
 from lading.job.request import Convert, Verify
 from lading.job.verify import verify
 from lading.network.source import Source, load
+from tests import bench_growth, bench_rows
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
 
 #: Forward passes that a verification is held against: as many as the original is run at probes.
@@ -314,7 +315,12 @@ def main(rounds: int, document: Path | None = None) -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     made = rows(measured(rounds))
-    parts = [*table(made, peaks(), rounds), "", "## Beginnings", "", *beginnings(rounds)]
+    parts = [
+        *(*table(made, peaks(), rounds), ""),
+        *("## Beginnings", "", *beginnings(rounds), ""),
+        *("## Tables of samples", "", *bench_rows.section(), ""),
+        *("## Growth", "", *bench_growth.section()),
+    ]
     print("\n".join(parts))
     if document:
         write(document, made, parts)

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from lading import api, cli
-from lading import page as report
+from lading.base import storage
 from lading.conversion import apple
 from lading.conversion.capture import capture
 from lading.errors import LadingError
@@ -59,7 +59,7 @@ def test_the_page_and_the_terminal_show_its_title(
     record = carried.record(form.name)
     assert record.format_title == form.title
     heading = f"({html.escape(form.title)} {record.precision})"
-    assert heading in (carried.out / report.PAGE).read_text(encoding="utf-8")
+    assert heading in (carried.out / storage.PAGE).read_text(encoding="utf-8")
     assert cli.main(["inspect", str(carried.path(form.name))]) == 0
     assert f"{form.title} {record.precision}" in capsys.readouterr().out
 

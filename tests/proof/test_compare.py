@@ -15,7 +15,8 @@ from lading.formats import Runtime
 from lading.interface import Options
 from lading.interface.side import Made
 from lading.proof import channels, noise
-from lading.proof.compare import NOTHING_GATED, every_runtime, in_runtime
+from lading.proof.compare import every_runtime, in_runtime
+from lading.proof.judge import NOTHING_GATED
 from lading.proof.original import LEAST, Original
 from lading.proof.probes import make
 from lading.proof.reference import Reference, Scores

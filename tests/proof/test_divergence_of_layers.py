@@ -14,7 +14,7 @@ from lading.formats.mlmodel import FORMAT as MLMODEL
 from lading.formats.onnx import FORMAT as ONNX
 from lading.interface.matching import matched
 from lading.interface.settings import Settings
-from lading.proof import compare, divergence, noise, probes
+from lading.proof import alone, compare, divergence, noise, probes
 from lading.proof.original import Original
 from lading.record import Comparison
 from lading.record.wording import subject
@@ -95,7 +95,7 @@ def test_a_wrong_graph_that_rounding_hides_fails(files: dict[str, Path], tmp_pat
         judged = {c.runtime: c for c in every}
         plain = {subject(m): m for m in judged["neuralnetwork"].measurements}
         assert plain["logits psnr"].passed
-        exact = {noise.HIGHEST_REASON, compare.GRAPH_REASON}  # no constant was guessed
+        exact = {noise.HIGHEST_REASON, alone.GRAPH_REASON}  # no constant was guessed
         assert plain["logits graph psnr"].why in exact
         assert judged["neuralnetwork"].verdict == verdict
         assert all(m.reading != "graph" for m in judged["neuralnetwork_fp16"].measurements)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lading.formats import open_artifact
-from lading.proof import compare, probes
+from lading.proof import compare, judge, probes
 from lading.proof.original import Original
 from lading.record import Comparison
 from tests.mutants.court import Subject, carry
@@ -45,7 +45,7 @@ def test_what_the_runtime_loses_is_shown_and_the_file_is_judged(
     own = next(m for m in found.measurements if m.kind == "psnr" and m.reading == "declared")
     assert own.gate is None
     assert own.value < 60
-    assert own.why == compare.RUNTIME_REASON
+    assert own.why == judge.RUNTIME_REASON
     exact = next(m for m in found.measurements if m.kind == "psnr" and m.reading == "float64")
     assert exact.gate is not None
     assert exact.passed

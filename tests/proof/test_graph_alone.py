@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lading.errors import ProgramError
 from lading.formats import open_artifact
 from lading.formats.coreml.artifact import MLProgram
 from lading.interface.matching import matched
-from lading.proof import compare, probes
+from lading.proof import alone, compare, probes
 from lading.proof.original import Original
 from lading.record import Comparison, Unproved
 from lading.record.wording import left_open
@@ -28,11 +29,15 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
 
 
 def of_mil(subject: Any, path: Path) -> Comparison:
+    return beside(subject, path)[0]
+
+
+def beside(subject: Any, path: Path) -> tuple[Comparison, Original]:
     artifact = open_artifact(path)
     record, interface = matched(artifact.record, subject.interface())
     original = Original(interface, probes.make(interface))
     many = compare.every_runtime(original, artifact, record, lambda *_: None)
-    return next(one for one in many if one.runtime == "mil")
+    return next(one for one in many if one.runtime == "mil"), original
 
 
 def test_the_graph_is_judged_beside_the_rounded_file(half: tuple[Any, Path]) -> None:
@@ -58,3 +63,47 @@ def test_a_file_that_cannot_be_widened_is_judged_as_it_is_and_that_is_said(
         f"{one.artifact} in mil: the graph alone, without its rounding, could not be judged: "
         "no kernel for it in float32"
     )
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, off: float = 0.0) -> list[int]:
+    """Runs of the graph alone from now on; each output is off by so much of its largest."""
+    runs: list[int] = []
+    plain = MLProgram.widened
+
+    def widened(self: MLProgram, restore: Any) -> Any:
+        side = plain(self, restore)
+        own, place = side.run, len(runs)
+        runs.append(0)
+
+        def run(inputs: Any, look_at: Any = ()) -> Any:
+            runs[place] += 1
+            return {n: v + np.float32(off * abs(v).max()) for n, v in own(inputs, look_at).items()}
+
+        side.run = run  # type: ignore[method-assign]
+        return side
+
+    monkeypatch.setattr(MLProgram, "widened", widened)
+    return runs
+
+
+def test_a_right_graph_is_read_at_the_worst_probes_alone(
+    half: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = counted(monkeypatch)
+    one, original = beside(*half)
+    read = [m for m in one.measurements if m.reading == "graph" and m.kind == "psnr"]
+    far = sum(probe.far for probe in original.drawn)
+    assert one.verdict == "pass"
+    assert runs == [alone.TELLING + far]
+    assert all(f"; {runs[0]} of {one.probes + far} probes" in m.why for m in read)
+
+
+def test_a_graph_that_misses_is_read_at_every_probe(
+    half: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = counted(monkeypatch, off=1e-3)
+    one = of_mil(*half)
+    read = [m for m in one.measurements if m.reading == "graph" and m.kind == "psnr"]
+    assert one.verdict == "fail"
+    assert min(runs) > alone.TELLING + 1
+    assert not any("furthest off" in m.why for m in read)

@@ -22,7 +22,7 @@ from lading.formats import Artifact, format_named, open_artifact
 from lading.interface import Interface
 from lading.interface.matching import matched
 from lading.interface.settings import Settings
-from lading.proof import compare, golden
+from lading.proof import compare, golden, judge
 from lading.proof.beside import Beside
 from lading.proof.original import Original
 from lading.proof.probes import make
@@ -166,7 +166,7 @@ def test_one_call_alone_proves_nothing_of_a_memory(tmp_path: Path) -> None:
     single.widen = lambda artifact: ()  # type: ignore[method-assign,assignment]
     artifact, record = written(one, "onnx", "fp32", tmp_path)
     found = held(single, artifact, record)
-    assert (found.verdict, found.reason) == ("fail", compare.NOTHING_REMEMBERED)
+    assert (found.verdict, found.reason) == ("fail", judge.NOTHING_REMEMBERED)
 
 
 @pytest.mark.parametrize("kind", [Decoder, Running])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lading.proof import compare, steadiness
+from lading.proof import compare, judge, steadiness
 from lading.proof.probes import Probe, make
 from lading.record import Port
 from tests import toys
@@ -95,4 +95,4 @@ def test_nothing_gated_is_a_failure_even_when_all_is_equal() -> None:
         reference.calm = [steady] * len(reference.drawn)
         (got,) = compare.every_runtime(reference, artifact, artifact.record, lambda *_: None)
         assert got.verdict == verdict
-    assert got.reason == compare.NOTHING_GATED
+    assert got.reason == judge.NOTHING_GATED

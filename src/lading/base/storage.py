@@ -29,6 +29,7 @@ from lading.base.exchange import exchange
 from lading.errors import StorageError
 
 #: What lading itself writes into a folder; ``--force`` replaces these and nothing else.
+PAGE = "report.html"
 BILL = "lading.json"
 SCHEMA = "lading.record.schema.json"
 REJECTED = "rejected"

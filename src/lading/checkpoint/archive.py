@@ -157,6 +157,7 @@ class Archive:
         end = entry.offset + entry.info.file_size
         for start in range(entry.offset, end, _STEP):
             found = zlib.crc32(memory[start : min(start + _STEP, end)], found)
+            self.source.forget(start, min(start + _STEP, end))
         if found != entry.info.CRC:
             raise self._damaged(name, f"checksum {found:08x}, not {entry.info.CRC:08x}")
 

@@ -88,6 +88,13 @@ class Mapped:
         view = torch.frombuffer(self.data, dtype=torch.uint8, count=nbytes, offset=offset)
         return view if offset % _ALIGNMENT == 0 else view.clone()
 
+    def forget(self, start: int, end: int) -> None:
+        """Gives the memory of whole pages in ``[start, end)`` back to the system, before anything
+        is written to them: what was only looked over is read again where it is needed."""
+        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        if end > first and hasattr(mmap, "MADV_DONTNEED"):
+            self.data.madvise(mmap.MADV_DONTNEED, first, end - first)
+
 
 def unreadable(path: Path, problem: OSError) -> CheckpointError:
     """The error for a path that the computer refuses to read."""

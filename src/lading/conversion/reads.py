@@ -78,6 +78,20 @@ def decisions(module: nn.Module, arguments: list[torch.Tensor]) -> dict[Decision
     return {decision: tuple(map(repr, values)) for decision, values in found.items()}
 
 
+@contextmanager
+def sites() -> Iterator[set[Site]]:
+    """Where the value of any tensor is read by code that is not torch's, while it is on."""
+    found: set[Site] = set()
+
+    def noted(site: Site, read: Callable[[], Any]) -> Any:
+        if not site[0].startswith(_TORCH):
+            found.add(site)
+        return read()
+
+    with watched(noted):
+        yield found
+
+
 class _Derived(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Knows what was computed from some tensors, while it is on."""
 

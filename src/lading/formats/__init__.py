@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from lading.base import shelf
-from lading.conversion.capture import Axes, Captured
 from lading.coreml import system
 from lading.coreml.mil import Statistics
 from lading.errors import (
@@ -31,6 +30,9 @@ from lading.interface.side import Array, Side
 from lading.interface.work import Work
 from lading.record import ArtifactRecord, Hazard, Snippet, Task, from_json
 from lading.record.measurement import ReadingName
+
+if TYPE_CHECKING:
+    from lading.conversion.capture import Axes, Captured
 
 #: What a runtime computes in where that is less than the artifact's own precision.
 Arithmetic: TypeAlias = Literal["fp16"] | None
@@ -139,10 +141,16 @@ class Restore(Protocol):
 
 
 class Artifact(ABC):
-    """A file of a format, opened: parsed once, asked often."""
+    """A file of a format, opened: parsed once, asked often.
+
+    Attributes:
+        gave: what it gave when it was compared, by the runtime's and the probe's name, where that
+            is shown as a picture.
+    """
 
     def __init__(self, path: Path, form: Format) -> None:
         self.path, self.format = path, form
+        self.gave: dict[tuple[str, str], Mapping[str, Array]] = {}
 
     @cached_property
     @abstractmethod

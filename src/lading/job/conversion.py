@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from lading.base import storage
+from lading.base.memory import give_back
 from lading.base.notices import Notices, gathered
 from lading.base.progress import Progress
 from lading.conversion.capture import Axes, Captured
@@ -128,7 +129,9 @@ class Conversion:
         repairs: tuple[RepairRecord, ...],
     ) -> Converted:
         """One file, opened and compared."""
+        give_back()
         record = kind.convert(graph, settings, path)
+        give_back()
         kept = graph.interface.states
         if kept and not record.states:
             storage.remove(path)
@@ -139,8 +142,9 @@ class Conversion:
                 remedy="use one that does: --to coreml --to onnx",
             )
         opened = kind.open(path, own=True)
-        found = compare.every_runtime(self.original, opened, record, self.progress)
-        return Converted(record, opened, tuple(found), repairs)
+        found = tuple(compare.every_runtime(self.original, opened, record, self.progress))
+        give_back()
+        return Converted(record, opened, found, repairs)
 
     def _widened(self, graph: Captured, kind: Format, made: Converted) -> Converted:
         """The program with the fewest operations in fp32 that passes; itself where it does, or

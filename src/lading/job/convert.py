@@ -62,7 +62,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     settings = _settings(request, _facts(loaded, asked), interface, notices)
     name = request.name or _name(loaded)
     storage.require_own(
-        out, [name + one.suffix for one in wanted], page=report.PAGE, golden=golden.FOLDER
+        out, [name + one.suffix for one in wanted], page=storage.PAGE, golden=golden.FOLDER
     )
     progress("reference", "the untouched original")
     graphs = Graphs(interface)
@@ -120,7 +120,7 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
             digest,
             course,
         )
-        (aside / report.PAGE).write_text(report.render(bill), encoding="utf-8")
+        (aside / storage.PAGE).write_text(report.render(bill), encoding="utf-8")
         (aside / storage.SCHEMA).write_text(schema.dumps(), encoding="utf-8")
         (aside / storage.BILL).write_text(dumps(bill), encoding="utf-8")
     return bill

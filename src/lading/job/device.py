@@ -108,7 +108,7 @@ def report(request: DeviceReport) -> Bill:
         verdict=verdict.overall(comparisons, bill.provenance, bill.trajectories),
     )
     storage.write_file(folder / storage.BILL, dumps(made).encode("utf-8"))
-    storage.write_file(folder / page.PAGE, page.render(made).encode("utf-8"))
+    storage.write_file(folder / storage.PAGE, page.render(made).encode("utf-8"))
     return made
 
 

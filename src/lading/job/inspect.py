@@ -14,7 +14,7 @@ from lading.interface.work import Work
 from lading.job.costs import cost, parts
 from lading.job.request import Inspect
 from lading.job.source import source
-from lading.network.source import read, tensors
+from lading.network.source import recognised, tensors
 from lading.record import (  # fmt: skip
     ArtifactRecord,
     CheckpointRecord,
@@ -105,10 +105,11 @@ def inspect(request: Inspect) -> Inspection | ArtifactInspection:
             cost(str(path), work) if work else None, parts(work),
         )  # fmt: skip
     had = source(request, path)
+    held = tensors(had, request.progress)
     try:
-        looked = read(had, request.progress)
+        looked = recognised(had, held, request.progress)
     except RecognitionError as nobody:
-        return _unknown(tensors(had), nobody)
+        return _unknown(held, nobody)
     checkpoint = looked.checkpoint
     summary: LedgerSummary | None = None
     lines: tuple[LedgerLine, ...] = ()

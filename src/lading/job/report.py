@@ -28,7 +28,7 @@ def report(request: Report) -> Drawn:
     """
     place = Path(request.bill)
     bill = page.read(place)
-    out = Path(request.out or (place if place.is_dir() else place.parent) / page.PAGE)
+    out = Path(request.out or (place if place.is_dir() else place.parent) / storage.PAGE)
     drawn = page.render(bill).encode("utf-8")
     storage.write_file(out, drawn)
     if request.open:

@@ -219,7 +219,7 @@ def _require_free(out: Path) -> None:
 def _files(bill: Bill) -> dict[str, bytes]:
     """The page, the charts of a table, the schema and the bill, by name."""
     files = {f"{chart.name}.svg": chart.file() for chart in tables.charts(bill.datasets)}
-    files[report.PAGE] = report.render(bill).encode()
+    files[storage.PAGE] = report.render(bill).encode()
     files[storage.SCHEMA] = schema.dumps().encode()
     files[storage.BILL] = dumps(bill).encode()
     return files

@@ -111,14 +111,19 @@ class Read:
         return Loaded(checkpoint, self.recognition, task, flat, closed)
 
 
-def tensors(source: Source) -> Checkpoint:
+def tensors(source: Source, progress: Progress = silent) -> Checkpoint:
     """What is in the file; nothing is recognised. Of a live module, its own values.
 
     Raises:
         LadingError: it cannot be read.
     """
-    if source.code is not None and source.code.live:
-        code = source.code
+    code = source.code
+    if code is not None:
+        said = [f"--set {name}={value}" for name, value in source.given.items()]
+        said += [f"--config {source.config}"] if source.config else []
+        own_module.require_alone(code, said + (["--settle-with"] if source.settle else []))
+    progress("read", str(source.path))
+    if code is not None and code.live:
         path = str(source.path) if code.sha256 else ""
         return checkpoints.of_module(code.build()[0], code.container, path, code.sha256)
     return checkpoints.read(source.path, fold=source.fold, which=source.which)
@@ -130,13 +135,16 @@ def read(source: Source, progress: Progress = silent) -> Read:
     Raises:
         LadingError: it cannot be read, or no family claims it.
     """
+    return recognised(source, tensors(source, progress), progress)
+
+
+def recognised(source: Source, checkpoint: Checkpoint, progress: Progress = silent) -> Read:
+    """What is recognised in a checkpoint that was read.
+
+    Raises:
+        LadingError: no family claims it.
+    """
     own = source.code
-    if own is not None:
-        said = [f"--set {name}={value}" for name, value in source.given.items()]
-        said += [f"--config {source.config}"] if source.config else []
-        own_module.require_alone(own, said + (["--settle-with"] if source.settle else []))
-    progress("read", str(source.path))
-    checkpoint = tensors(source)
     if own is not None:
         return Read(checkpoint, own.recognition(), own, progress, source.ignore)
     try:

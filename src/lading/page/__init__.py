@@ -8,6 +8,6 @@ on the page, `charts`, `tables` and `trajectories` what is drawn, `repeat` how t
 
 from __future__ import annotations
 
-from lading.page.sheet import PAGE, cell, draw, framed, read, render, show
+from lading.page.sheet import cell, draw, framed, read, render, show
 
-__all__ = ["PAGE", "cell", "draw", "framed", "read", "render", "show"]
+__all__ = ["cell", "draw", "framed", "read", "render", "show"]

@@ -26,7 +26,6 @@ from lading.record.text import visible
 from lading.record.values import show as typed
 from lading.record.wording import ROUTES, RUNTIMES, kept, megabytes, shape
 
-PAGE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
 #: Where a long name may be broken; an entity such as ``&lt;`` has none of these in it.
 _ROW, _CELL = re.compile(r"<tr>.*?</tr>", re.DOTALL), re.compile(r"<t[dh]\b")

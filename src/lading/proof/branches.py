@@ -32,13 +32,16 @@ class Branches:
     Args:
         interface: the untouched network.
         accepted: those that are meant to be frozen, as ``net.py:12``.
+        reads: whether its code read the value of any tensor where it ran; no decision without.
 
     Attributes:
         unseen: why the network could not be watched, in words; empty where it could.
     """
 
-    def __init__(self, interface: Interface, accepted: Sequence[str] = ()) -> None:
-        self.interface, self.accepted = interface, tuple(accepted)
+    def __init__(
+        self, interface: Interface, accepted: Sequence[str] = (), *, reads: bool = True
+    ) -> None:
+        self.interface, self.accepted, self.reads = interface, tuple(accepted), reads
         self._seen: dict[Decision, dict[Any, int]] = {}
         self.unseen = ""
 
@@ -57,7 +60,7 @@ class Branches:
             drawn: probes.
             sound: those of them at which the network is steady, asked for where it decides.
         """
-        if not drawn:
+        if not drawn or not self.reads:
             return []
         try:
             first = decisions(self.interface.module, self.interface.arguments(drawn[0].inputs))

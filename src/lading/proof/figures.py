@@ -17,17 +17,13 @@ from lading.errors import LadingError
 from lading.formats import Artifact, Runtime
 from lading.proof.metrics import dice
 from lading.proof.original import Original
-from lading.proof.probes import Probe
+from lading.proof.probes import Probe, pictured
 from lading.record import ArtifactRecord, Picture, Task
 from lading.record.wording import RUNTIMES
 from lading.task import kind_of, pictures
 from lading.task.finish import class_name, finish
 
 Array = npt.NDArray[Any]
-
-#: How many probes are drawn: the user's own first.
-MOST = 2
-ORDER = ("data", "shapes", "stripes")
 
 
 def segmentation(
@@ -44,35 +40,26 @@ def segmentation(
         return ()
     drawn: list[Picture] = []
     sides = [
-        (record, runtime, artifact.open(runtime))
+        (record, runtime, artifact)
         for record, artifact in artifacts
         for runtime in [r for r in artifact.format.runtimes if not r.unavailable()][:1]
     ]
-    for place in _chosen(original):
+    for place in pictured(original.drawn, interface.inputs[0]):
         probe = original.drawn[place]
         truth = _labels(original.outputs[place], original)
         if truth is None:
             continue
         maps = []
-        for one, runtime, side in sides:
+        for one, runtime, artifact in sides:
             try:
-                labels = _labels(side.run(probe.inputs), original)
+                gave = artifact.gave.get((runtime.name, probe.name))
+                labels = _labels(gave or artifact.open(runtime).run(probe.inputs), original)
             except LadingError:  # the comparison tells it
                 continue
             if labels is not None and labels.shape == truth.shape:
                 maps.append((one, runtime, labels))
         drawn += _row(probe, interface.task, truth, maps)
     return tuple(drawn)
-
-
-def _chosen(original: Original) -> list[int]:
-    port = original.interface.inputs[0]
-    able = [
-        place
-        for place, probe in enumerate(original.drawn)
-        if probe.kind in ORDER and probe.inputs[port.name].shape == port.shape
-    ]
-    return sorted(able, key=lambda place: ORDER.index(original.drawn[place].kind))[:MOST]
 
 
 def _labels(outputs: Mapping[str, Array], original: Original) -> Array | None:

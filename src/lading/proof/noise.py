@@ -86,14 +86,22 @@ def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> 
     return {p.name: v.numpy() for p, v in zip(interface.answers, values, strict=True)}
 
 
-def halved(interface: Interface, probe: Probe) -> dict[str, Array]:
-    """The original's outputs for a probe with its tensors and its inputs rounded to fp16, and all
-    arithmetic in fp32; what fp16 cannot hold stays as it is."""
-    module, arguments = interface.module, interface.arguments(probe.inputs)
+def in_half(interface: Interface) -> dict[str, torch.Tensor]:
+    """The original's own tensors, by name, rounded to fp16 and fp32 again."""
+    module = interface.module
     own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     with torch.no_grad():
-        small = {name: _half(tensor) for name, tensor in own.items()}
-        values = torch.func.functional_call(module, small, tuple(map(_half, arguments)))
+        return {name: _half(tensor) for name, tensor in own.items()}
+
+
+def halved(
+    interface: Interface, probe: Probe, small: Mapping[str, torch.Tensor]
+) -> dict[str, Array]:
+    """The original's outputs for a probe with its tensors (see `in_half`) and its inputs rounded to
+    fp16, and all arithmetic in fp32; what fp16 cannot hold stays as it is."""
+    module, arguments = interface.module, interface.arguments(probe.inputs)
+    with torch.no_grad():
+        values = torch.func.functional_call(module, dict(small), tuple(map(_half, arguments)))
     values = values if isinstance(values, tuple) else (values,)
     return {p.name: v.numpy() for p, v in zip(interface.answers, values, strict=True)}
 
@@ -102,7 +110,8 @@ def _half(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.dtype != torch.float32:
         return tensor
     small = tensor.half().float()
-    return torch.where(small.isfinite(), small, tensor)
+    finite = small.isfinite()
+    return small if finite.all() else torch.where(finite, small, tensor)
 
 
 def gates(outputs: Mapping[str, Array], again: Mapping[str, Array]) -> dict[str, float]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
+from torch import Tensor
 
+from lading.conversion import reads
 from lading.conversion.graphs import Graphs
 from lading.formats import Artifact, Runtime
 from lading.interface import Interface
@@ -72,7 +74,9 @@ class Original:
         self.interface, self.task = interface, interface.task
         self.side = TorchSide(interface)
         self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
-        self.drawn, self.outputs, self.aside = answered(self.side, drawn)
+        with reads.sites() as read:
+            self.drawn, self.outputs, self.aside = answered(self.side, drawn)
+        self._reads = bool(read)
         first = self.drawn[0].inputs if self.drawn else None
         price = Price.of(self.side.operations(first) if first is not None else None)
         self._beyond = Beyond(
@@ -84,13 +88,14 @@ class Original:
         self._twins: dict[int, dict[str, Array]] = {}
         self._rounded: dict[int, dict[str, Array]] = {}
         self._halved: dict[int, dict[str, Array]] = {}
+        self._small: dict[str, Tensor] = {}
         self._bare: Original | None = None
 
     def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
         """See `lading.proof.beyond`."""
         left = self._beyond.widen(artifact)
         if self._branches is None:
-            self._branches = Branches(self.interface, self._accepted)
+            self._branches = Branches(self.interface, self._accepted, reads=self._reads)
             for probe in self._branches.search(self.drawn, self._sound):
                 self._beyond.take(probe)
         unseen = self._branches.unseen
@@ -146,11 +151,13 @@ class Original:
             i: Moved(wanted[i], self.twin(place)[name], self._half(place)[name] if half else None)
             for i, place in ((i, places[i]) for i in sample)
         }
+        self._small = {}
         return channels.measured(port, wanted, moved)
 
     def _half(self, place: int) -> dict[str, Array]:
         if place not in self._halved:
-            self._halved[place] = noise.halved(self.interface, self.drawn[place])
+            self._small = self._small or noise.in_half(self.interface)
+            self._halved[place] = noise.halved(self.interface, self.drawn[place], self._small)
         return self._halved[place]
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

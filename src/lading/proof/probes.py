@@ -6,11 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lading.interface import Interface
+from lading.record import Port
 from lading.task import given, kind_of, several
 from lading.task.given import Given
 from lading.task.probes import Probe, files_in, fits
 
-__all__ = ["Given", "Probe", "files_in", "fits", "make"]
+__all__ = ["Given", "Probe", "files_in", "fits", "make", "pictured"]
+
+#: How many probes are drawn as pictures: the user's own first.
+MOST = 2
+ORDER = ("data", "shapes", "stripes")
+
+
+def pictured(drawn: Sequence[Probe], port: Port) -> list[int]:
+    """The probes that a bill shows as pictures, by their places, where the network has any: those
+    of the size of `port`."""
+    able = [
+        place
+        for place, probe in enumerate(drawn)
+        if probe.kind in ORDER and probe.inputs[port.name].shape == port.shape
+    ]
+    return sorted(able, key=lambda place: ORDER.index(drawn[place].kind))[:MOST]
 
 
 def make(interface: Interface, data: Sequence[Path | Given] = ()) -> list[Probe]:

@@ -21,7 +21,6 @@ import pytest
 import torch
 
 from lading import cli
-from lading import page as report
 from lading.base import storage
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact
@@ -213,7 +212,7 @@ def test_force_refuses_to_lose_a_users_own_golden_folder(
     assert [p.name for p in tmp_path.rglob("*")] == ["golden", "retriever.jpg"]
     # What lading wrote, it knows again.
     made = [f"Dataset001_CAMUS{suffix}" for suffix in (".onnx", ".mlpackage")]
-    storage.require_own(out, made, page=report.PAGE, golden=golden.FOLDER)
+    storage.require_own(out, made, page=storage.PAGE, golden=golden.FOLDER)
 
 
 # --------------------------------------------------------------------------------------- replay

@@ -24,6 +24,7 @@ class Demo(Request):
 def run(request: Demo, display: Display) -> int:
     """0 where every artifact is equal to the original, else 1."""
     from lading import page as report
+    from lading.base import storage
     from lading.cli import demos as demo
 
     chosen = demo.demo(request.name)
@@ -37,10 +38,10 @@ def run(request: Demo, display: Display) -> int:
         shown.print("Where to look:")
         for path, text in made.look.items():
             shown.print(f"  {path}   {text}", soft_wrap=True)
-        page = made.out / report.PAGE
+        page = made.out / storage.PAGE
         shown.print(f"  {page}   the page: all of it, drawn", soft_wrap=True)
     if request.open:
-        report.show(made.out / report.PAGE)
+        report.show(made.out / storage.PAGE)
     return status
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from lading.base import storage
 from lading.cli.terminal import findings
 from lading.cli.terminal.inspection import settling
 from lading.cli.terminal.text import STYLE, Table, first_line, interface, words
-from lading.page import PAGE
 from lading.record import ArtifactRecord, Bill, Comparison, DatasetRecord
 from lading.record.wording import (
     covered,
@@ -44,7 +44,7 @@ def bill(console: Console, one: Bill, out: Path | None, page: Path | None = None
         path = out / artifact.path if out else Path(artifact.path)
         _artifact(console, path, artifact, one.comparisons)
     if page:
-        console.print(words(f"  {page / PAGE}", style="bold"), soft_wrap=True)
+        console.print(words(f"  {page / storage.PAGE}", style="bold"), soft_wrap=True)
     console.print()
     summary = one.ledger_summary
     console.print(
