@@ -140,7 +140,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _restored(value: Any, copied: Any) -> Any:
-    """`value` with what was in it."""
+    """`value` with what was in it; as it is where nobody looked into it."""
+    if copied is value:
+        return value
     if isinstance(value, torch.Tensor):
         if value.shape != copied.shape or not _equal(value, copied):
             with torch.no_grad():
