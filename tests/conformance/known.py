@@ -95,7 +95,7 @@ REFUSALS = {
 #: What the reason of a skip says that is not of the converter: another backend, front end or
 #: system, and parameters that mean nothing.
 _OTHERS = re.compile(
-    "nn backend|neural ?network|executorch|iOS|macOS|invalid|not found|not installed|[GC]PU|config",
+    "nn backend|neural ?network|executorch|iOS|macOS|invalid|doesn't|not found|[GC]PU|config",
     re.I,
 )
 
