@@ -76,6 +76,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
     "bicubic": (lambda _, x: F.interpolate(x, size=(9, 4), mode="bicubic"), (PICTURE,), {}),
     "bicubic by factors": (
         lambda _, x: F.interpolate(x, scale_factor=(1.5, 2), mode="bicubic"), (PICTURE,), {}),
+    "linear by a factor": (
+        lambda _, x: F.interpolate(x[0], scale_factor=1.3, mode="linear"), (PICTURE,), {}),
+    "bilinear by factors": (
+        lambda _, x: F.interpolate(x, scale_factor=(0.7, 5.3), mode="bilinear"), (PICTURE,), {}),
     "trilinear": (
         lambda _, x: F.interpolate(x, size=(3, 9, 6), mode="trilinear", align_corners=True),
         (VOLUME,), {}),
