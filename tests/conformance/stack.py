@@ -127,9 +127,9 @@ def _converted(program: Any, **how: Any) -> Any:
     """``ct.convert`` as lading calls it."""
     import coremltools as ct
 
-    from lading.conversion.compatibility import group_norm, share_constants
+    from lading.conversion.compatibility import group_norm, int16, share_constants
     from lading.conversion.compatibility.quick import quick
 
     how.setdefault("pass_pipeline", share_constants.pipeline())
-    with group_norm.in_force(), quick():
+    with group_norm.in_force(), int16.in_force(), quick():
         return ct.convert(program, **how)
