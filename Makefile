@@ -65,7 +65,7 @@ conformance-torch: $(READY) ## a sample of coremltools' torch suite, the same wa
 	$(BIN)/python -m tests.conformance --suite torch --sample 600 --document docs/conformance.md
 
 conformance-stack: $(READY) ## the same suite carried as lading does, beside plain ct.convert
-	$(BIN)/python -m tests.conformance --suite torch --stack --sample 1000 --document docs/conformance.md
+	$(BIN)/python -m tests.conformance --suite torch --stack --sample 300 --document docs/conformance.md
 
 bench: $(READY)  ## runtimes against PyTorch eager, conversion and proof against plain converters: docs/benchmarks.md
 	$(BIN)/python -m tests.bench --document docs/benchmarks.md

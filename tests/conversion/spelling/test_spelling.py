@@ -90,6 +90,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
     "grid of nearest": (
         lambda _, x, y: F.grid_sample(x, y, mode="nearest", align_corners=False),
         (VOLUME, torch.rand(1, 3, 2, 4, 3) * 3 - 1.5), {}),
+    "norms by singular values": (
+        lambda _, x: torch.linalg.matrix_norm(x, 2) + torch.linalg.norm(x, -2, (1, 3))
+        + torch.linalg.matrix_norm(x[..., :1], "nuc", (2, 3)) + torch.linalg.norm(x[0, 0], 2),
+        (PICTURE[..., :2, :3],), {}),
+    "nuclear norm": (
+        lambda _, x: torch.linalg.matrix_norm(x, "nuc", (3, 2), True), (PICTURE[..., :3],), {}),
     "index add": (
         lambda s, x: torch.zeros(4, 3).index_add(0, s.ids, x[0].T @ s.w, alpha=2), (torch.randn(
             1, 3, 7),), {"ids": IDS, "w": torch.eye(3)}),
