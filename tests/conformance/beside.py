@@ -94,8 +94,8 @@ def markdown(found: Beside) -> str:
     """The part of the page behind its heading."""
     routes = ", ".join(f"{count:,} by {name}" for name, count in found.routes.most_common())
     lines = [
-        f"**{headline(found)}.** {found.aside:,} more convert by themselves, or were left out",
-        "by the suite for another backend or system.",
+        f"**{headline(found)}.** {found.aside:,} more come to no conversion or convert by",
+        "themselves, or were left out by the suite for another backend or system.",
         "",
         f"What is right over the stack alone came {routes or 'by no route'}.",
         "",

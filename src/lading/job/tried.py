@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from lading.base.environment import numbers
 
@@ -52,10 +53,10 @@ class Tried:
 
 def read(file: Path = FILE) -> list[Tried]:
     """Every corner that was tried, by versions."""
-    rows = [
-        Tried(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for row in json.loads(file.read_text())
-    ]
+    rows = []
+    for row in json.loads(file.read_text()):
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        rows.append(Tried(**fields))
     return sorted(rows, key=_order)
 
 
