@@ -159,3 +159,9 @@ def test_open_axes_stay_open(many: bool) -> None:
     assert other is not program
     x = torch.randn(1, 3, 9)
     assert torch.equal(other.module()(x), module(x))
+
+
+def test_complex_numbers_that_are_given_out_are_told_of() -> None:
+    program = torch.export.export(Does(lambda _, x: torch.fft.fft(x)).eval(), (X,))
+    with pytest.raises(ValueError, match="view_as_real"):
+        spelled(program)
