@@ -29,7 +29,6 @@ def text(
         torch: asked for, e.g. ``"2.13.0"``.
         absent: of each Python that is not here, what is said of it.
     """
-    known = {(row.python, row.torch): row for row in rows}
     asks = next(one for one in requires("lading") or () if one.startswith("torch"))
     passed = sum(not row.misses for row in rows)
     lines = [
@@ -40,14 +39,17 @@ def text(
         "|---|---|---|---|---|---|---|",
     ]
     for python in sorted({*pythons, *(row.python for row in rows)}, key=numbers):
-        tried = [row for row in rows if row.python == python]
-        lines += [_row(row) for row in tried]
-        missing = [one for one in torch if (python, one) not in known]
+        tried = {row.torch: _row(row) for row in rows if row.python == python}
+        missing = {one: f"| {python} | {one} | | | | | not tried yet |" for one in torch}
         if python in absent and not tried:
             lines.append(f"| {python} | | | | | | {absent[python]} |")
         else:
-            lines += [f"| {python} | {one} | | | | | not tried yet |" for one in missing]
+            lines += [row for _, row in sorted((missing | tried).items(), key=_release)]
     return "\n".join(lines) + "\n"
+
+
+def _release(item: tuple[str, str]) -> tuple[int, ...]:
+    return numbers(item[0])
 
 
 def _row(row: Tried) -> str:
