@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch bench mutants breadth fuzz scanners architecture phantoms layout-model diffusion-model clean
+.PHONY: help install demo browser test swift-test full-size check docs conformance conformance-backward conformance-torch conformance-stack bench mutants breadth matrix fuzz scanners architecture phantoms layout-model diffusion-model clean
 
 help:            ## what there is
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -67,6 +67,9 @@ conformance-backward: $(READY) ## the same at every opset: twice as many cases
 conformance-torch: $(READY) ## a sample of coremltools' torch suite, the same way
 	$(BIN)/python -m tests.conformance --suite torch --sample 600 --document docs/conformance.md
 
+conformance-stack: $(READY) ## the same suite carried as lading does, beside plain ct.convert
+	$(BIN)/python -m tests.conformance --suite torch --stack --sample 300 --document docs/conformance.md
+
 bench: $(READY)  ## runtimes against PyTorch eager, conversion and proof against plain converters: docs/benchmarks.md
 	$(BIN)/python -m tests.bench --document docs/benchmarks.md
 
@@ -81,6 +84,10 @@ build/breadth-libraries: tests/breadth/requirements.txt $(READY)
 breadth: build/breadth-libraries ## networks of other people's libraries, as they are saved: docs/breadth.md
 	OMP_NUM_THREADS=1 PYTHONPATH=.:build/breadth-libraries $(BIN)/python -m pytest -q tests/breadth/test_guide.py
 	OMP_NUM_THREADS=1 PYTHONPATH=.:build/breadth-libraries $(BIN)/python -m tests.breadth --document docs/breadth.md
+
+# An environment a corner, 5 GB and some minutes each; it goes on where it stopped.
+matrix: $(READY) ## each Python with each torch: demo, ten networks, capture: docs/versions.md, `doctor`
+	$(BIN)/python -m tests.matrix $(if $(TORCH),--torch $(TORCH)) --document docs/versions.md
 
 fuzz: $(READY)   ## every reader against files that are almost right: minutes, goes on where it stopped
 	$(BIN)/python -m tests.fuzz --minutes 2 --count $(or $(COUNT),3000) --seed $(or $(SEED),1)

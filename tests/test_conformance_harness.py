@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conformance import grid, known, report, watch
+from tests.conformance import beside, grid, known, report, watch
 from tests.conformance.__main__ import ROOT, run
 from tests.conformance.judge import difference, stratified, verdict
 from tests.conformance.watch import Case
@@ -186,17 +186,18 @@ def test_the_figures_add_up(exhibits: dict[str, dict[str, Any]]) -> None:
 
 def test_each_run_writes_its_own_part_of_the_page(exhibits: dict[str, dict[str, Any]]) -> None:
     summary = report.summarise(exhibits.values())
-    first = report.page("old words", summary)
+    front, short = report.markdown(summary), report.part(summary)
+    first = report.page("old words", front)
     assert "old words" not in first
     assert not any(heading in first for heading, _ in report.PARTS.values())
     whole = first
-    for part in ("torch", "backward"):
-        whole = report.page(whole, summary, part)
+    for part in ("torch", "backward", "stack"):
+        whole = report.page(whole, short, part)
     assert whole.startswith(first.rstrip())
-    assert whole.count("test_two_percent_off") == 3 * first.count("test_two_percent_off")
+    assert whole.count("test_two_percent_off") == 4 * first.count("test_two_percent_off")
     assert whole.index("## Every opset") < whole.index("## The torch front end")
     for part in ("", *report.PARTS):
-        assert report.page(whole, summary, part) == whole
+        assert report.page(whole, short if part else front, part) == whole
 
 
 def test_a_sample_is_stratified_and_the_same_everywhere() -> None:
@@ -279,3 +280,30 @@ def test_this_tree_comes_before_what_is_installed(tmp_path: Path) -> None:
 def test_nothing_is_watched_without_the_stand_in() -> None:
     with pytest.raises(RuntimeError, match="the stand-in is not on"):
         watch.install()
+
+
+def test_two_runs_of_the_same_cases_stand_beside_each_other() -> None:
+    def case(test: str, outcome: str, route: str, excluded: str = "") -> dict[str, Any]:
+        why = "RuntimeError: [no] such" if outcome != "passed" else ""
+        one = {"id": f"test_torch_ops.py::Test{test}[x]", "outcome": outcome, "why": why}
+        return {**one, "route": route, "excluded": excluded}
+
+    tests = ("Norm::a", "Norm::b", "Fill::c", "Add::d", "Own::e")
+    plain = [case(test, "passed", "") for test in tests]
+    plain[:2] = case("Norm::a", "failed", ""), case("Norm::b", "skipped", "", "the suite expects")
+    stack = [
+        case("Norm::a", "passed", "decomposed"), case("Norm::b", "failed", "none"),
+        case("Fill::c", "skipped", "none", "known"), case("Add::d", "passed", "export"),
+        case("Own::e", "failed", ""),
+    ]  # fmt: skip
+    found = beside.beside(plain, stack)
+    assert beside.headline(found) == (
+        "4 cases compared: plain `ct.convert` fails 2, the stack 2; 1 are right over the stack "
+        "alone, 1 by plain conversion alone"
+    )
+    page = beside.markdown(found)
+    assert "| Norm | 2 | 2 | 1 |" in page
+    assert "Add" not in page
+    assert "1 by decomposed" in page
+    assert "- `TestNorm::b`, 1 cases: RuntimeError: \\[no] such" in page
+    assert "- `TestFill::c`, 1 cases; by plain conversion right: RuntimeError" in page

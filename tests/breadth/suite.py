@@ -2,7 +2,7 @@
 
 Each is made and saved in a child process, as its user would, and converted in another, as its user
 would: by one command line, or for a live module by one call. What is known of each lies in
-``build/breadth`` and is not done again; a row is of the sources that it was made with.
+``build/breadth`` (``--work``) and is not done again; a row is of the sources that it was made with.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from lading import cli
 from tests.breadth import document, make
 from tests.breadth.cases import Case, cases
 
-WORK = Path("build/breadth")
 LIMIT = 900.0
 
 
@@ -46,13 +45,13 @@ def command(case: Case, path: Path, out: Path) -> list[str]:
     return words + (["--which", "ema_model"] if case.form == "averaged" else [])
 
 
-def _place(case: Case) -> Path:
-    return WORK / case.name.replace(" ", "-")
+def _place(case: Case, work: Path) -> Path:
+    return work / case.name.replace(" ", "-")
 
 
-def run(case: Case, again: bool = False) -> dict[str, Any]:
+def run(case: Case, work: Path, again: bool = False) -> dict[str, Any]:
     """The row of one network, from an earlier run or anew."""
-    folder = _place(case)
+    folder = _place(case, work)
     done = folder / "row.json"
     if done.is_file() and not again:
         found: dict[str, Any] = json.loads(done.read_text())
@@ -161,6 +160,7 @@ def main() -> int:
     os.environ.update(OMP_NUM_THREADS="1", COLUMNS="200")
     parser = argparse.ArgumentParser(prog="python -m tests.breadth", description=__doc__)
     parser.add_argument("only", nargs="*", help="parts of names; all without them")
+    parser.add_argument("--work", type=Path, default=Path("build/breadth"), help="what is known")
     parser.add_argument("--again", action="store_true", help="do again what is done")
     parser.add_argument(
         "--missed", action="store_true", help="do again what is not in both formats"
@@ -173,11 +173,11 @@ def main() -> int:
     for case in known:
         if asked.only and not any(part in case.name for part in asked.only):
             continue
-        if asked.known and not (_place(case) / "row.json").is_file():
+        if asked.known and not (_place(case, asked.work) / "row.json").is_file():
             continue
-        row = run(case, asked.again)
+        row = run(case, asked.work, asked.again)
         if asked.missed and kind(row) != "coreml+onnx" and not asked.again:
-            row = run(case, again=True)
+            row = run(case, asked.work, again=True)
         rows.append(row)
         print(
             f"{kind(row):<14} {case.name:<34} {case.form:<20} {row.get('seconds', 0):>6}",

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.conformance import report
+from tests.conformance import beside, report
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -99,12 +99,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("tests", nargs="*", help="files or node ids of the suite; all by default")
     parser.add_argument("--suite", choices=SUITES, default="operations", help="(operations)")
     parser.add_argument("--sample", type=int, default=0, help="only so many cases, stratified")
+    parser.add_argument("--stack", action="store_true", help="carried as lading does, beside plain")
     parser.add_argument("--backward", action="store_true", help="every opset from the minimum on")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--resume", type=Path, help="keep what did not fail in this --cases file")
     parser.add_argument("--cases", type=Path, help="keep what each case did, a JSON a line")
     parser.add_argument("--document", type=Path, help="write the summary to this Markdown file")
     options = parser.parse_args(arguments)
+    if options.stack:
+        return _beside(options)
 
     kept = []
     if options.resume:
@@ -130,9 +133,34 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{(time.monotonic() - began) / 60:.1f} minutes, {options.workers} processes")
     if options.document:
         part = "torch" if options.suite == "torch" else "backward" if options.backward else ""
-        before = options.document.read_text() if options.document.exists() else ""
-        options.document.write_text(report.page(before, summary, part))
+        write(options.document, report.part(summary) if part else report.markdown(summary), part)
     return code or int(not summary.total.reached)
+
+
+def _beside(options: argparse.Namespace) -> int:
+    """The torch suite by plain conversion and over the stack; 1 where nothing was compared."""
+    runs = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, more in (("plain", []), ("stack", ["--stack"])):
+            cases = (options.cases or Path(scratch) / "cases.jsonl").with_suffix(f".{name}.jsonl")
+            extra = ["--past-skips", "--sample", str(options.sample), *more]
+            arguments = [*options.tests, *extra]
+            folder = suite("torch")
+            _, found, _ = run(
+                arguments, cases=cases.resolve(), folder=folder, workers=options.workers
+            )
+            runs.append(found)
+    found = beside.beside(*runs)
+    print(beside.headline(found))
+    if options.document:
+        write(options.document, beside.markdown(found), "stack")
+    return int(not found.total.cases)
+
+
+def write(document: Path, text: str, part: str = "") -> None:
+    """Writes one part of the page anew."""
+    before = document.read_text() if document.exists() else ""
+    document.write_text(report.page(before, text, part))
 
 
 if __name__ == "__main__":

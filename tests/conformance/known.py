@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 #: For float16. One ulp is at most 2^-10 = 0.001 of the value: five of them leave room for results
 #: that are rounded at each of several operations; 0.002 covers what is near zero.
 RTOL, ATOL = 0.005, 0.002
@@ -89,6 +91,25 @@ REFUSALS = {
         "IndexError: index 655"
     ),
 }
+
+#: What the reason of a skip says that is not of the converter: another backend, front end or
+#: system, and parameters that mean nothing.
+_OTHERS = re.compile(
+    "nn backend|neural ?network|executorch|iOS|macOS|invalid|doesn't|not found|[GC]PU|config",
+    re.I,
+)
+
+
+def skipped_for_the_converter(reason: str) -> bool:
+    """Whether a test is skipped because torch's graph or the converter cannot.
+
+    >>> skipped_for_the_converter("torch._ops.aten.randint.low is not Aten Canonical")
+    True
+    >>> skipped_for_the_converter("nn backend not supported"), skipped_for_the_converter("")
+    (False, False)
+    """
+    return bool(reason) and not _OTHERS.search(reason)
+
 
 _FLOAT16 = (
     "asks rtol 1e-5, atol 1e-4, less than half a float16 ulp, where float16 has rounded: numbers "

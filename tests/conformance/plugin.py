@@ -27,13 +27,15 @@ from typing import Any, TextIO
 import numpy as np
 import pytest
 
-from tests.conformance import grid, known, watch
+from tests.conformance import grid, known, stack, watch
 from tests.conformance.judge import difference, refusals, stratified, verdict
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--sample", type=int, default=0, help="run only so many cases, stratified")
+    group.addoption("--stack", action="store_true", help="networks are carried as lading does")
+    group.addoption("--past-skips", action="store_true", help="what the converter cannot, too")
     group.addoption("--done", default="", help="leave out the node ids in this file")
     group.addoption("--cases", default="", help="write what each case did to this JSON file")
 
@@ -42,6 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
     watch.install()
     _wrap_comparison()
     grid.install()
+    if config.getoption("stack"):
+        stack.install()
+    if config.getoption("past_skips"):
+        pytest.skip = _note_skip
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         # Every model is a folder; they are thrown away after each test.
         tempfile.tempdir = tempfile.mkdtemp(prefix="conformance-")
@@ -152,6 +158,17 @@ def _note_xfail(reason: str = "") -> None:
 
 
 _note_xfail.Exception = pytest.xfail.Exception
+_skip = pytest.skip
+
+
+def _note_skip(reason: str = "", **how: Any) -> None:
+    """In the place of `pytest.skip`: what is skipped because the converter cannot goes on."""
+    if not known.skipped_for_the_converter(reason) or how:
+        _skip(reason, **how)
+    watch.current.case.xfail = reason
+
+
+_note_skip.Exception = pytest.skip.Exception
 
 
 @pytest.hookimpl(wrapper=True)

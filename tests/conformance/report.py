@@ -165,13 +165,20 @@ PARTS = {
         "are compared, by the suite's own assertions alone: float32\nwith rtol 1e-5, atol 1e-4; "
         "float16 with rtol 0.05, atol 0.5, which passes much.",
     ),
+    "stack": (
+        "## The torch front end over the stack",
+        "Written by `make conformance-stack`: of the same suite, stratified, every case twice. "
+        "Once its network is\nhanded to plain `ct.convert`; once it is taken, repaired, spelled "
+        "and converted as `lading convert` does it, the\nnext route where one fails, and compared "
+        "with the untouched network as the suite compares. Cases that the suite\nskips or expects "
+        "to fail because torch's graph or the converter cannot do them run too.",
+    ),
 }
 
 
-def part(name: str, summary: Summary) -> str:
-    """The part of the page for another run: totals, and what is excluded and why."""
-    lines = [PARTS[name][0], "", PARTS[name][1], ""]
-    lines += [f"**{headline(summary)}.**"]
+def part(summary: Summary) -> str:
+    """Of another run: totals, and what is excluded and why."""
+    lines = [f"**{headline(summary)}.**"]
     if summary.outputs:
         lines[-1] += f" {summary.outputs:,} outputs compared;"
         lines += [f"{summary.widened:,} cases need the float32 reading."]
@@ -182,7 +189,7 @@ def part(name: str, summary: Summary) -> str:
     return "\n".join([*lines, "", *_failures(summary)]).rstrip()
 
 
-def page(before: str, summary: Summary, name: str = "") -> str:
+def page(before: str, written: str, name: str = "") -> str:
     """The page, with the part `name` that this run answers for written anew; else the front."""
     parts = {"": before}
     for key, (heading, _) in reversed(PARTS.items()):
@@ -190,5 +197,5 @@ def page(before: str, summary: Summary, name: str = "") -> str:
         parts[""] = front
         if mark:
             parts[key] = f"{mark}{back}".rstrip()
-    parts[name] = part(name, summary) if name else markdown(summary)
+    parts[name] = "\n\n".join([*PARTS.get(name, ()), written])
     return "\n\n".join(parts[key].rstrip() for key in ("", *PARTS) if key in parts) + "\n"

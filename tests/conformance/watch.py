@@ -28,6 +28,7 @@ class Case:
         widened: comparisons that hold for float32 arithmetic alone, see `_predict`.
         xfail: why the suite expects the test to fail, if it does.
         rounded: comparisons held to float16's tolerance, see `known.LOOSER`.
+        route: by which the stack carried the network, or ``"none"``; empty where it was not asked.
     """
 
     predictions: int = 0
@@ -36,6 +37,7 @@ class Case:
     widened: int = 0
     rounded: int = 0
     xfail: str = ""
+    route: str = ""
     errors: list[str] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
 

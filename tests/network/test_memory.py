@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lading.errors import RequestError
-from lading.network import memory
+from lading.network import attributes, memory
 from lading.network.calling import BY_PLACE
 from lading.network.own_module import OwnModule, live
 from tests.memories import DECODER, RUNNING, Decoder, Running, made
@@ -227,3 +227,12 @@ def test_buffers_of_any_making_are_watched() -> None:
     with memory.undone(network := Odd()) as seen:
         network(torch.ones(3, 3))
     assert seen.buffers == ()
+
+
+def test_what_lies_too_deep_to_be_looked_into_is_left_alone() -> None:
+    network = nn.Linear(2, 2)
+    network.plan = deep = ([[[[(1, 2), {3: 4}]]]],)
+    with attributes.reset(network) as reset:
+        reset()
+    assert network.plan is deep
+    assert deep == ([[[[(1, 2), {3: 4}]]]],)

@@ -17,6 +17,20 @@ def version(package: str) -> str:
         return "not installed"
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version.
+
+    >>> numbers("2.13.0+cpu")
+    (2, 13, 0)
+    """
+    parts: list[int] = []
+    for part in text.split("+")[0].split("."):
+        if not part.isdigit():
+            break
+        parts.append(int(part))
+    return tuple(parts)
+
+
 def describe() -> dict[str, str]:
     """Operating system, processor, Python and packages, by name."""
     return {

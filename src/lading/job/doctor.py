@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lading.base.environment import version
+from lading.base.environment import numbers, version
 from lading.base.notices import Notices, gathered
 from lading.formats import runtimes
 from lading.interface.original import TITLE
+from lading.job import tried
 from lading.job.request import Doctor
 
 State = Literal["ok", "absent", "trouble"]
@@ -66,20 +67,6 @@ KNOWN = (
 )  # fmt: skip
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version.
-
-    >>> numbers("2.13.0+cpu")
-    (2, 13, 0)
-    """
-    parts: list[int] = []
-    for part in text.split("+")[0].split("."):
-        if not part.isdigit():
-            break
-        parts.append(int(part))
-    return tuple(parts)
-
-
 def troubles(package: str, installed: str) -> list[str]:
     """What is known to go wrong with an installed version.
 
@@ -102,7 +89,7 @@ def doctor(request: Doctor) -> list[Check]:
 
 def examine() -> list[Check]:
     """Every check, in the order a reader wants them."""
-    return [_python(), *_packages(), _blobs(), *_runtimes(), _room()]
+    return [_python(), *_packages(), _together(), _blobs(), *_runtimes(), _room()]
 
 
 def _python() -> Check:
@@ -128,6 +115,12 @@ def _packages() -> list[Check]:
             Check(f"{package} {have}", "trouble" if known else "ok", "; ".join(known) or "fine")
         )
     return checks
+
+
+def _together() -> Check:
+    """What `make matrix` found of these versions, or of the nearest ones."""
+    fine, text = tried.verdict(platform.python_version(), version("torch"), version("coremltools"))
+    return Check("these versions together", "ok" if fine else "absent", text)
 
 
 def _blobs() -> Check:

@@ -27,6 +27,7 @@ def carried(
     precision: Precision = "fp32",
     route: Route = "export",
     ranges: tuple[tuple[int, int], ...] = (),
+    deployment: str = "iOS16",
 ) -> mil.Model:
     """`module` as a Core ML package; its inputs are called a, b, ..., its output ``out``."""
     kinds = [str(value.dtype).removeprefix("torch.") for value in inputs]
@@ -43,7 +44,7 @@ def carried(
     axes = kind.axes(options)
     with repaired(interface, route, fixed=not axes) as (mended, _):
         graph = capture(mended, route, axes)
-    kind.convert(graph, Settings(precision=precision), path)
+    kind.convert(graph, Settings(precision=precision, deployment=deployment), path)
     return mil.load(path)
 
 

@@ -113,7 +113,7 @@ def every_warning_is_an_error() -> Iterator[None]:
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ResourceWarning)  # an earlier test's garbage, collected now
         # torch says of torch.jit.trace itself, whatever is traced, that it is on its way out
-        warnings.filterwarnings("ignore", r".*torch\.jit\.trace", DeprecationWarning)
+        warnings.filterwarnings("ignore", r".*torch\.jit\.trace")
         yield
 
 

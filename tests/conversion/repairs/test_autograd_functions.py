@@ -91,7 +91,8 @@ def test_the_graph_gives_the_same_bytes(which: str, route: Route) -> None:
 
 
 def test_without_it_a_trace_stops() -> None:
-    with torch.no_grad(), pytest.raises(RuntimeError, match=r"map::at|_Map_base"):
+    stops = (RuntimeError, IndexError)  # the second from torch 2.15 on
+    with torch.no_grad(), pytest.raises(stops, match=r"map::at|_Map_base"):
         torch.jit.trace(module("own"), (X,), check_trace=False)
 
 

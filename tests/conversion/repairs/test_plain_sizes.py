@@ -46,7 +46,7 @@ def test_every_way_of_reading_is_silent_and_right() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ResourceWarning)  # an earlier test's garbage, collected now
-        warnings.filterwarnings("ignore", r".*torch\.jit\.trace", DeprecationWarning)
+        warnings.filterwarnings("ignore", r".*torch\.jit\.trace")
         with REPAIR.applied(Outer()) as module:
             traced = torch.jit.trace(module, (X,), check_trace=False)
     assert torch.equal(traced(X), Outer()(X))

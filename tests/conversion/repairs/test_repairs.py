@@ -163,7 +163,8 @@ def test_a_module_that_does_not_run_is_told_as_such(shelf: dict[str, Any]) -> No
     with pytest.raises(CaptureError) as refused, repaired(around(nn.Linear(3, 2), 1, 4), "trace"):
         pytest.fail("it was let through")
     assert refused.value.subject == "Linear under repair"
-    assert refused.value.found.startswith("RuntimeError: mat1 and mat2 shapes")
+    assert refused.value.found.startswith("RuntimeError: ")
+    assert "mat1 and mat2 shapes" in refused.value.found
 
 
 def test_an_error_while_capturing_passes_through_and_ends_the_repair(shelf: dict[str, Any]) -> None:

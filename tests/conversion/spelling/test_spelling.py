@@ -76,6 +76,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
     "bicubic": (lambda _, x: F.interpolate(x, size=(9, 4), mode="bicubic"), (PICTURE,), {}),
     "bicubic by factors": (
         lambda _, x: F.interpolate(x, scale_factor=(1.5, 2), mode="bicubic"), (PICTURE,), {}),
+    "linear by a factor": (
+        lambda _, x: F.interpolate(x[0], scale_factor=1.3, mode="linear"), (PICTURE,), {}),
+    "bilinear by factors": (
+        lambda _, x: F.interpolate(x, scale_factor=(0.7, 5.3), mode="bilinear"), (PICTURE,), {}),
     "trilinear": (
         lambda _, x: F.interpolate(x, size=(3, 9, 6), mode="trilinear", align_corners=True),
         (VOLUME,), {}),
@@ -86,6 +90,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
     "grid of nearest": (
         lambda _, x, y: F.grid_sample(x, y, mode="nearest", align_corners=False),
         (VOLUME, torch.rand(1, 3, 2, 4, 3) * 3 - 1.5), {}),
+    "norms by singular values": (
+        lambda _, x: torch.linalg.matrix_norm(x, 2) + torch.linalg.norm(x, -2, (1, 3))
+        + torch.linalg.matrix_norm(x[..., :1], "nuc", (2, 3)) + torch.linalg.norm(x[0, 0], 2),
+        (PICTURE[..., :2, :3],), {}),
+    "nuclear norm": (
+        lambda _, x: torch.linalg.matrix_norm(x, "nuc", (3, 2), True), (PICTURE[..., :3],), {}),
     "index add": (
         lambda s, x: torch.zeros(4, 3).index_add(0, s.ids, x[0].T @ s.w, alpha=2), (torch.randn(
             1, 3, 7),), {"ids": IDS, "w": torch.eye(3)}),
@@ -149,3 +159,9 @@ def test_open_axes_stay_open(many: bool) -> None:
     assert other is not program
     x = torch.randn(1, 3, 9)
     assert torch.equal(other.module()(x), module(x))
+
+
+def test_complex_numbers_that_are_given_out_are_told_of() -> None:
+    program = torch.export.export(Does(lambda _, x: torch.fft.fft(x)).eval(), (X,))
+    with pytest.raises(ValueError, match="view_as_real"):
+        spelled(program)

@@ -12,8 +12,10 @@ from torch.utils import checkpoint
 from lading.conversion.repairs import Watching
 
 _APPLY = torch.autograd.Function.__dict__["apply"]
-#: What torch's own checkpointing without re-entry does around a call; private, so looked for.
-_AROUND = "_checkpoint_without_reentrant_generator"
+#: What torch's own checkpointing without re-entry does around a call; private, so looked for: from
+#: torch 2.15 on the first of the two.
+_WITHOUT = "_checkpoint_without_reentrant_generator"
+_AROUND = (f"{_WITHOUT}_impl", _WITHOUT)
 #: Of torch's own functions, those whose forward is only the call that they save memory for.
 _OF_TORCH: tuple[type, ...] = (checkpoint.CheckpointFunction,)
 
@@ -76,16 +78,16 @@ class AutogradFunctions(Watching):
 
         function: Any = torch.autograd.Function
         module: Any = checkpoint
-        real = getattr(module, _AROUND, None)
+        real = {name: getattr(module, name) for name in _AROUND if hasattr(module, name)}
         function.apply = classmethod(apply)
-        if real is not None:
-            setattr(module, _AROUND, around)
+        for name in real:
+            setattr(module, name, around)
         try:
             yield
         finally:
             function.apply = _APPLY
-            if real is not None:
-                setattr(module, _AROUND, real)
+            for name, before in real.items():
+                setattr(module, name, before)
 
 
 def _ours(kind: type) -> bool:

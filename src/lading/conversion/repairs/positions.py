@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,8 +13,8 @@ from torch import nn
 
 from lading.conversion.repairs import Case, Scope, in_place_of, whereabouts
 
-#: Where a slice is taken: file, line, and instruction.
-Site = tuple[str, int, int]
+#: Where a slice is taken: file, and place in it.
+Site = tuple[str, Any]
 
 
 class Positions:
@@ -102,8 +103,13 @@ def _by_index(noted: Callable[[], Any]) -> Iterator[None]:
 
 
 def _site() -> Site:
+    """From Python 3.11 on by columns: once an instruction has been called often, the interpreter
+    says that it stands behind its cache."""
     frame = sys._getframe(2)
-    return frame.f_code.co_filename, frame.f_lineno, frame.f_lasti
+    code, instruction = frame.f_code, frame.f_lasti
+    if sys.version_info < (3, 11):
+        return code.co_filename, (frame.f_lineno, instruction)
+    return code.co_filename, next(islice(code.co_positions(), instruction // 2, None))
 
 
 def _at_a_value(part: Any) -> bool:

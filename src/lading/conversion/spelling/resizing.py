@@ -1,9 +1,10 @@
-"""Resizing and sampling that MIL has no operation for: cubic, trilinear, nearest in 3-D, and
-sampling a volume at computed places.
+"""Resizing and sampling that MIL has no operation for: cubic, trilinear, nearest in 3-D, linear by
+a factor that gives a broken size, and sampling a volume at computed places.
 
 Symptoms with coremltools 9.0: "Unsupported fx node upsample_bicubic2d", ``upsample_trilinear3d``,
 ``grid_sampler_2d`` and ``grid_sampler_3d`` by torch.export; "'str' object has no attribute
-'dtype'". Checked with torch 2.13; each can go when coremltools knows it.
+'dtype'"; "recompute_scale_factor = False, align_corners = False with float output size is not
+supported". Checked with torch 2.13; each can go when coremltools knows it.
 
 Sizes are known, so that a separable resizing is one product with a constant matrix along each axis:
 its rows are the weights that torch gives when it resizes the unit vectors.
@@ -48,10 +49,25 @@ def _separable(mode: str) -> Callable[..., Any]:
             scale = factors[axis - 2]
             before = int(x.shape[axis])
             after = int(size[axis - 2]) if size else int(before * float(scale or 1.0))
-            kind = {"trilinear": "linear"}.get(mode, mode)
+            kind = "linear" if mode in ("bilinear", "trilinear") else mode
             weights = _constant(kind, before, after, align, None if size else scale)
             made = (made.movedim(axis, -1) @ weights.to(x.dtype)).movedim(-1, axis)
         return made
+
+    return spell
+
+
+def _broken(mode: str) -> Callable[..., Any]:
+    """Linear resizing by a factor: what gives whole sizes, or aligns corners, is left as it is."""
+    separable = _separable(mode)
+
+    def spell(node: Any, x: torch.Tensor, size: Any, align: bool, factors: Any = None) -> Any:
+        sizes = x.shape[2:]
+        if size or align or not factors or not all(isinstance(one, int) for one in sizes):
+            return NotImplemented
+        if all((n * f).is_integer() for n, f in zip(sizes, factors, strict=True)):
+            return NotImplemented
+        return separable(node, x, size, align, factors)
 
     return spell
 
@@ -109,6 +125,8 @@ def _grid_sample(
 
 SPELLING = {
     aten.upsample_bicubic2d.vec: _separable("bicubic"),
+    aten.upsample_linear1d.vec: _broken("linear"),
+    aten.upsample_bilinear2d.vec: _broken("bilinear"),
     aten.upsample_trilinear3d.vec: _separable("trilinear"),
     aten.upsample_nearest3d.vec: _separable("nearest"),
     aten.grid_sampler.default: _grid_sample,

@@ -15,8 +15,8 @@ from lading.base.digests import of_path, size_of
 from lading.conversion import apple
 from lading.conversion.capture import Captured
 from lading.conversion.compatibility import group_norm as forms
+from lading.conversion.compatibility import int16, wide
 from lading.conversion.compatibility import share_constants as passes
-from lading.conversion.compatibility import wide
 from lading.formats.coreml import memory
 from lading.interface.memory import apart
 from lading.interface.settings import MACOS_TWIN, Settings
@@ -34,7 +34,7 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     captured = memory.typed(captured, settings.precision)
     interface = captured.interface
     deployment = MACOS_TWIN.get(settings.deployment, settings.deployment)
-    with forms.in_force():
+    with forms.in_force(), int16.in_force():
         model = apple.converted(
             captured,
             "Core ML",
