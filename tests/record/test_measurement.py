@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ def parsed(source: str) -> list[int]:
             said = leaf.value if isinstance(leaf, ast.Constant) else None
             if not isinstance(said, str) or (equal and said in KINDS):  # m.kind == "psnr"
                 continue
-            if any(word in said for word in (*KINDS, "unsteady")):
+            if any(re.search(rf"\b{word}\b", said) for word in (*KINDS, "unsteady")):
                 found.add(leaf.lineno)
     return sorted(found)
 
@@ -221,6 +222,7 @@ def test_a_parser_of_names_would_be_found(line: str) -> None:
 
 
 def test_a_field_may_be_compared() -> None:
+    assert parsed('name == "indices"') == []  # which has dice in it
     assert parsed('m.kind == "psnr" and m.reading == "graph" and m.steady') == []
 
 
