@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import tests.conformance.__main__ as conformance
 from tests.conformance import beside, grid, known, report, watch
 from tests.conformance.__main__ import ROOT, run
 from tests.conformance.judge import difference, stratified, verdict
@@ -307,3 +309,32 @@ def test_two_runs_of_the_same_cases_stand_beside_each_other() -> None:
     assert "1 by decomposed" in page
     assert "- `TestNorm::b`, 1 cases: RuntimeError: \\[no] such" in page
     assert "- `TestFill::c`, 1 cases; by plain conversion right: RuntimeError" in page
+
+
+def test_a_run_that_reached_nothing_leaves_the_page_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("as it was")
+    monkeypatch.setattr(conformance, "run", lambda *_, **__: (0, [], ""))
+    monkeypatch.setattr(sys, "argv", ["conformance", "--document", str(page)])
+    assert conformance.main() == 1
+    assert page.read_text() == "as it was"
+
+
+def test_a_name_with_an_address_in_it_is_one_name_in_every_process(tmp_path: Path) -> None:
+    text = """
+import pytest
+def local(): pass
+@pytest.mark.parametrize("f", [local], ids=str)
+def test_one(f): assert f is local
+def test_two(): pass
+"""
+    (tmp_path / "test_addresses.py").write_text(text)
+    code, found, said = run(
+        ["test_addresses.py"], cases=tmp_path / "cases", folder=tmp_path, workers=2, quiet=True
+    )
+    assert code == 0, said
+    assert {one["id"].partition("::")[2] for one in found} == {
+        "test_one[<function local>]", "test_two",
+    }  # fmt: skip

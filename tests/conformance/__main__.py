@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     summary = report.summarise(found)
     print(report.headline(summary))
     print(f"{(time.monotonic() - began) / 60:.1f} minutes, {options.workers} processes")
-    if options.document:
+    if options.document and summary.total.reached:
         part = "torch" if options.suite == "torch" else "backward" if options.backward else ""
         write(options.document, report.part(summary) if part else report.markdown(summary), part)
     return code or int(not summary.total.reached)

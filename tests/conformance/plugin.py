@@ -17,6 +17,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import re
 import shutil
 import tempfile
 import zlib
@@ -59,12 +60,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         tempfile.tempdir = None
 
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 #: The node id of the test that is running.
 _running = [""]
 
 
 # ------------------------------------------------------------------------------------- selection
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:  # a function in a name has an address, which is another in each process
+        item._id = _ADDRESS.sub("", item.nodeid)  # type: ignore[attr-defined]
     count, done = config.getoption("sample"), config.getoption("done")
     chosen = {item.nodeid for item in items}
     if count:
