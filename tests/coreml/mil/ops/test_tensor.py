@@ -326,6 +326,18 @@ def test_random_numbers_follow_their_seed_and_distribution() -> None:
     assert abs(drawn[1].mean() - 0.1) < 5 * 0.3 / n**0.5
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 3.0), (0.0, 0.3), (2.0, 70000.0)])
+def test_the_upper_end_is_left_out_in_fp16_too(low: float, high: float) -> None:
+    drawn = random.random_uniform([100_000], low, high, 5)
+    assert float(drawn.min()) >= low
+    assert float(drawn.max()) < high
+    if high < 65504:
+        assert float(drawn.half().float().max()) < high
+    middle = (drawn.double() - low) / (high - low)
+    assert abs(middle.mean() - 0.5) < 5 / 12**0.5 / 100_000**0.5
+    assert abs(middle.std() - 12**-0.5) < 2e-3
+
+
 # ----------------------------------------------------------------------------------- suppression
 def test_suppression_keeps_the_best_of_what_overlaps() -> None:
     # Two boxes of 2 x 2 a unit apart share 2 of 6: an IoU of 1/3; the third lies elsewhere.

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+_LARGEST = float(np.finfo(np.float16).max)
 
 
 def _generator(seed: int) -> torch.Generator:
@@ -34,8 +37,15 @@ def random_normal(
 def random_uniform(
     shape: Sequence[int], low: float = 0.0, high: float = 1.0, seed: int = -1
 ) -> Tensor:
-    """From `low` up to `high`, which is left out."""
-    return torch.rand(tuple(shape), generator=_generator(seed)) * (high - low) + low
+    """From `low` up to `high`, which is left out: also where fp16 would round up to it."""
+    x = torch.rand(tuple(shape), generator=_generator(seed)) * (high - low) + low
+    if max(abs(low), abs(high)) > _LARGEST:
+        return x
+    most = float(np.nextafter(np.float16(high), np.float16(low)))
+    if not low < most < high:
+        return x
+    again = low + (x - most) / (high - most) * (most - low)  # as even as it was
+    return torch.where(x > most, again, x).clamp(max=most)
 
 
 def random_categorical(x: Tensor, mode: str = "logits", size: int = 1, seed: int = -1) -> Tensor:
