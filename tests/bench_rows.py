@@ -23,6 +23,7 @@ from pathlib import Path
 from lading.cli.demos import checkpoint
 from lading.formats import open_artifact
 from lading.interface import Options, wrap
+from lading.interface.matching import matched
 from lading.interface.original import TorchSide
 from lading.job.convert import convert
 from lading.job.request import Convert
@@ -62,12 +63,12 @@ def alone(loaded: Loaded, path: Path, batch: int) -> None:
 def over(loaded: Loaded, artifact: Path, path: Path, batch: int) -> None:
     """The rows through the original and the artifact, judged."""
     opened = open_artifact(artifact)
-    interface = wrap(loaded.network, loaded.task, Options())
+    record, interface = matched(opened.record, wrap(loaded.network, loaded.task, Options()))
     runtime = opened.runtime()
     sides = [dataset.Opened(runtime, opened.open(runtime), batched=batch > 1)]
-    ((comparison, record),) = dataset.compare(path, opened.record, sides, interface, batch=batch)
+    ((comparison, counts),) = dataset.compare(path, record, sides, interface, batch=batch)
     assert comparison.verdict == "pass", comparison.reason
-    assert record.samples
+    assert counts.samples
 
 
 @dataclass(frozen=True)
