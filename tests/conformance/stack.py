@@ -130,6 +130,7 @@ def _converted(program: Any, **how: Any) -> Any:
     from lading.conversion.compatibility import group_norm, int16, share_constants
     from lading.conversion.compatibility.quick import quick
 
-    how.setdefault("pass_pipeline", share_constants.pipeline())
+    half = how.get("compute_precision") in (None, ct.precision.FLOAT16)
+    how.setdefault("pass_pipeline", share_constants.pipeline(half=half))
     with group_norm.in_force(), int16.in_force(), quick():
         return ct.convert(program, **how)

@@ -134,3 +134,12 @@ def test_a_network_that_cannot_be_watched_is_said_to_be_so(monkeypatch: pytest.M
     found = judged(Plain())
     assert (found.verdict, [left.what for left in found.unproved]) == ("pass", ["decisions"])
     assert "no modes here" in found.unproved[0].why
+
+
+def test_a_network_that_reads_no_value_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = list[str]()
+    monkeypatch.setattr(branches, "decisions", lambda *_: watched.append("once") or {})
+    for network in (nn.Conv2d(1, 2, 3), Scaled()):
+        one = interface(network)
+        Original(one, make(one)).widen(Fake(one, Changed(one)))
+    assert watched == ["once"]

@@ -100,8 +100,11 @@ def halved(
     """The original's outputs for a probe with its tensors (see `in_half`) and its inputs rounded to
     fp16, and all arithmetic in fp32; what fp16 cannot hold stays as it is."""
     module, arguments = interface.module, interface.arguments(probe.inputs)
+    own = dict(small)
+    for name, _ in module.named_buffers():  # a call may write into them, and the next begins anew
+        own[name] = small[name].clone()
     with torch.no_grad():
-        values = torch.func.functional_call(module, dict(small), tuple(map(_half, arguments)))
+        values = torch.func.functional_call(module, own, tuple(map(_half, arguments)))
     values = values if isinstance(values, tuple) else (values,)
     return {p.name: v.numpy() for p, v in zip(interface.answers, values, strict=True)}
 
