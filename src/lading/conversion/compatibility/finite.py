@@ -19,45 +19,23 @@ from typing import Any
 
 import numpy as np
 
+from lading.conversion.compatibility import passes
+
 NAME = "lading::finite_in_fp16"
 LARGEST = float(np.finfo(np.float16).max)
 
 
 def register() -> str:
     """Makes the pass known to coremltools; its name."""
-    from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
-    from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
-
-    if NAME not in PASS_REGISTRY:
-
-        @register_pass(namespace="lading")
-        class finite_in_fp16(AbstractGraphPass):  # type: ignore[misc]  # noqa: N801
-            """See the module."""
-
-            def apply(self, program: Any) -> None:
-                for function in program.functions.values():
-                    _mend(function)
-
-    return NAME
-
-
-def _mend(block: Any) -> None:
-    from coremltools.converters.mil.mil.passes.helper import block_context_manager
-
-    def mend(block: Any) -> None:
-        for op in list(block.operations):
-            for inner in op.blocks:
-                _mend(inner)
-            if op.op_type == "cast" and op.dtype.val == "fp16":
-                _bound(block, op)
-
-    block_context_manager(mend)(block)
+    return passes.register(NAME, passes.everywhere(_bound))
 
 
 def _bound(block: Any, op: Any) -> None:
     """Keeps what a cast to fp16 takes within its range."""
     from coremltools.converters.mil import Builder as mb  # noqa: N813
 
+    if op.op_type != "cast" or op.dtype.val != "fp16":
+        return
     if op.x.val is not None:
         values = np.asarray(op.x.val)
         beyond = np.isfinite(values) & (np.abs(values) > LARGEST)

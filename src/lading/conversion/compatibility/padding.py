@@ -14,43 +14,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from lading.conversion.compatibility import passes
+
 NAME = "lading::padding_along_the_last_axes"
 
 
 def register() -> str:
     """Makes the pass known to coremltools; its name."""
-    from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
-    from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
-
-    if NAME not in PASS_REGISTRY:
-
-        @register_pass(namespace="lading")
-        class padding_along_the_last_axes(AbstractGraphPass):  # type: ignore[misc]  # noqa: N801
-            """See the module."""
-
-            def apply(self, program: Any) -> None:
-                for function in program.functions.values():
-                    _mend(function)
-
-    return NAME
-
-
-def _mend(block: Any) -> None:
-    from coremltools.converters.mil.mil.passes.helper import block_context_manager
-
-    def mend(block: Any) -> None:
-        for op in list(block.operations):
-            for inner in op.blocks:
-                _mend(inner)
-            if op.op_type == "pad" and op.pad.val is not None and op.mode.val != "constant":
-                _split(block, op)
-
-    block_context_manager(mend)(block)
+    return passes.register(NAME, passes.everywhere(_split))
 
 
 def _split(block: Any, op: Any) -> None:
     from coremltools.converters.mil import Builder as mb  # noqa: N813
 
+    if op.op_type != "pad" or op.pad.val is None or op.mode.val == "constant":
+        return
     flat = [0] * (2 * op.x.rank - len(op.pad.val)) + [int(n) for n in op.pad.val]
     pairs = [flat[2 * axis : 2 * axis + 2] for axis in range(op.x.rank)]
     outer = [axis for axis, pair in enumerate(pairs[:-2]) if any(pair)]

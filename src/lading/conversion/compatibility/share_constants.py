@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lading.conversion.compatibility import finite, padding
+from lading.conversion.compatibility import finite, padding, passes
 
 NAME = "lading::share_constants"
 
@@ -21,48 +21,31 @@ def pipeline(*, half: bool) -> Any:
     """coremltools' default passes, padding as Core ML loads it, and this one behind all that make
     or remove constants; of a program in fp16, what keeps its numbers finite too."""
     import coremltools as ct
-    from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
-    from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY, register_pass
 
-    if NAME not in PASS_REGISTRY:
-
-        @register_pass(namespace="lading")
-        class share_constants(AbstractGraphPass):  # type: ignore[misc]  # noqa: N801
-            """See the module."""
-
-            def apply(self, program: Any) -> None:
-                for function in program.functions.values():
-                    _share(function)
-
-    passes = ct.PassPipeline.DEFAULT
+    made = ct.PassPipeline.DEFAULT
     if half:
-        rounding = passes.passes.index("common::add_fp16_cast")
-        passes.insert_pass(rounding + 1, finite.register())
-    passes.append_pass(padding.register())
-    passes.append_pass(NAME)
-    return passes
+        rounding = made.passes.index("common::add_fp16_cast")
+        made.insert_pass(rounding + 1, finite.register())
+    made.append_pass(padding.register())
+    made.append_pass(passes.register(NAME, _share))
+    return made
 
 
 def _share(block: Any) -> None:
     """In one block; nested blocks keep theirs, as a constant must lie where it is seen."""
-    from coremltools.converters.mil.mil.passes.helper import block_context_manager
-
-    def share(block: Any) -> None:
-        first: dict[Any, Any] = {}
-        for op in list(block.operations):
-            if op.op_type != "const" or op.outputs[0] in block.outputs:
-                continue
-            key = _key(op.outputs[0])
-            if key is None:
-                continue
-            kept = first.setdefault(key, op)
-            if kept is not op:
-                block.replace_uses_of_var_after_op(
-                    anchor_op=op, old_var=op.outputs[0], new_var=kept.outputs[0]
-                )
-                block.remove_ops([op])
-
-    block_context_manager(share)(block)
+    first: dict[Any, Any] = {}
+    for op in list(block.operations):
+        if op.op_type != "const" or op.outputs[0] in block.outputs:
+            continue
+        key = _key(op.outputs[0])
+        if key is None:
+            continue
+        kept = first.setdefault(key, op)
+        if kept is not op:
+            block.replace_uses_of_var_after_op(
+                anchor_op=op, old_var=op.outputs[0], new_var=kept.outputs[0]
+            )
+            block.remove_ops([op])
 
 
 def _key(constant: Any) -> Any:
