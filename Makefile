@@ -39,7 +39,7 @@ browser:         ## Chromium for the tests of the pages, where there is none and
 
 test: $(READY) browser ## all tests, the full-size network's included
 	@command -v swift >/dev/null || echo "not run: no Swift"
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 swift-test: $(READY) ## the Swift packages of the demonstrations: lint, build, their tests; part of `test` too
 	@command -v swift >/dev/null || echo "not run: no Swift"

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 
 from lading.base import shelf
+from lading.base.memory import give_back
 from lading.coreml import system
 from lading.coreml.mil import Statistics
 from lading.errors import (
@@ -148,6 +149,9 @@ class Artifact(ABC):
             is shown as a picture.
     """
 
+    #: Names of the cached properties that hold weights, or what was made of them to run.
+    _heavy: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, path: Path, form: Format) -> None:
         self.path, self.format = path, form
         self.gave: dict[tuple[str, str], Mapping[str, Array]] = {}
@@ -156,6 +160,13 @@ class Artifact(ABC):
     @abstractmethod
     def record(self) -> ArtifactRecord:
         """What it says of itself: ports, precision, metadata in `details`. Open axes are -1."""
+
+    def rest(self) -> None:
+        """Lets go of its weights and of what was made to run it, until the file is asked again:
+        several artifacts of one network need not all be in memory at once."""
+        for name in self._heavy:
+            self.__dict__.pop(name, None)
+        give_back()
 
     @abstractmethod
     def constants(self) -> Sequence[Held]:

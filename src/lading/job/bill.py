@@ -107,6 +107,7 @@ def findings(
         )
         shown = artifact.format.snippets(record, original.task)
         found["snippets"] += [*shown, *packaged(record, original.task, shown)]
+        artifact.rest()
     drawn = figures.segmentation(original, [(record, opened) for record, opened, _ in artifacts])
     return {**{name: tuple(many) for name, many in found.items()}, "pictures": drawn}
 

@@ -226,6 +226,7 @@ class Conversion:
             for other in folder.glob(f"*-{name}"):
                 storage.remove(other)
         converted.opened.path = folder / place
+        converted.opened.rest()
         return replace(
             converted,
             artifact=replace(converted.artifact, path=place),

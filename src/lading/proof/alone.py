@@ -17,7 +17,7 @@ from lading.record import Measurement, Port, Unproved
 GRAPH_REASON = "constants at the precision they came from, in fp32: what differs is the graph"
 ROUNDED_REASON = "as for the graph; some constants are of unknown origin and stay rounded"
 #: Probes at which a graph alone is read first; at all of them where it misses there.
-TELLING = 4
+TELLING = 2
 
 
 class GraphJudge(Judge):

@@ -32,6 +32,8 @@ _READINGS: tuple[Precision, ...] = ("float32", "declared", "half-accumulate")
 class MLProgram(Artifact):
     """See `lading.formats.Artifact`."""
 
+    _heavy = ("model",)
+
     def __init__(self, path: Path, form: Format) -> None:
         super().__init__(path, form)
         self._spec = described.parsed(path)

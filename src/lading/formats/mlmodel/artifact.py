@@ -24,6 +24,8 @@ from lading.record import ArtifactRecord
 class MLModel(Artifact):
     """See `lading.formats.Artifact`."""
 
+    _heavy = ("model",)
+
     def __init__(self, path: Path, form: Format) -> None:
         super().__init__(path, form)
         self._spec = described.parsed(path)

@@ -45,10 +45,17 @@ class OnnxFile(Artifact):
             process of its own, see `apart`.
     """
 
+    _heavy = ("_proto", "_whole", "model")
+
     def __init__(self, path: Path, form: Format, *, own: bool = False) -> None:
         super().__init__(path, form)
-        self._proto = self._loaded(weights=False)
         self._engine = Here() if own else Apart(path)
+        assert self._proto  # what cannot be read is refused when it is opened
+
+    @cached_property
+    def _proto(self) -> Any:
+        """The file's message, weights outside the file left there."""
+        return self._loaded(weights=False)
 
     @cached_property
     def _whole(self) -> Any:
@@ -87,7 +94,7 @@ class OnnxFile(Artifact):
         with refused(ProgramError, f"{self.path}: {self.remark}", "a graph that can be", _REMEDY):
             return _parsed(self._engine.raised(model.SerializeToString(), _RAISED))
 
-    @property
+    @cached_property
     def remark(self) -> str:
         """That it is raised to a newer opset before it runs, where it is."""
         opset = min((o.version for o in self._proto.opset_import if not o.domain), default=_OLDEST)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lading.base.memory import give_back
 from lading.errors import InputError, LadingError, ProgramError, in_short, refused
 from lading.formats.onnx import memory
 from lading.formats.onnx.apart import Apart
@@ -140,7 +141,9 @@ class OnnxSide:
         expected = "a graph that is also one in float32" if self._changed else "an ONNX model"
         remedy = "check the file with onnx.checker, or convert again"
         with refused(ProgramError, str(self._path), expected, remedy):
-            return self._engine.open(source, fused=fused)
+            session = self._engine.open(source, fused=fused)
+        give_back()  # ONNX Runtime keeps one copy of the weights, and has made three
+        return session
 
 
 def _own(name: str) -> str:
