@@ -82,7 +82,7 @@ def write(
     interface = original.interface
     precisions = sorted({record.precision for record, _ in artifacts})
     graphs = _graphs(artifacts)
-    fitting = _fitting(original, precisions)
+    fitting = _fitting(original, precisions, len(graphs))
     axes, files = _channels(original, precisions, [*fitting.plain, *fitting.beyond])
     room = LIMIT - _INDEX_BYTES - sum(map(len, files.values()))
     chosen, left_out = _choose(original, fitting, precisions, graphs, room)
@@ -171,14 +171,16 @@ def _channels(
 @dataclass(frozen=True)
 class _Fitting:
     """Places of probes that may be vectors: plain ones, of the kinds that say what those leave out,
-    and more rows of a table."""
+    and more rows of a table. `larger`: for some there is no room, whatever the original does."""
 
     plain: list[int]
     beyond: list[int]
     rows: list[int]
+    larger: bool
 
 
-def _fitting(original: Original, precisions: Sequence[str]) -> _Fitting:
+def _fitting(original: Original, precisions: Sequence[str], graphs: int) -> _Fitting:
+    """Whether the original is steady is asked only of what there is room for."""
     kinds, able = (*ORDER, *BEYOND), _able(original, precisions)
     known = [
         place
@@ -189,10 +191,26 @@ def _fitting(original: Original, precisions: Sequence[str]) -> _Fitting:
     known.sort(key=lambda place: (kinds.index(drawn[place].kind), -drawn[place].calls))
     plain = [place for place in known if original.drawn[place].kind in ORDER]
     more = _in_turn(original, [place for place in known if place not in plain])
-    beyond = [*islice(filter(able, more), FURTHER)]
-    rows = [place for place in more if original.drawn[place].kind == "rows"]
-    left = [place for place in rows if place not in beyond]
-    return _Fitting([*islice(filter(able, plain), MOST)], beyond, [*filter(able, left)])
+    room, larger = LIMIT - _INDEX_BYTES, False
+
+    def least(place: int) -> int:
+        given = sum(array.nbytes for array in drawn[place].inputs.values())
+        return given + (1 + graphs) * sum(one.nbytes for one in original.outputs[place].values())
+
+    def taken(place: int) -> bool:
+        nonlocal room, larger
+        size = least(place)
+        larger = larger or size > room
+        if size > room or not able(place):
+            return False
+        room -= size
+        return True
+
+    first = [*islice(filter(taken, plain), MOST)]
+    beyond = [*islice(filter(taken, more), FURTHER)]
+    rows = [place for place in more if drawn[place].kind == "rows" and place not in beyond]
+    rows = [place for place in rows if least(place) <= SMALL]
+    return _Fitting(first, beyond, [*filter(taken, rows)], larger)
 
 
 def _choose(
@@ -205,18 +223,18 @@ def _choose(
     """The vectors of as many probes as so many bytes allow, with their files, by the places of the
     probes; and why no more."""
     taken: dict[int, tuple[Vector, dict[str, bytes]]] = {}
-    dropped = 0
+    dropped = fitting.larger
     for place in [*fitting.plain, *fitting.beyond, *fitting.rows]:
         made = _vector(original, place, precisions, graphs)
         size = sum(map(len, made[1].values()))
         if place in fitting.rows and size > SMALL:
             continue
         if size > room:
-            dropped += 1
+            dropped = True
             continue
         taken[place] = made
         room -= size
-    if not fitting.plain:
+    if not fitting.plain and not dropped:
         return {}, "the original is steady at no probe: its answers would be chance"
     if not taken:
         return {}, f"one probe alone is larger than {LIMIT:,} bytes"
