@@ -10,7 +10,7 @@ from lading.job import tried
 from lading.job.tried import Tried
 from tests.breadth.cases import cases
 from tests.matrix import corner, document
-from tests.matrix.__main__ import main
+from tests.matrix.__main__ import edges, main
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.conversion.test_capture" name="test_a"/>
@@ -31,6 +31,15 @@ def test_the_ten_networks_are_in_the_table_and_named_once() -> None:
     names = [case.name for case in cases()]
     for part in corner.NETWORKS:
         assert [name for name in names if part in name] == [part]
+
+
+def test_the_edges_are_the_oldest_the_pinned_and_the_newest() -> None:
+    pinned = next(
+        line.removeprefix("torch==")
+        for line in (corner.ROOT / "constraints.txt").read_text().splitlines()
+        if line.startswith("torch==")
+    )
+    assert edges(["2.0.0", "2.1.0", pinned, "2.98.0", "2.99.0"]) == ["2.0.0", pinned, "2.99.0"]
 
 
 def test_the_page_says_what_was_not_tried_and_why() -> None:

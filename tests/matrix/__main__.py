@@ -33,17 +33,27 @@ def releases() -> list[str]:
     return sorted(known, key=numbers)
 
 
+def edges(known: list[str]) -> list[str]:
+    """Of releases the oldest, the one that is pinned, and the newest."""
+    pinned = re.search(r"^torch==(\S+)", (corner.ROOT / "constraints.txt").read_text(), re.M)
+    assert pinned is not None
+    return sorted({known[0], pinned[1], known[-1]}, key=numbers)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs what was not tried yet; 1 where anything missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
-    parser.add_argument("--torch", nargs="*", help="releases; all on the package index")
+    parser.add_argument(
+        "--torch", nargs="*", help="releases; the oldest, the pinned and the newest without it"
+    )
+    parser.add_argument("--every", action="store_true", help="every release on the package index")
     parser.add_argument("--pythons", nargs="*", default=PYTHONS, help="3.10 to 3.13")
     parser.add_argument("--again", action="store_true", help="do again what was tried")
     parser.add_argument("--known", action="store_true", help="try nothing: what is known already")
     parser.add_argument("--document", type=Path, help="write the table there")
     asked = parser.parse_args(arguments)
     known = {row.versions: row for row in tried.read()}
-    wanted = asked.torch or releases()
+    wanted = asked.torch or (releases() if asked.every else edges(releases()))
     absent: dict[str, str] = {}
     for python in asked.pythons:
         found = corner.interpreter(python)
@@ -56,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             if asked.known or (versions in known and not asked.again):
                 continue
             row = corner.run(found, *versions)
-            known[versions] = row
+            known = {**{one.versions: one for one in tried.read()}, versions: row}
             tried.write(list(known.values()))
             print(f"{row.name}: {row.passed}", *row.misses, sep="\n  ", flush=True)
     if asked.document:

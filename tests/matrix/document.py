@@ -10,7 +10,8 @@ from lading.job.tried import Tried
 
 HEAD = """# Versions that were tried together
 
-Written by `make matrix`; do not edit. A corner is one Python with one release of torch, in an
+Written by `make matrix`; do not edit. A corner is one Python with one release of torch: of each
+Python the oldest that lading is for, the pinned and the newest, others by name. It has an
 environment of its own, everything else at the versions of `constraints.txt`. In it run the
 demonstration, ten networks of [the table](breadth.md), and the tests of capture, repairs and
 spellings. `lading doctor` says which of it holds for the versions at hand.

@@ -167,6 +167,26 @@ def test_larger_networks_get_fewer_and_say_so(
     assert index.left_out == "one probe alone is larger than 100 bytes"
 
 
+def test_nothing_is_asked_of_what_there_is_no_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = toys.interface()
+    made, asked, steady = original(one), list[int](), Original.steady
+    monkeypatch.setattr(
+        made,
+        "steady",
+        lambda place, precision: asked.append(place) or steady(made, place, precision),
+    )
+    golden.write(tmp_path / "all", made, [made_of("fp32", one)], "00")
+    every, asked[:] = {*asked}, []
+    monkeypatch.setattr(make, "_INDEX_BYTES", 0)
+    monkeypatch.setattr(make, "LIMIT", 10_000)
+    index = golden.write(tmp_path / "few", made, [made_of("fp32", one)], "00")
+    assert {*asked} < every
+    kept = {vector.name for vector in index.vectors}
+    assert {made.drawn[place].name for place in asked} == kept
+
+
 def test_what_is_chance_is_no_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = toys.interface()
     made = original(one)

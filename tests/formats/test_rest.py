@@ -1,0 +1,57 @@
+"""An artifact that rests holds no weights, and answers as before when it is asked again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lading.formats import Artifact, Format, formats, open_artifact
+from lading.job import convert
+from lading.job.conversion import Converted
+from lading.job.request import Convert
+from tests.formats.conftest import Carried
+
+EVERY = pytest.mark.parametrize("form", formats().values(), ids=list(formats()))
+
+
+def held(artifact: Artifact) -> set[str]:
+    """Names of what lies in memory of what the format calls heavy."""
+    return {*type(artifact)._heavy} & {*vars(artifact)}
+
+
+@EVERY
+def test_it_answers_as_before(form: Format, carried: Carried) -> None:
+    artifact = open_artifact(carried.path(form.name))
+    (port,) = artifact.record.inputs
+    fed = {port.name: np.random.default_rng(0).random(port.shape, np.float32)}
+    before = [one.values for one in artifact.constants()]
+    gave = artifact.side().run(fed)
+    assert held(artifact)
+    artifact.rest()
+    assert not held(artifact)
+    again = artifact.side().run(fed)
+    assert all(np.array_equal(again[name], value) for name, value in gave.items())
+    for one, other in zip(artifact.constants(), before, strict=True):
+        assert np.array_equal(one.values, other)
+
+
+def test_a_conversion_ends_with_all_of_them_at_rest(
+    carried: Carried, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While one format is compared the other's weights are not in memory."""
+    seen: list[Artifact] = []
+    placed = convert.Conversion.convert
+
+    def kept(self: convert.Conversion, *more: object) -> object:
+        assert not any(map(held, seen))
+        made = placed(self, *more)  # type: ignore[arg-type]
+        if isinstance(made, Converted):
+            seen.append(made.opened)
+        return made
+
+    monkeypatch.setattr(convert.Conversion, "convert", kept)
+    convert.convert(Convert(carried.checkpoint, tmp_path / "out", to=("coreml", "onnx")))
+    assert len(seen) == 2
+    assert not held(seen[1])
