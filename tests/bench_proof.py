@@ -20,15 +20,19 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import torch
 
 from lading.base.drawing.chart import Drawing
 from lading.conversion.graphs import Graphs
-from lading.formats import format_named
+from lading.formats import format_named, open_artifact
 from lading.interface import Interface, Options, wrap
-from lading.interface.settings import Settings
+from lading.interface.settings import Precision, Settings
+from lading.interface.side import Array, Side
 from lading.job.convert import convert
 from lading.job.request import Convert, Verify
 from lading.job.verify import verify
@@ -38,6 +42,8 @@ from tests.conftest import CAMUS, genuine_unet, nnunet_file
 
 #: Forward passes that a verification is held against: as many as the original is run at probes.
 PASSES = 13
+#: Calls of a runtime that are held against as many of another.
+CALLS = 5
 Work = Callable[[], object]
 
 
@@ -94,11 +100,13 @@ def plain_onnx(one: Interface, folder: Path) -> None:
     program.save(str(folder / "plain.onnx"))
 
 
-def unproved(one: Interface, folder: Path, name: str) -> None:
+def unproved(one: Interface, folder: Path, name: str, precision: Precision = "fp16") -> Path:
     """Captured and written by lading, nothing compared."""
     form = format_named(name)
     graph, _ = Graphs(one).take("export", form.axes(one.options))
-    form.convert(graph, Settings("fp16"), folder / f"unproved{form.suffix}")
+    path = folder / f"unproved{form.suffix}"
+    form.convert(graph, Settings(precision), path)
+    return path
 
 
 def proved(path: Path, folder: Path, to: tuple[str, ...]) -> None:
@@ -112,11 +120,41 @@ def verified(path: Path, artifact: Path) -> None:
     assert found.verdict == "pass", found.verdict
 
 
-def passes(one: Interface) -> None:
+def passes(one: Interface, count: int = PASSES) -> None:
     image = torch.zeros(one.inputs[0].shape)
     with torch.no_grad():
-        for _ in range(PASSES):
+        for _ in range(count):
             one.module(image)
+
+
+def called(side: Side, image: Array) -> None:
+    """A file in lading's own runtime, called again and again."""
+    for _ in range(CALLS):
+        side.run({"image": image})
+
+
+def called_there(path: Path, image: Array) -> Work:
+    """The same of a file in ONNX Runtime, opened by itself."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    fed = {session.get_inputs()[0].name: image}
+    return lambda: [session.run(None, fed) for _ in range(CALLS)]
+
+
+def runtimes(one: Interface, out: Path, folder: Path) -> dict[str, Work]:
+    """Calls of each file in its runtime, of the plain exporter's too, and of PyTorch."""
+    image = np.zeros(one.inputs[0].shape, np.float32)
+    plain_onnx(one, folder)
+    wide = unproved(one, folder, "coreml", "fp32")
+    sides = {"mil, fp32": wide, "mil, fp16": out / "m.mlpackage"}
+    return {
+        "calls of PyTorch": lambda: passes(one, CALLS),
+        **{
+            f"calls of {title}": partial(called, open_artifact(path).side(), image)
+            for title, path in sides.items()
+        },
+        "calls of ONNX Runtime": called_there(out / "m.onnx", image),
+        "calls of ONNX Runtime, plain": called_there(folder / "plain.onnx", image),
+    }
 
 
 # --------------------------------------------------------------------------------------- measuring
@@ -144,6 +182,7 @@ def measured(rounds: int) -> dict[str, Spent]:
             f"{PASSES} forward passes": lambda: passes(one),
             "verify, Core ML": lambda: verified(path, kept / "out" / "m.mlpackage"),
             "verify, ONNX": lambda: verified(path, kept / "out" / "m.onnx"),
+            **runtimes(one, kept / "out", empty()),
         }
         for turn in range(rounds + 1):
             for title, work in works.items():
@@ -215,6 +254,12 @@ def rows(spent: dict[str, Spent]) -> list[Row]:
          f"{PASSES} forward passes in PyTorch", [f"{PASSES} forward passes"]),
         ("`lading verify` of the ONNX file", ["verify, ONNX"],
          f"{PASSES} forward passes in PyTorch", [f"{PASSES} forward passes"]),
+        (f"{CALLS} calls of `lading.coreml.mil`, fp32", ["calls of mil, fp32"],
+         "PyTorch eager", ["calls of PyTorch"]),
+        (f"{CALLS} calls of `lading.coreml.mil`, fp16", ["calls of mil, fp16"],
+         "PyTorch eager", ["calls of PyTorch"]),
+        (f"{CALLS} calls of the ONNX file in ONNX Runtime", ["calls of ONNX Runtime"],
+         "the plain exporter's file there", ["calls of ONNX Runtime, plain"]),
     ):  # fmt: skip
         (wall, cpu), (base_wall, base_cpu) = middle(*own), middle(*base)
         made.append(Row(title, against, wall, base_wall, cpu, base_cpu))
