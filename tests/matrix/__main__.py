@@ -23,9 +23,10 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 OLDEST = (2, 10)
 
 
-def releases() -> list[str]:
-    """torch's releases on the package index, from `OLDEST` to the newest, oldest first."""
-    command = [sys.executable, "-m", "pip", "index", "versions", "torch"]
+def releases(python: str = sys.executable) -> list[str]:
+    """torch's releases on the package index that an interpreter can have, from `OLDEST` to the
+    newest, oldest first."""
+    command = [python, "-m", "pip", "index", "versions", "torch"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"^Available versions: (.*)$", said, re.M)
     assert found is not None, said
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--document", type=Path, help="write the table there")
     asked = parser.parse_args(arguments)
     known = {row.versions: row for row in tried.read()}
-    wanted = asked.torch or (releases() if asked.every else edges(releases()))
+    wanted: dict[str, list[str]] = {}
     absent: dict[str, str] = {}
     for python in asked.pythons:
         found = corner.interpreter(python)
@@ -61,7 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
             absent[python] = f"not tried: no python{python} here"
             print(absent[python])
             continue
-        for torch in wanted:
+        there = asked.torch or releases(found)
+        wanted[python] = there if asked.torch or asked.every else edges(there)
+        for torch in wanted[python]:
             versions = (python, torch, corner.COREMLTOOLS)
             if asked.known or (versions in known and not asked.again):
                 continue
@@ -70,9 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             tried.write(list(known.values()))
             print(f"{row.name}: {row.passed}", *row.misses, sep="\n  ", flush=True)
     if asked.document:
-        asked.document.write_text(
-            document.text(list(known.values()), asked.pythons, wanted, absent)
-        )
+        asked.document.write_text(document.text(list(known.values()), wanted, absent))
     return int(any(row.misses for row in known.values()))
 
 

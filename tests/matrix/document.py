@@ -11,8 +11,8 @@ from lading.job.tried import Tried
 HEAD = """# Versions that were tried together
 
 Written by `make matrix`; do not edit. A corner is one Python with one release of torch: of each
-Python the oldest that lading is for, the pinned and the newest, others by name. It has an
-environment of its own, everything else at the versions of `constraints.txt`. In it run the
+Python the oldest that lading is for, the pinned and the newest that it can have, others by name. It
+has an environment of its own, everything else at the versions of `constraints.txt`. In it run the
 demonstration, ten networks of [the table](breadth.md), and the tests of capture, repairs and
 spellings. `lading doctor` says which of it holds for the versions at hand.
 
@@ -20,14 +20,13 @@ spellings. `lading doctor` says which of it holds for the versions at hand.
 
 
 def text(
-    rows: Sequence[Tried], pythons: Sequence[str], torch: Sequence[str], absent: Mapping[str, str]
+    rows: Sequence[Tried], wanted: Mapping[str, Sequence[str]], absent: Mapping[str, str]
 ) -> str:
     """The page.
 
     Args:
         rows: what was tried.
-        pythons: asked for, e.g. ``"3.11"``.
-        torch: asked for, e.g. ``"2.13.0"``.
+        wanted: by Python, e.g. ``"3.11"``, the releases of torch that are asked for.
         absent: of each Python that is not here, what is said of it.
     """
     asks = next(one for one in requires("lading") or () if one.startswith("torch"))
@@ -39,9 +38,11 @@ def text(
         "| Python | torch | coremltools | demo | networks | tests of capture | misses |",
         "|---|---|---|---|---|---|---|",
     ]
-    for python in sorted({*pythons, *(row.python for row in rows)}, key=numbers):
+    for python in sorted({*wanted, *absent, *(row.python for row in rows)}, key=numbers):
         tried = {row.torch: _row(row) for row in rows if row.python == python}
-        missing = {one: f"| {python} | {one} | | | | | not tried yet |" for one in torch}
+        missing = {
+            one: f"| {python} | {one} | | | | | not tried yet |" for one in wanted.get(python, ())
+        }
         if python in absent and not tried:
             lines.append(f"| {python} | | | | | | {absent[python]} |")
         else:
