@@ -27,13 +27,15 @@ Made = tuple[nn.Module, torch.Tensor]
 
 
 def convolutional(depth: int = 4, width: int = 16, size: int = 64) -> Made:
-    """Convolutions with norms: (1, 3, size, size) in, (1, 4, size, size) out."""
+    """Convolutions with norms: (1, 3, size, size) in, (1, 4, size, size) out. As deep as it may
+    be, its output depends on its input."""
     layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1)]
     for _ in range(depth):
-        norm = nn.BatchNorm2d(width)
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
-        norm.running_mean.uniform_(-0.5, 0.5)  # type: ignore[union-attr]
-        layers += [nn.Conv2d(width, width, 3, padding=1), norm, nn.ReLU()]
+        conv, norm = nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        nn.init.uniform_(norm.weight, 0.9, 1.1)
+        norm.running_mean.uniform_(-0.1, 0.1)  # type: ignore[union-attr]
+        layers += [conv, norm, nn.ReLU()]
     layers.append(nn.Conv2d(width, 4, 1))
     return nn.Sequential(*layers), torch.zeros(1, 3, size, size)
 

@@ -360,15 +360,19 @@ def main(rounds: int, document: Path | None = None) -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     made = rows(measured(rounds))
-    parts = [
-        *(*table(made, peaks(), rounds), ""),
-        *("## Beginnings", "", *beginnings(rounds), ""),
-        *("## Tables of samples", "", *bench_rows.section(), ""),
-        *("## Growth", "", *bench_growth.section()),
-    ]
-    print("\n".join(parts))
-    if document:
-        write(document, made, parts)
+    sections: dict[str, Callable[[], list[str]]] = {
+        "": lambda: table(made, peaks(), rounds),
+        "## Beginnings": lambda: beginnings(rounds),
+        "## Tables of samples": bench_rows.section,
+        "## Growth": bench_growth.section,
+    }
+    parts: list[str] = []
+    for title, section in sections.items():  # what is measured is kept, whatever comes after it
+        fresh = [*(("", title, "") if title else ()), *section()]
+        print("\n".join(fresh), flush=True)
+        parts += fresh
+        if document:
+            write(document, made, parts)
 
 
 if __name__ == "__main__":
