@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import ModelProto
 
+from lading.coreml import mil, neuralnetwork
 from lading.formats import Artifact, Format, formats, open_artifact
 from lading.job import convert
 from lading.job.conversion import Converted
@@ -17,8 +19,9 @@ EVERY = pytest.mark.parametrize("form", formats().values(), ids=list(formats()))
 
 
 def held(artifact: Artifact) -> set[str]:
-    """Names of what lies in memory of what the format calls heavy."""
-    return {*type(artifact)._heavy} & {*vars(artifact)}
+    """Names of what in an opened file holds weights, whatever its format calls heavy."""
+    loaded = (ModelProto, mil.Model, neuralnetwork.Model)
+    return {name for name, value in vars(artifact).items() if isinstance(value, loaded)}
 
 
 @EVERY

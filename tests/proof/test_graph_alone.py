@@ -12,7 +12,7 @@ from lading.errors import ProgramError
 from lading.formats import open_artifact
 from lading.formats.coreml.artifact import MLProgram
 from lading.interface.matching import matched
-from lading.proof import alone, compare, probes
+from lading.proof import alone, compare, metrics, probes
 from lading.proof.original import Original
 from lading.record import Comparison, Unproved
 from lading.record.wording import left_open
@@ -96,6 +96,35 @@ def test_a_right_graph_is_read_at_the_worst_probes_alone(
     assert one.verdict == "pass"
     assert runs == [alone.TELLING + far]
     assert all(f"; {runs[0]} of {one.probes + far} probes" in m.why for m in read)
+
+
+def test_it_is_read_where_the_file_is_furthest_off(
+    half: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    plain = MLProgram.widened
+
+    def digest(inputs: Any) -> bytes:
+        return b"".join(np.asarray(inputs[name], np.float32).tobytes() for name in sorted(inputs))
+
+    def widened(self: MLProgram, restore: Any) -> Any:
+        side = plain(self, restore)
+        own = side.run
+        side.run = lambda inputs, *more: read.append(digest(inputs)) or own(inputs, *more)  # type: ignore[method-assign,func-returns-value]
+        return side
+
+    monkeypatch.setattr(MLProgram, "widened", widened)
+    _, original = beside(*half)
+    file = open_artifact(half[1]).side()
+    near = [place for place, probe in enumerate(original.drawn) if not probe.far]
+
+    def ratio(place: int) -> float:
+        got, wanted = file.run(original.drawn[place].inputs), original.outputs[place]
+        return min(metrics.psnr(wanted[name], got[name]) for name in wanted)
+
+    worst = sorted(near, key=ratio)[: alone.TELLING]
+    near_read = {place for place in near if digest(original.drawn[place].inputs) in read}
+    assert near_read == {*worst}
 
 
 def test_a_graph_that_misses_is_read_at_every_probe(

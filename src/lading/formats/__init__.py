@@ -162,8 +162,9 @@ class Artifact(ABC):
         """What it says of itself: ports, precision, metadata in `details`. Open axes are -1."""
 
     def rest(self) -> None:
-        """Lets go of its weights and of what was made to run it, until the file is asked again:
-        several artifacts of one network need not all be in memory at once."""
+        """Lets go of its weights and of what was made to run it, until it is asked again: several
+        artifacts of one network need not all be in memory at once. The file is read once more then:
+        only for one that nobody else writes, or of which nothing more is judged."""
         for name in self._heavy:
             self.__dict__.pop(name, None)
         give_back()

@@ -50,7 +50,7 @@ class OnnxFile(Artifact):
     def __init__(self, path: Path, form: Format, *, own: bool = False) -> None:
         super().__init__(path, form)
         self._engine = Here() if own else Apart(path)
-        assert self._proto  # what cannot be read is refused when it is opened
+        _ = self._proto  # what cannot be read is refused when it is opened
 
     @cached_property
     def _proto(self) -> Any:

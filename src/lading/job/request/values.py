@@ -91,85 +91,49 @@ def _gates(value: Any) -> dict[str, float]:
 
 #: What of an output can be gated.
 GATED = ("psnr", "label_agreement", "dice", "snr", "relative_l2", "max_abs")
-
-
 GATES = Kind(
     _gates, "KIND=NUMBER: psnr, or snr of the worst channel, in dB, agreement or dice from 0 to 1, "
     "relative_l2 or max_abs",
     lambda gates: [f"{name}={value!r}" for name, value in gates.items()],
     metavar="KIND=NUMBER", repeats=True,
 )  # fmt: skip
-
-
 GATE: Any = {
     "kind": GATES, "metavar": "KIND=NUMBER",
     "help": "your own tolerance for the outputs: psnr=30, agreement=0.99",
 }  # fmt: skip
-
-
 SHAPES = Kind(_shapes, "sizes such as 256x256,512x512, or ranges", metavar="SIZES")
-
-
 PORT_NAMES = replace(PAIRS, expected="ARTIFACT_NAME=NAME, the port's name in either")
-
-
 CODE = Kind(
     _code, "FILE.py:FACTORY; in Python also a module, or what returns one",
     lambda value: value if isinstance(value, str) else None, "FILE.py:FACTORY",
 )  # fmt: skip
-
-
 INPUTS = Kind(
     _inputs, "NAME:DTYPE[SHAPE] for each input; in Python also examples, by name or by place",
     lambda value: list(value) if all(isinstance(one, str) for one in value) and
     not isinstance(value, Mapping) else None, repeats=True,
 )  # fmt: skip
-
-
 FROM = Kind(
     _from, "a path; in Python also a module", lambda v: None if is_module(v) else PATH.spell(v),
     "FILE",
 )  # fmt: skip
-
-
 FROMS = Kind(_froms, "paths; in Python also modules", lambda values: [
     FROM.spell(one) for one in values], "FILE", repeats=True)  # fmt: skip
-
-
 FED = Kind(_fed, "FILE or NAME=FILE for each input; in Python also files by name", repeats=True)
-
-
 RUNTIME = one_of(*RUNTIMES)
-
-
 OWN = "a network of your own (its code is run: trust it)"
-
-
 FILES = "the files"
-
-
 DIFFUSION = "of a diffusion network"
-
-
 PORTS = "what the artifact takes and gives"
-
-
 FROZEN: Any = {
     "kind": many(TEXT),
     "metavar": "FILE.py:LINE",
     "help": "a branch on values that is meant so",
 }
-
-
 TRAJECTORY: Any = {
     "kind": replace(whole(0), expected="a number of moves such as 25, or 0 for no trajectory"),
     "help": "prove it over N moves; default 25, 0: none",
     "group": DIFFUSION,
 }
-
-
 #: What ``--to`` takes.
 FORMATS = shelf.names("lading.formats", "lading.formats")
-
-
 JUNIT: Any = {"help": "the result as JUnit XML, for a CI server", "metavar": "FILE", "same": False}
