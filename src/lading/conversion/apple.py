@@ -13,6 +13,7 @@ import torch
 
 from lading.conversion.capture import CLOSED, Axes, Captured, with_paths
 from lading.conversion.compatibility.quick import quick
+from lading.conversion.functional import functional
 from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.interface import Interface, Options, swift
@@ -104,8 +105,7 @@ def program(captured: Captured, *, decomposed: bool) -> torch.export.ExportedPro
     """
     assert captured.exported is not None
     found = spelled(captured.exported, captured.shapes)
-    made: torch.export.ExportedProgram = found.run_decompositions(None if decomposed else {})
-    return made
+    return found.run_decompositions() if decomposed else functional(found)
 
 
 def sayable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

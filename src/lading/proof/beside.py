@@ -22,7 +22,7 @@ from lading.interface.side import Array, Made, Side
 from lading.proof import channels, noise, scores, steadiness, tables
 from lading.proof.beyond import Beyond
 from lading.proof.channels import Channels, Moved
-from lading.proof.probes import Probe, make
+from lading.proof.probes import Probe, make, telling
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
 from lading.proof.weights.again import Fresh
@@ -145,13 +145,14 @@ class Beside:
         self, port: Port, places: Sequence[int], precision: str, most: int = channels.SAMPLE
     ) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
-        wanted = [self.outputs[place][port.name] for place in places]
-        sample = channels.sample(places, wanted, partial(self.steady, precision=precision), most)
-        pairs = {i: pair for i in sample if (pair := self._moved(places[i]))}
+        wanted = {place: self.outputs[place][port.name] for place in places}
+        steady = partial(self.steady, precision=precision)
+        sample = channels.sample(telling(self.drawn, places), wanted, steady, most)
+        pairs = {places.index(at): pair for at in sample if (pair := self._moved(at))}
         if not pairs:
             return ()
         moved = {i: Moved(*(one[port.name] for one in pair)) for i, pair in pairs.items()}
-        return channels.measured(port, wanted, moved)
+        return channels.measured(port, [*wanted.values()], moved)
 
     def _moved(self, place: int) -> tuple[dict[str, Array], dict[str, Array]] | None:
         """The outputs at a probe of the network in fp32, and of its disturbed twin; None where what

@@ -33,7 +33,7 @@ SMALLEST = {"fp32": 0.0, "fp16": 2.0**-24}
 ALONG = 6.0
 #: Below this part of the whole output's peak a channel is nothing: fp32 holds no more beside it.
 NOTHING = 2.0**-24
-#: Probes at which what the original keeps is measured: of one size of an output, the first.
+#: Probes at which what the original keeps is measured, of one size of an output.
 SAMPLE = 2
 SPREAD_REASON = "against the channel's spread: what the original keeps of it when disturbed"
 ALONG_REASON = "the part of the error that goes along with the channel: noise does not"
@@ -89,30 +89,28 @@ def axes(port: Port, ndim: int) -> tuple[int, ...]:
 
 def sample(
     places: Sequence[int],
-    outputs: Sequence[Array],
+    outputs: Mapping[int, Array],
     steady: Callable[[int], bool],
     most: int = SAMPLE,
 ) -> list[int]:
     """The probes at which what the original keeps is measured.
 
     Args:
-        places: of probes.
-        outputs: of each the value of an output.
+        places: of probes, in the order in which they are asked.
+        outputs: by place the value of an output.
         steady: whether the original is at a place.
         most: of one size.
 
-    Returns:
-        Indices of `places`.
-
-    >>> sample([2, 3, 5, 6, 7, 8], [np.zeros(3)] * 6, lambda place: place != 3)
-    [0, 2]
+    >>> sample([8, 3, 5, 6], dict.fromkeys([3, 5, 6, 8], np.zeros(3)), lambda place: place != 3)
+    [8, 5]
     """
     shapes: Counter[tuple[int, ...]] = Counter()
     chosen = []
-    for index, (place, value) in enumerate(zip(places, outputs, strict=True)):
-        if shapes[value.shape] < most and steady(place):
-            shapes[value.shape] += 1
-            chosen.append(index)
+    for place in places:
+        shape = outputs[place].shape
+        if shapes[shape] < most and steady(place):
+            shapes[shape] += 1
+            chosen.append(place)
     return chosen
 
 

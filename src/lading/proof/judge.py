@@ -15,7 +15,7 @@ from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
 from lading.proof import channels, degenerate, measured, metrics, noise, own_gates
 from lading.proof.beyond import KINDS
-from lading.proof.probes import pictured
+from lading.proof.probes import pictured, telling
 from lading.proof.reference import Graph, Outputs, Reference
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Comparison, Finding, Measurement, Port, Unproved
@@ -133,7 +133,8 @@ class Judge:
         artifact meets the gates whatever the reference does. One at least must be steady."""
         meets = [p for p in self.places if self.reference.costly and self._meets(p)]
         self.firm = [p for p in self.places if p in meets or self._steady(p)]
-        if not any(map(self._steady, [p for p in self.firm if p not in meets] + meets)):
+        known = len(self.firm) > len(meets)  # the others are steady
+        if not (known or any(map(self._steady, telling(self.reference.drawn, meets)))):
             self.firm = []
         self._drop()
 

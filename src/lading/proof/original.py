@@ -19,7 +19,7 @@ from lading.proof.answered import answered
 from lading.proof.beyond import Beyond
 from lading.proof.branches import Branches
 from lading.proof.channels import Channels, Moved
-from lading.proof.probes import Probe
+from lading.proof.probes import Probe, telling
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
 from lading.proof.weights.again import Again
@@ -145,14 +145,16 @@ class Original:
     ) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
         name, half = port.name, precision == "fp16"
-        wanted = [self.outputs[place][name] for place in places]
-        sample = channels.sample(places, wanted, partial(self.steady, precision=precision), most)
+        wanted = {place: self.outputs[place][name] for place in places}
+        steady = partial(self.steady, precision=precision)
         moved = {
-            i: Moved(wanted[i], self.twin(place)[name], self._half(place)[name] if half else None)
-            for i, place in ((i, places[i]) for i in sample)
+            places.index(at): Moved(
+                wanted[at], self.twin(at)[name], self._half(at)[name] if half else None
+            )
+            for at in channels.sample(telling(self.drawn, places), wanted, steady, most)
         }
         self._small = {}
-        return channels.measured(port, wanted, moved)
+        return channels.measured(port, [*wanted.values()], moved)
 
     def _half(self, place: int) -> dict[str, Array]:
         if place not in self._halved:

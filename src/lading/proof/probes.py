@@ -11,11 +11,27 @@ from lading.task import given, kind_of, several
 from lading.task.given import Given
 from lading.task.probes import Probe, files_in, fits
 
-__all__ = ["Given", "Probe", "files_in", "fits", "make", "pictured"]
+__all__ = ["Given", "Probe", "files_in", "fits", "make", "pictured", "telling"]
 
-#: How many probes are drawn as pictures: the user's own first.
+#: How many probes are drawn as pictures, and of which kinds.
 MOST = 2
-ORDER = ("data", "shapes", "stripes")
+PICTURES = ("data", "shapes", "stripes")
+#: The user's own first, then what looks like a picture, then what looks like nothing.
+ORDER = ("data", "calls", "shapes", "stripes", "noise")
+
+
+def telling(drawn: Sequence[Probe], places: Sequence[int]) -> list[int]:
+    """Places of probes, those that are most like what a user feeds first.
+
+    What a reference says of itself at a probe is measured by running it: whoever needs that of a
+    few alone asks in this order, so that it is measured once for all.
+    """
+    rank = {kind: number for number, kind in enumerate(ORDER)}
+
+    def order(place: int) -> tuple[int, int]:
+        return rank.get(drawn[place].kind, len(ORDER)), -drawn[place].calls
+
+    return sorted(places, key=order)
 
 
 def pictured(drawn: Sequence[Probe], port: Port) -> list[int]:
@@ -24,9 +40,9 @@ def pictured(drawn: Sequence[Probe], port: Port) -> list[int]:
     able = [
         place
         for place, probe in enumerate(drawn)
-        if probe.kind in ORDER and probe.inputs[port.name].shape == port.shape
+        if probe.kind in PICTURES and probe.inputs[port.name].shape == port.shape
     ]
-    return sorted(able, key=lambda place: ORDER.index(drawn[place].kind))[:MOST]
+    return telling(drawn, able)[:MOST]
 
 
 def make(interface: Interface, data: Sequence[Path | Given] = ()) -> list[Probe]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lading.formats import Artifact
 from lading.interface.side import Array
 from lading.proof import metrics
-from lading.proof.probes import Probe, fits
+from lading.proof.probes import Probe, fits, telling
 from lading.proof.verdict import GATES
 from lading.record import ArtifactRecord, Measurement, Reading
 
@@ -44,8 +44,8 @@ def read(
     Raises:
         LadingError: the artifact cannot be run.
     """
-    fitting = (place for place, probe in enumerate(drawn) if fits(probe, record.inputs))
-    place = next(filter(steady, fitting), None) if artifact.readings else None
+    fitting = [place for place, probe in enumerate(drawn) if fits(probe, record.inputs)]
+    place = next(filter(steady, telling(drawn, fitting)), None) if artifact.readings else None
     if place is None:
         return ()
     ports = [port.name for port in record.outputs if port.dtype.startswith("float")]

@@ -23,7 +23,7 @@ from tests.mutants.court import Subject
 
 SUBJECTS = [
     *(("random", seed) for seed in (1, 4, 7)),
-    *(("stranger", name) for name in ("tokens", "gains")),
+    *(("stranger", name) for name in ("tokens", "gains", "rows")),
 ]
 
 

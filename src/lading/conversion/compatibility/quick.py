@@ -4,6 +4,7 @@
   conversion's time. It only ever raises; here it is asked once, of the program that comes out.
 - The pass manager spells the whole program before and after each pipeline for a message that nobody
   asked for.
+- The pass that moves transposes about infers every type anew, where there is no transpose too.
 - The search for weights beyond fp16 builds the places of all of them, where their size is asked.
 
 `test_quick.py` converts with this and without, and compares every byte.
@@ -25,10 +26,20 @@ _LARGEST, _INFINITE = 65504, 1e38
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
     """Within it coremltools converts so."""
+    from coremltools.converters.mil.mil.passes.defs.optimize_repeat_ops import reduce_transposes
     from coremltools.converters.mil.mil.passes.defs.quantization import FP16ComputePrecision
     from coremltools.converters.mil.mil.program import Program
 
+    moved = reduce_transposes._reduce_transposes_block
+
+    def where_there_are_any(block: Any) -> None:
+        if any(op.op_type == "transpose" for op in block.operations):
+            moved(block)
+
     with (
+        patch.object(
+            reduce_transposes, "_reduce_transposes_block", staticmethod(where_there_are_any)
+        ),
         patch.object(Program, "validate", lambda self, check_essential_scope=False: None),
         patch.object(Program, "__str__", lambda self: "a program"),
         patch.object(FP16ComputePrecision, "fp16_overflow", staticmethod(_overflows)),

@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch._subclasses import FakeTensor
+from torch.utils._pytree import tree_leaves
 
 from lading.base import shelf
 from lading.conversion.spelling.pairs import Pair, paired
@@ -50,7 +52,10 @@ def spelled(
     if not complex_ones and not any(node.target in known for node in program.graph.nodes):
         return program
     arguments, keywords = program.example_inputs or ((), {})
-    module: Any = _Spelled(program.module(check_guards=False), known)
+    run = _Run(program.module(check_guards=False), known)
+    if not complex_ones and shapes is None and run.idle():
+        return program
+    module: Any = _Spelled(run)
     given = None if shapes is None else (shapes,)  # all inputs are one parameter of `_Spelled`
     with torch.no_grad(), fx.traceback.preserve_node_meta():
         return torch.export.export(module, arguments, keywords, dynamic_shapes=given)
@@ -64,12 +69,13 @@ def _is_complex(node: fx.Node) -> bool:
 class _Spelled(nn.Module):
     """A graph module's values under their own names, computed in the other spelling."""
 
-    def __init__(self, graph: Any, known: Mapping[Any, Spell]) -> None:
+    def __init__(self, run: _Run) -> None:
         super().__init__()
+        graph: Any = run.module
         # shared, not copied: exporting puts its own tensors into these for a while
         self._parameters, self._buffers = graph._parameters, graph._buffers
         self._modules = graph._modules
-        self._hidden = (_Run(graph, known),)
+        self._hidden = (run,)
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         run = self._hidden[0]
@@ -81,6 +87,25 @@ class _Run(fx.Interpreter):
     def __init__(self, graph: Any, known: Mapping[Any, Spell]) -> None:
         super().__init__(graph, garbage_collect_values=False)
         self.known, self.graph_of = known, graph.graph
+
+    def idle(self) -> bool:
+        """Whether every operator of the shelf is right as it is: seen on the values' shapes alone,
+        and so of closed ones."""
+        for node in self.graph_of.nodes:
+            spell = self.known.get(node.target) if node.op == "call_function" else None
+            if spell is None:
+                continue
+            given = fx.map_arg((node.args, node.kwargs), lambda one: one.meta.get("val"))
+            modes = {one.fake_mode for one in tree_leaves(given) if isinstance(one, FakeTensor)}
+            if len(modes) != 1 or any(one.meta.get("val") is None for one in node.all_input_nodes):
+                return False
+            try:
+                with modes.pop():
+                    if spell(node, *given[0], **given[1]) is not NotImplemented:
+                        return False
+            except Exception:  # what stands in its way is told where it is exported
+                return False
+        return True
 
     def run_node(self, n: fx.Node) -> Any:
         if n.op == "call_function":
@@ -96,7 +121,7 @@ class _Run(fx.Interpreter):
             return found
         if n.op == "output":
             answer = super().run_node(n)
-            if any(isinstance(one, Pair) for one in torch.utils._pytree.tree_leaves(answer)):
+            if any(isinstance(one, Pair) for one in tree_leaves(answer)):
                 raise ValueError("no file holds complex numbers: return torch.view_as_real of them")
             return self.graph_of.process_outputs(answer)
         return super().run_node(n)
@@ -104,7 +129,7 @@ class _Run(fx.Interpreter):
     def _spelled(self, n: fx.Node, arguments: Any, keywords: Any) -> Any:
         spell = self.known.get(n.target)
         complex_result = _is_complex(n)
-        leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
+        leaves = tree_leaves((arguments, keywords))
         if complex_result or any(isinstance(one, Pair) for one in leaves):
             return paired(n, arguments, keywords)
         return NotImplemented if spell is None else spell(n, *arguments, **keywords)

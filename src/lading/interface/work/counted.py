@@ -24,10 +24,10 @@ def counted(interface: Interface, inputs: Mapping[str, Array]) -> list[Work] | N
         inputs: by port name; its sizes decide.
     """
     module = interface.module
-    counter = FlopCounterMode(display=False)
     try:
-        with torch.no_grad(), _unfused(), counter:
-            module(*interface.arguments(inputs))
+        counter = _count(interface, inputs)
+        if counter.fused:
+            counter = _count(interface, inputs, onednn=False)
         totals = _totals(counter, type(module).__name__)
     except Exception:  # the code of anybody's network, under hooks that it may not bear
         return None
@@ -45,6 +45,24 @@ def counted(interface: Interface, inputs: Mapping[str, Array]) -> list[Work] | N
             # torch counts a product and its sum as two
             found.append(Work(path, type(one).__name__, path, flops // 2, numbers, size))
     return found
+
+
+class _Counter(FlopCounterMode):
+    """Notes besides whether it met a layer that oneDNN computes whole, which it cannot count."""
+
+    fused = False
+
+    def _count_flops(self, func_packet: Any, out: Any, args: Any, kwargs: Any) -> Any:
+        self.fused |= "mkldnn_rnn" in str(func_packet)
+        return super()._count_flops(func_packet, out, args, kwargs)  # type: ignore[no-untyped-call]
+
+
+def _count(interface: Interface, inputs: Mapping[str, Array], *, onednn: bool = True) -> _Counter:
+    """One call of the network under the counter."""
+    counter = _Counter(display=False)
+    with torch.no_grad(), _unfused(onednn=onednn), counter:
+        interface.module(*interface.arguments(inputs))
+    return counter
 
 
 def _totals(counter: FlopCounterMode, root: str) -> dict[str, int]:
@@ -65,16 +83,17 @@ def _parent(path: str, known: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _unfused() -> Iterator[None]:
+def _unfused(*, onednn: bool) -> Iterator[None]:
     """Within it layers that torch has whole kernels for are computed product by product: the
-    counter does not know those kernels."""
+    counter does not know those kernels. oneDNN has them for recurrent layers alone, and without it
+    convolutions are slow."""
     fast, library = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn
-    onednn = library.enabled
+    enabled = library.enabled
     torch.backends.mha.set_fastpath_enabled(False)
-    library.enabled = False  # type: ignore[assignment]  # its `flags` warn of TF32
+    library.enabled = enabled and onednn  # type: ignore[assignment]  # its `flags` warn of TF32
     try:
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        library.enabled = onednn
+        library.enabled = enabled

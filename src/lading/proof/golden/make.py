@@ -33,7 +33,7 @@ from lading.proof.golden.index import (
     store,
 )
 from lading.proof.original import Original
-from lading.proof.probes import Probe, fits
+from lading.proof.probes import ORDER, Probe, fits
 from lading.proof.reference import Scores
 from lading.proof.trajectory import Course
 from lading.proof.verdict import GATES
@@ -53,8 +53,6 @@ FURTHER = 3
 BEYOND = ("rows", "spike", "magnitude")
 #: Bytes of a vector of ids that is kept besides, so that every row of a table occurs.
 SMALL = 20_000
-#: The user's own first, then what looks like a picture, then what looks like nothing.
-ORDER = ("data", "calls", "shapes", "stripes", "noise")
 #: Room for the index.
 _INDEX_BYTES = 100_000
 

@@ -1,8 +1,8 @@
 """Which tensor of a checkpoint an array's bytes are: looked up, not searched for.
 
-Three indexes per element type, each made when first asked: digests of whole tensors in their own
-order (a reshape keeps them), sums over the elements that no order changes (a permutation keeps
-them), and digests of rows (a split or a joining keeps those).
+Three indexes per element type, each made when first asked: whole tensors in their own order (a
+reshape keeps it) by a sample of their bytes, sums over the elements that no order changes (a
+permutation keeps them), and digests of rows (a split or a joining keeps those).
 """
 
 from __future__ import annotations
@@ -20,10 +20,17 @@ from lading.interface.side import Array
 
 #: Permutations are tried up to this rank: 120 of them.
 RANK = 5
-#: of float16: 2^-24
-SMALLEST_STEP = 2.0**-24
 #: A row shorter than this is too short to name the tensor it is from.
 ROW = 4
+#: Elements by which tensors are told apart before all of their bytes are compared.
+SAMPLED = 64
+#: Of a float16's bits: all but the sign; the largest finite number, infinity, and a NaN.
+_SIZE, _LARGEST, _INFINITE = np.uint16(0x7FFF), np.uint16(0x7BFF), np.uint16(0x7C00)
+_NAN = np.uint16(0x7E00)
+
+
+#: How many elements, and the bytes of a few of them.
+_Sample = tuple[int, bytes]
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,10 @@ class Origins:
         self, tensors: Mapping[str, torch.Tensor], aliases: Mapping[str, str] | None = None
     ) -> None:
         self.tensors = {n: t.detach() for n, t in tensors.items() if n not in (aliases or {})}
-        self._whole: dict[str, dict[bytes, list[str]]] = {}
-        self._bags: dict[str, dict[tuple[int, int, int], list[str]]] = {}
+        #: names by the sample of their bytes; of one sample those of the same bytes together
+        self._whole: dict[str, dict[_Sample, list[str]]] = {}
+        self._groups: dict[tuple[str, _Sample], list[list[str]]] = {}
+        self._bags: dict[tuple[str, int], dict[tuple[int, int], list[str]]] = {}
         self._rows: dict[tuple[str, int], _Rows] = {}
 
     def cast(self, name: str, dtype: str) -> Array:
@@ -55,11 +64,7 @@ class Origins:
 
         What float16 cannot hold is zero: see `_settled`.
         """
-        tensor = self.tensors[name]
-        if tensor.dtype == torch.bfloat16:
-            tensor = tensor.float()
-        with np.errstate(over="ignore"):
-            return _settled(np.asarray(tensor.contiguous().numpy().astype(dtype, copy=False)))
+        return _cast(self.tensors[name].contiguous(), dtype)
 
     def alike(self, dtype: str) -> Iterator[str]:
         """Names of the tensors that an array of `dtype` may come from: floats from floats."""
@@ -70,21 +75,46 @@ class Origins:
 
     def whole(self, values: Array) -> list[str]:
         """Every tensor whose bytes, in order, are those of `values`, whatever the shape."""
-        dtype = str(values.dtype)
+        dtype, flat = str(values.dtype), _bits(_settled(values))
+        for group in self._alike_in(dtype, (flat.size, flat[_places(flat.size)].tobytes())):
+            if np.array_equal(_bits(self.cast(group[0], dtype)), flat):
+                return group
+        return []
+
+    def _alike_in(self, dtype: str, sample: _Sample) -> list[list[str]]:
+        """The tensors of a sample, those of the same bytes together."""
+        if (dtype, sample) not in self._groups:
+            groups: list[list[str]] = []
+            for name in self._sampled(dtype).get(sample, ()):
+                own = _bits(self.cast(name, dtype)) if groups else ()
+                same = (g for g in groups if np.array_equal(_bits(self.cast(g[0], dtype)), own))
+                group = next(same, None)
+                if group is None:
+                    groups.append([name])
+                else:
+                    group.append(name)
+            self._groups[dtype, sample] = groups
+        return self._groups[dtype, sample]
+
+    def _sampled(self, dtype: str) -> dict[_Sample, list[str]]:
         if dtype not in self._whole:
             index = self._whole[dtype] = {}
             for name in self.alike(dtype):
-                index.setdefault(_digest(self.cast(name, dtype)), []).append(name)
-        return self._whole[dtype].get(_digest(values), [])
+                tensor = self.tensors[name].reshape(-1)
+                few = tensor[torch.from_numpy(_places(tensor.numel()))]
+                sample = (tensor.numel(), _bits(_cast(few, dtype)).tobytes())
+                index.setdefault(sample, []).append(name)
+        return self._whole[dtype]
 
     def same_values(self, values: Array) -> list[str]:
         """Every tensor with the same elements in some order: candidates, not yet a proof."""
-        dtype = str(values.dtype)
-        if dtype not in self._bags:
-            index = self._bags[dtype] = {}
-            for name in self.alike(dtype):
-                index.setdefault(_bag(self.cast(name, dtype)), []).append(name)
-        return self._bags[dtype].get(_bag(values), [])
+        key = str(values.dtype), values.size
+        if key not in self._bags:
+            index = self._bags[key] = {}
+            for name in self.alike(key[0]):
+                if self.tensors[name].numel() == values.size:
+                    index.setdefault(_bag(self.cast(name, key[0])), []).append(name)
+        return self._bags[key].get(_bag(values), [])
 
     def permuted(self, values: Array) -> tuple[str, tuple[int, ...]] | None:
         """A tensor whose permutation has the bytes of `values`, and that permutation."""
@@ -186,6 +216,15 @@ def _as_rows(values: Array) -> Iterator[tuple[Array, bool]]:
                 yield np.ascontiguousarray(array).reshape(-1, width), turned
 
 
+def _cast(tensor: torch.Tensor, dtype: str) -> Array:
+    """See `Origins.cast`."""
+    wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    if dtype == "float16" and wide.dtype == torch.float32:
+        return _settled(wide.half().numpy())  # as numpy rounds, many at once
+    with np.errstate(over="ignore"):
+        return _settled(np.asarray(wide.numpy().astype(dtype, copy=False)))
+
+
 def unbounded(values: Array) -> Array:
     """float16 values at the end of the range as infinite: what is finite in float32 and beyond, the
     least number of a mask, is the one or the other in a file; see `compatibility.finite`.
@@ -195,31 +234,46 @@ def unbounded(values: Array) -> Array:
     """
     if values.dtype != np.float16:
         return values
-    end = np.abs(values) >= np.finfo(np.float16).max
-    return np.where(end, np.copysign(np.float16(np.inf), values), values)
+    bits = values.view(np.uint16)
+    at_end = (bits & _SIZE) == _LARGEST
+    return np.where(at_end, bits + np.uint16(1), bits).view(np.float16) if at_end.any() else values
 
 
 def _settled(values: Array) -> Array:
-    """float16 values with no more than the smallest step as zero, and `unbounded`.
+    """float16 values with no more than the smallest step as zero, NaN as one NaN, and `unbounded`.
 
     coremltools 9.0 writes a value that rounds to zero as one step (2^-24, 6e-8) of its sign, in
     constants of less than 400 values, so that an epsilon stays one; in larger ones as zero.
     """
     if values.dtype != np.float16:
         return values
-    return unbounded(np.where(np.abs(values) <= SMALLEST_STEP, np.float16(0), values))
+    bits = values.view(np.uint16)
+    size = bits & _SIZE
+    ordinary = (size > 1) & (size < _LARGEST)
+    if ordinary.all():
+        return values
+    bits = np.where(size <= 1, np.uint16(0), np.where(size > _INFINITE, _NAN, bits))
+    return unbounded(bits.view(np.float16))
+
+
+def _bits(settled: Array) -> Array:
+    """The bytes of values in their order: whole numbers where numpy has any of that width."""
+    flat = np.ascontiguousarray(settled).reshape(-1)
+    width = flat.dtype.itemsize
+    return flat.view(f"u{width}" if width in (1, 2, 4, 8) else np.uint8)
+
+
+def _places(size: int) -> Array:
+    """Where the sample of so many elements is taken."""
+    return np.linspace(0, size - 1, min(size, SAMPLED), dtype=np.int64)
 
 
 def _digest(values: Array) -> bytes:
-    flat = np.ascontiguousarray(_settled(values)).reshape(-1)
-    return hashlib.sha256(flat.view(np.uint8).data).digest()  # processors have it built in
+    return hashlib.sha256(_bits(_settled(values)).view(np.uint8).data).digest()
 
 
-def _bag(values: Array) -> tuple[int, int, int]:
-    """Count, sum and sum of squares of the elements' bits, modulo 2^64: the same in any order."""
-    flat = np.ascontiguousarray(_settled(values)).reshape(-1)
-    width = flat.dtype.itemsize
-    bits = flat.view(f"u{width}") if width in (1, 2, 4, 8) else flat.view(np.uint8)
-    wide = bits.astype(np.uint64)
+def _bag(values: Array) -> tuple[int, int]:
+    """Sum and sum of squares of the elements' bits, modulo 2^64: the same in any order."""
+    wide = _bits(_settled(values)).astype(np.uint64)
     with np.errstate(over="ignore"):
-        return flat.size, int(wide.sum(dtype=np.uint64)), int((wide * wide).sum(dtype=np.uint64))
+        return int(wide.sum(dtype=np.uint64)), int((wide * wide).sum(dtype=np.uint64))
