@@ -13,7 +13,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lading.interface import Interface
 from lading.interface.side import Array, Made
-from lading.interface.work.counted import counted
 from lading.interface.work.spent import spent
 from lading.record.bench import Spent
 
@@ -43,15 +42,6 @@ class TorchSide:
         arguments = self.interface.arguments(inputs)
         with torch.inference_mode():
             return self._named(self.interface.module(*arguments))
-
-    def operations(self, inputs: Mapping[str, Array]) -> float | None:
-        """Floating-point operations of one call: of convolutions and products of matrices, which
-        are nearly all; two for each number of the weights at least. None of a network that torch's
-        counter cannot follow."""
-        found = counted(self.interface, inputs)
-        if found is None:
-            return None
-        return 2.0 * max(sum(one.macs or 0 for one in found), sum(one.parameters for one in found))
 
     def spent(self, inputs: Mapping[str, Array], calls: int) -> tuple[float, list[Spent]]:
         """See `lading.interface.side.Watched`; by operation of torch's and the module it is in."""

@@ -73,12 +73,13 @@ class Original:
         self.own = own or {}
         self.interface, self.task = interface, interface.task
         self.side = TorchSide(interface)
-        self.followed, self.again = Followed(interface), Again(graphs or Graphs(interface))
+        self.again = Again(graphs or Graphs(interface))
         with reads.sites() as read:
             self.drawn, self.outputs, self.aside = answered(self.side, drawn)
         self._reads = bool(read)
         first = self.drawn[0].inputs if self.drawn else None
-        price = Price.of(self.side.operations(first) if first is not None else None)
+        self.followed = Followed(interface, first)
+        price = Price.of(self.followed.operations)
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
         )

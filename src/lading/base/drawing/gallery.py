@@ -83,7 +83,7 @@ def marked(under: Image.Image, differs: npt.NDArray[np.bool_]) -> Image.Image:
 def png(image: Image.Image) -> bytes:
     """The picture as a file's bytes."""
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
+    image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Protocol
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -15,17 +15,47 @@ from lading.interface.side import Array
 from lading.interface.work import Work
 
 
-def counted(interface: Interface, inputs: Mapping[str, Array]) -> list[Work] | None:
+class Follower(Protocol):
+    """A mode that sees the operations of the same call, and is told what that takes and gives."""
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *error: Any) -> Any: ...
+    def begin(self, arguments: Sequence[torch.Tensor]) -> None: ...
+    def reach(self, result: Any) -> None: ...
+
+
+def operations(
+    interface: Interface, inputs: Mapping[str, Array], follower: Follower | None = None
+) -> float | None:
+    """Floating-point operations of one call: of convolutions and products of matrices, which are
+    nearly all; two for each number of the weights at least. None of a network that torch's counter
+    cannot follow.
+
+    Args:
+        interface: the network.
+        inputs: by port name; their sizes decide.
+        follower: sees that call too.
+    """
+    found = counted(interface, inputs, follower)
+    if found is None:
+        return None
+    return 2.0 * max(sum(one.macs or 0 for one in found), sum(one.parameters for one in found))
+
+
+def counted(
+    interface: Interface, inputs: Mapping[str, Array], follower: Follower | None = None
+) -> list[Work] | None:
     """Every module that computes or holds something, with what it does itself; a module that is
     called again and again with all its calls. None of a network that the counter cannot follow.
 
     Args:
         interface: the network.
-        inputs: by port name; its sizes decide.
+        inputs: by port name; their sizes decide.
+        follower: see `operations`.
     """
     module = interface.module
     try:
-        counter = _count(interface, inputs)
+        counter = _count(interface, inputs, follower)
         if counter.fused:
             counter = _count(interface, inputs, onednn=False)
         totals = _totals(counter, type(module).__name__)
@@ -57,11 +87,21 @@ class _Counter(FlopCounterMode):
         return super()._count_flops(func_packet, out, args, kwargs)  # type: ignore[no-untyped-call]
 
 
-def _count(interface: Interface, inputs: Mapping[str, Array], *, onednn: bool = True) -> _Counter:
+def _count(
+    interface: Interface,
+    inputs: Mapping[str, Array],
+    follower: Follower | None = None,
+    *,
+    onednn: bool = True,
+) -> _Counter:
     """One call of the network under the counter."""
-    counter = _Counter(display=False)
-    with torch.no_grad(), _unfused(onednn=onednn), counter:
-        interface.module(*interface.arguments(inputs))
+    counter, arguments = _Counter(display=False), interface.arguments(inputs)
+    if follower is not None:
+        follower.begin(arguments)
+    with torch.no_grad(), _unfused(onednn=onednn), follower or nullcontext(), counter:
+        result = interface.module(*arguments)
+    if follower is not None:
+        follower.reach(result)
     return counter
 
 

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
 from lading.interface import Interface
 from lading.interface.side import Array
+from lading.interface.work.counted import operations
 from lading.proof.weights.origins import RANK, unbounded
 
 #: A value computed twice in fp32, in another order: a few roundings of the largest value.
@@ -43,29 +45,46 @@ class Followed:
 
     Args:
         interface: the untouched original.
+        inputs: by port name, on which it is followed and its operations are counted; by default
+            its example.
 
     Attributes:
+        operations: floating-point operations of one call; see `lading.interface.work.counted`.
         derived: what it computes of its tensors, and by the code, alone; in order.
         read: names of the module's tensors that an output depends on.
     """
 
-    def __init__(self, interface: Interface) -> None:
+    def __init__(self, interface: Interface, inputs: Mapping[str, Array] | None = None) -> None:
         self.interface = interface
+        self._inputs = inputs
+
+    @cached_property
+    def _counted(self) -> tuple[float | None, _Trail | None]:
+        """Both in one call; no trail where the counter cannot follow the network to its end."""
+        inputs = self._inputs
+        if inputs is None:
+            return None, None
+        trail = _Trail(self.interface.module)
+        found = operations(self.interface, inputs, trail)
+        return found, trail if trail.ended else None
+
+    @property
+    def operations(self) -> float | None:
+        return self._counted[0]
 
     @cached_property
     def _trail(self) -> _Trail:
-        module = self.interface.module
-        tensors = {
-            **dict(module.named_parameters(remove_duplicate=False)),
-            **dict(module.named_buffers(remove_duplicate=False)),
-        }
+        module, (_, found) = self.interface.module, self._counted
+        if found is not None:
+            return found
         arguments = list(self.interface.example().values())
-        trail = _Trail(tensors, arguments)
+        trail = _Trail(module)
+        trail.begin(arguments)
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # one fused kernel shows nothing inside
         try:
             with torch.no_grad(), trail:
-                trail.reach(self.interface.module(*arguments))
+                trail.reach(module(*arguments))
         except Exception:  # the user's code, on an input that it may not like: all counts as read
             trail.reached = (2 << len(trail.names)) - 1
         finally:
@@ -106,27 +125,38 @@ class Followed:
 
 
 class _Trail(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows storages through one run."""
+    """Follows storages through one run of a module."""
 
-    def __init__(self, tensors: Mapping[str, torch.Tensor], inputs: list[torch.Tensor]) -> None:
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        tensors: dict[str, torch.Tensor] = {
+            **dict(module.named_parameters(remove_duplicate=False)),
+            **dict(module.named_buffers(remove_duplicate=False)),
+        }
         self.names = list(tensors)
         self.bits: dict[int, int] = {}
         self.derived: list[Derived] = []
         self.reached = 0
+        #: whether it saw the end
+        self.ended = False
         self._held: list[StorageWeakRef] = []  # so that no address is given out twice
         self._known: set[tuple[int, int]] = set()
         self._escaped = False
         for place, tensor in enumerate(tensors.values()):
             self._mark(tensor, 2 << place)
             self._known.add((_key(tensor), tensor.numel()))
-        for tensor in inputs:
+
+    def begin(self, arguments: Sequence[torch.Tensor]) -> None:
+        """What the run is given."""
+        for tensor in arguments:
             self._mark(tensor, _INPUT)
 
     def named(self, bits: int) -> Iterator[str]:
         return (name for place, name in enumerate(self.names) if bits >> (place + 1) & 1)
 
     def reach(self, result: Any) -> None:
+        """What the run gave."""
+        self.ended = True
         for tensor in _tensors(result):
             self.reached |= self.bits.get(_key(tensor), 0)
 
