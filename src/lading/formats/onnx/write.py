@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from lading.base.digests import of_path, size_of
+from lading.base.memory import give_back
 from lading.conversion.capture import Axes, Captured, innermost
 from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
-from lading.formats.onnx import memory
+from lading.formats.onnx import memory, pieces
 from lading.formats.onnx.graph import MODULE_KEY
 from lading.interface.memory import apart
 from lading.interface.settings import Settings
@@ -37,25 +38,32 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         model = write(captured, settings)
         _tidy(model, settings)
         memory.keep(model, interface.states)
-        onnx.checker.check_model(model)
         written = next(one.version for one in model.opset_import if not one.domain)
         if written != settings.opset:
             raise ValueError(f"the exporter wrote opset {written}")
+        pieces.write(model, path)
+        del model  # before the checker has its own
+        give_back()
+        size = size_of(path)
+        if size <= _ONE_FILE:
+            onnx.checker.check_model(str(path))
     except Exception as error:  # the exporter raises every kind; each is "it cannot"
+        path.unlink(missing_ok=True)
         raise ConversionError(
             f"ONNX by {captured.route}",
             found=innermost(error),
             expected=f"a graph whose every operation ONNX opset {settings.opset} can say",
             remedy="try the other route (--route), or a newer --opset",
         ) from error
-    if model.ByteSize() > _ONE_FILE:
+    if size > _ONE_FILE:
+        path.unlink()
         raise ConversionError(
             f"ONNX file {path.name}",
-            found=f"{model.ByteSize():,} bytes",
+            found=f"{size:,} bytes",
             expected=f"at most {_ONE_FILE:,}, as one ONNX file can hold",
             remedy="convert to Core ML only (--to coreml)",
         )
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    give_back()
     return ArtifactRecord(
         format="onnx",
         path=path.name,
