@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -37,11 +37,12 @@ from lading.job.convert import convert
 from lading.job.request import Convert, Verify
 from lading.job.verify import verify
 from lading.network.source import Source, load
-from tests import bench_growth, bench_rows
+from lading.record import Bill
+from tests import bench_beginnings, bench_growth, bench_rows
+from tests.bench_beginnings import PEAK
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
+from tests.test_full_size_diffusion import full_network
 
-#: Forward passes that a verification is held against: as many as the original is run at probes.
-PASSES = 13
 #: Calls of a runtime that are held against as many of another.
 CALLS = 5
 Work = Callable[[], object]
@@ -62,16 +63,54 @@ class Spent:
         self.cpu.append(time.process_time() - processor)
 
 
-def checkpoint(folder: Path) -> Path:
-    """The full-size CAMUS segmentation, 256 x 256, with random weights."""
-    path = folder / "checkpoint_best.pth"
-    torch.save(nnunet_file(genuine_unet(CAMUS), CAMUS, 256), path)
-    return path
+@dataclass(frozen=True)
+class Subject:
+    """A network that is carried, as a checkpoint with random weights.
+
+    Attributes:
+        title: with its size.
+        save: into a file.
+        given: hyper-parameters that the file leaves open.
+        warm: rounds that are not counted.
+    """
+
+    title: str
+    save: Callable[[Path], None]
+    given: Mapping[str, str] = field(default_factory=dict)
+    warm: int = 1
+
+    def checkpoint(self, folder: Path) -> Path:
+        self.save(path := folder / "checkpoint_best.pth")
+        return path
+
+    def network(self, path: Path) -> Interface:
+        loaded = load(Source(path, given=self.given))
+        return wrap(loaded.network, loaded.task, Options())
+
+    def verified(self, path: Path, artifact: Path) -> Bill:
+        """As `lading verify` does it, of a diffusion network one call and no walk."""
+        words = {"set": self.given, "trajectory": 0} if self.given else {}
+        found = verify(Verify(artifact, path, **words))
+        assert found.verdict == "pass", found.verdict
+        return found
+
+    def proved(self, path: Path, folder: Path, to: tuple[str, ...]) -> None:
+        """The whole of `lading convert`, in the same way."""
+        words = {"set": self.given, "trajectory": 0} if self.given else {}
+        bill = convert(Convert(path, folder / "out", to=to, name="m", force=True, **words))
+        assert bill.verdict == "pass", bill.verdict
 
 
-def network(path: Path) -> Interface:
-    loaded = load(Source(path))
-    return wrap(loaded.network, loaded.task, Options())
+SEGMENTATION = Subject(
+    "CAMUS segmentation at full size, 256 x 256",
+    lambda path: torch.save(nnunet_file(genuine_unet(CAMUS), CAMUS, 256), path),
+)
+DIFFUSION = Subject(
+    "The diffusion UNet at full size, 256 x 256, one call and no walk",
+    lambda path: torch.save(full_network().state_dict(), path),
+    {"image_size": "256x256", "num_heads": "4"},
+    warm=0,
+)
 
 
 # ------------------------------------------------------------------------------------ what is timed
@@ -79,12 +118,11 @@ def plain_coreml(one: Interface, folder: Path) -> None:
     """Plain: traced, converted to fp16, saved."""
     import coremltools as ct
 
-    image = torch.zeros(one.inputs[0].shape)
     with torch.no_grad():
-        traced = torch.jit.trace(one.module, (image,), check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(one.module, fed(one), check_trace=False)  # type: ignore[no-untyped-call]
     ct.convert(
         traced,
-        inputs=[ct.TensorType("image", tuple(image.shape))],
+        inputs=[ct.TensorType(p.name, p.shape, np.dtype(p.dtype)) for p in one.inputs],
         compute_precision=ct.precision.FLOAT16,
         minimum_deployment_target=ct.target.iOS16,
         skip_model_load=True,
@@ -93,9 +131,8 @@ def plain_coreml(one: Interface, folder: Path) -> None:
 
 def plain_onnx(one: Interface, folder: Path) -> None:
     """Plain: exported and saved."""
-    image = torch.zeros(one.inputs[0].shape)
     with torch.no_grad():
-        program = torch.onnx.export(one.module, (image,), dynamo=True, verbose=False)
+        program = torch.onnx.export(one.module, fed(one), dynamo=True, verbose=False)
     assert program is not None
     program.save(str(folder / "plain.onnx"))
 
@@ -109,56 +146,59 @@ def unproved(one: Interface, folder: Path, name: str, precision: Precision = "fp
     return path
 
 
-def proved(path: Path, folder: Path, to: tuple[str, ...]) -> None:
-    """The whole of `lading convert`."""
-    bill = convert(Convert(path, folder / "out", to=to, name="m", force=True))
-    assert bill.verdict == "pass", bill.verdict
+def fed(one: Interface) -> tuple[torch.Tensor, ...]:
+    """An example of every input."""
+    return tuple(one.example().values())
 
 
-def verified(path: Path, artifact: Path) -> None:
-    found = verify(Verify(artifact, path))
-    assert found.verdict == "pass", found.verdict
-
-
-def passes(one: Interface, count: int = PASSES) -> None:
-    image = torch.zeros(one.inputs[0].shape)
+def passes(one: Interface, count: int) -> None:
+    given = fed(one)
     with torch.no_grad():
         for _ in range(count):
-            one.module(image)
+            one.module(*given)
 
 
-def called(side: Side, image: Array) -> None:
+def called(side: Side, given: Mapping[str, Array]) -> None:
     """A file in lading's own runtime, called again and again."""
     for _ in range(CALLS):
-        side.run({"image": image})
+        side.run(given)
 
 
-def called_there(path: Path, image: Array) -> Work:
+def called_there(path: Path, given: Mapping[str, Array]) -> Work:
     """The same of a file in ONNX Runtime, opened by itself."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    fed = {session.get_inputs()[0].name: image}
-    return lambda: [session.run(None, fed) for _ in range(CALLS)]
+    names = [one.name for one in session.get_inputs()]
+    named = dict(zip(names, given.values(), strict=True))
+    return lambda: [session.run(None, named) for _ in range(CALLS)]
 
 
 def runtimes(one: Interface, out: Path, folder: Path) -> dict[str, Work]:
     """Calls of each file in its runtime, of the plain exporter's too, and of PyTorch."""
-    image = np.zeros(one.inputs[0].shape, np.float32)
+    given = {name: value.numpy() for name, value in one.example().items()}
     plain_onnx(one, folder)
     wide = unproved(one, folder, "coreml", "fp32")
     sides = {"mil, fp32": wide, "mil, fp16": out / "m.mlpackage"}
     return {
         "calls of PyTorch": lambda: passes(one, CALLS),
         **{
-            f"calls of {title}": partial(called, open_artifact(path).side(), image)
+            f"calls of {title}": partial(called, open_artifact(path).side(), given)
             for title, path in sides.items()
         },
-        "calls of ONNX Runtime": called_there(out / "m.onnx", image),
-        "calls of ONNX Runtime, plain": called_there(folder / "plain.onnx", image),
+        "calls of ONNX Runtime": called_there(out / "m.onnx", given),
+        "calls of ONNX Runtime, plain": called_there(folder / "plain.onnx", given),
     }
 
 
 # --------------------------------------------------------------------------------------- measuring
-def measured(rounds: int) -> dict[str, Spent]:
+@dataclass(frozen=True)
+class Measured:
+    """What every kind of work took, and at how many probes a verification runs the original."""
+
+    spent: Mapping[str, Spent]
+    probes: Mapping[str, int]
+
+
+def measured(subject: Subject, rounds: int) -> Measured:
     """Every kind of work in turn."""
     spent: dict[str, Spent] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -170,47 +210,49 @@ def measured(rounds: int) -> dict[str, Spent]:
             (place := Path(name) / str(number)).mkdir()
             return place
 
-        path = checkpoint(empty())
-        one = network(path)
-        proved(path, kept := empty(), ("coreml", "onnx"))
+        path = subject.checkpoint(empty())
+        one = subject.network(path)
+        subject.proved(path, kept := empty(), ("coreml", "onnx"))
+        files = {"Core ML": kept / "out" / "m.mlpackage", "ONNX": kept / "out" / "m.onnx"}
+        probes = {key: len(subject.verified(path, file).probes) for key, file in files.items()}
         works: dict[str, Work] = {
             "plain Core ML": lambda: plain_coreml(one, empty()),
             "plain ONNX": lambda: plain_onnx(one, empty()),
             "capture and convert, Core ML": lambda: unproved(one, empty(), "coreml"),
             "capture and convert, ONNX": lambda: unproved(one, empty(), "onnx"),
-            "convert with proof, both": lambda: proved(path, empty(), ("coreml", "onnx")),
-            f"{PASSES} forward passes": lambda: passes(one),
-            "verify, Core ML": lambda: verified(path, kept / "out" / "m.mlpackage"),
-            "verify, ONNX": lambda: verified(path, kept / "out" / "m.onnx"),
+            "convert with proof, both": lambda: subject.proved(path, empty(), ("coreml", "onnx")),
+            **{f"passes, {key}": partial(passes, one, count) for key, count in probes.items()},
+            **{f"verify, {key}": partial(subject.verified, path, f) for key, f in files.items()},
             **runtimes(one, kept / "out", empty()),
         }
-        for turn in range(rounds + 1):
+        for turn in range(rounds + subject.warm):
             for title, work in works.items():
-                one_turn = Spent() if not turn else spent.setdefault(title, Spent())
-                one_turn.time(work)  # the first round warms up
-    return spent
+                warming = turn < subject.warm
+                one_turn = Spent() if warming else spent.setdefault(title, Spent())
+                one_turn.time(work)
+    return Measured(spent, probes)
 
 
-#: Prints kB; what `getrusage` says begins with the parent's.
-_PEAK = "print([one.split()[1] for one in open('/proc/self/status') if 'VmHWM' in one][0])"
 MEMORY = {
-    "plain, both": "b.plain_coreml(b.network(path), out); b.plain_onnx(b.network(path), out)",
-    "convert with proof, both": "b.proved(path, out, ('coreml', 'onnx'))",
+    "plain, both": "[make(s.network(path), out) for make in (b.plain_coreml, b.plain_onnx)]",
+    "convert with proof, both": "s.proved(path, out, ('coreml', 'onnx'))",
 }
 
 
-def peaks() -> dict[str, float]:
+def peaks(subject: Subject) -> dict[str, float]:
     """Peak resident memory in MB, each in a process of its own."""
+    own = "SEGMENTATION" if subject is SEGMENTATION else "DIFFUSION"
     found = {}
     with tempfile.TemporaryDirectory() as name:
-        path = checkpoint(Path(name))
+        path = subject.checkpoint(Path(name))
         for number, (title, code) in enumerate(MEMORY.items()):
             (out := Path(name) / str(number)).mkdir()
             text = f"""
 from pathlib import Path; from tests import bench_proof as b
+s = b.{own}
 path, out = Path({str(path)!r}), Path({str(out)!r})
 {code}
-{_PEAK}
+{PEAK}
 """
             run = subprocess.run([sys.executable, "-W", "ignore", "-c", text], check=True,
                                  capture_output=True, text=True)  # fmt: skip
@@ -234,8 +276,9 @@ class Row:
         return self.wall / self.base_wall
 
 
-def rows(spent: dict[str, Spent]) -> list[Row]:
+def rows(found: Measured) -> list[Row]:
     """The ratios of the page."""
+    spent, probes = found.spent, found.probes
 
     def middle(*titles: str) -> tuple[float, float]:
         return (
@@ -251,9 +294,9 @@ def rows(spent: dict[str, Spent]) -> list[Row]:
         ("`lading convert`, both formats, whole proof", ["convert with proof, both"],
          "plain Core ML + plain ONNX", ["plain Core ML", "plain ONNX"]),
         ("`lading verify` of the Core ML file", ["verify, Core ML"],
-         f"{PASSES} forward passes in PyTorch", [f"{PASSES} forward passes"]),
+         f"{probes['Core ML']} forward passes in PyTorch, one a probe", ["passes, Core ML"]),
         ("`lading verify` of the ONNX file", ["verify, ONNX"],
-         f"{PASSES} forward passes in PyTorch", [f"{PASSES} forward passes"]),
+         f"{probes['ONNX']} forward passes in PyTorch, one a probe", ["passes, ONNX"]),
         (f"{CALLS} calls of `lading.coreml.mil`, fp32", ["calls of mil, fp32"],
          "PyTorch eager", ["calls of PyTorch"]),
         (f"{CALLS} calls of `lading.coreml.mil`, fp16", ["calls of mil, fp16"],
@@ -266,13 +309,14 @@ def rows(spent: dict[str, Spent]) -> list[Row]:
     return made
 
 
-def table(made: list[Row], memory: dict[str, float], rounds: int) -> list[str]:
+def table(subject: Subject, made: list[Row], memory: dict[str, float], rounds: int) -> list[str]:
     """The section of the page."""
     plain, proof = memory.values()
+    counted = f"medians of {rounds} rounds in turn" if rounds > 1 else "one round"
     return [
-        f"CAMUS segmentation at full size, 256 x 256; {torch.get_num_threads()} threads, medians "
-        f"of {rounds} rounds in turn. Plain is `torch.jit.trace` with `coremltools.convert`, and "
-        "`torch.onnx.export(dynamo=True)`: they verify nothing.",
+        f"{subject.title}; {torch.get_num_threads()} threads, {counted}. Plain is "
+        "`torch.jit.trace` with `coremltools.convert`, and `torch.onnx.export(dynamo=True)`: they "
+        "verify nothing.",
         "",
         "| what | against | seconds | its seconds | ratio | of processor time |",
         "|---|---|---:|---:|---:|---:|",
@@ -304,42 +348,6 @@ def picture(made: list[Row]) -> Drawing:
     return drawing
 
 
-# ------------------------------------------------------------------------------------- beginnings
-BEGINNINGS = {
-    "`import lading`": ["-c", f"import lading; {_PEAK}"],
-    "`lading --help`": ["-m", "lading", "--help"],
-    "torch.load of 500 MB": [
-        "-c", f"import torch; torch.load('c.pth', weights_only=True); {_PEAK}",
-    ],
-    "`lading inspect` of the same": [
-        "-c", f"from lading.cli import main; main(['inspect', 'c.pth', '--quiet']); {_PEAK}",
-    ],
-}  # fmt: skip
-
-
-def beginnings(rounds: int) -> list[str]:
-    """Processes from start to end, in turn; the first round warms up."""
-    wall: dict[str, list[float]] = {title: [] for title in BEGINNINGS}
-    most: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        big = {f"layer{n}.weight": torch.randn(2500, 5000) for n in range(10)}
-        torch.save(big, Path(folder) / "c.pth")
-        for turn in range(rounds + 1):
-            for title, words in BEGINNINGS.items():
-                began = time.perf_counter()
-                run = subprocess.run([sys.executable, "-W", "ignore", *words], cwd=folder,
-                                     check=True, capture_output=True, text=True)  # fmt: skip
-                if turn:
-                    wall[title].append(time.perf_counter() - began)
-                last = run.stdout.split()[-1] if run.stdout else ""
-                most[title] = int(last) / 1000 if last.isdigit() else 0.0
-    lines = ["| process | seconds | peak memory |", "|---|---:|---:|"]
-    for title, seconds in wall.items():
-        memory = f"{most[title]:,.0f} MB" if most[title] else ""
-        lines.append(f"| {title} | {statistics.median(seconds):.2f} | {memory} |")
-    return lines
-
-
 def write(document: Path, made: list[Row], parts: list[str]) -> None:
     """The page, and its picture beside it."""
     drawn = document.parent / "pictures" / "benchmarks.svg"
@@ -359,12 +367,17 @@ def write(document: Path, made: list[Row], parts: list[str]) -> None:
 def main(rounds: int, document: Path | None = None) -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    made = rows(measured(rounds))
+    made = rows(measured(SEGMENTATION, rounds))
+
+    def diffusion() -> list[str]:
+        return table(DIFFUSION, rows(measured(DIFFUSION, 1)), peaks(DIFFUSION), 1)
+
     sections: dict[str, Callable[[], list[str]]] = {
-        "": lambda: table(made, peaks(), rounds),
-        "## Beginnings": lambda: beginnings(rounds),
+        "": lambda: table(SEGMENTATION, made, peaks(SEGMENTATION), rounds),
+        "## Beginnings": lambda: bench_beginnings.section(rounds),
         "## Tables of samples": bench_rows.section,
         "## Growth": bench_growth.section,
+        "## Diffusion": diffusion,
     }
     parts: list[str] = []
     for title, section in sections.items():  # what is measured is kept, whatever comes after it
