@@ -123,11 +123,12 @@ def measured(rounds: int) -> dict[Kind, list[float]]:
     return least
 
 
-def table(least: dict[Kind, list[float]]) -> list[str]:
+def table(least: dict[Kind, list[float]], rounds: int) -> list[str]:
     """The section of the page."""
     lines = [
         "A conversion to both formats with its whole proof, processor seconds of the smallest and "
-        "the largest of five sizes; exponents of the nearest power, 1 is linear.",
+        f"the largest of five sizes, the least of {rounds} round{'s' * (rounds > 1)}; exponents of "
+        "the nearest power, 1 is linear.",
         "",
         "| what grows | from | to | seconds | seconds | exponent | of the last step |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -144,7 +145,7 @@ def table(least: dict[Kind, list[float]]) -> list[str]:
 
 def section(rounds: int = 2) -> list[str]:
     """Measured, as lines of Markdown."""
-    return table(measured(rounds))
+    return table(measured(rounds), rounds)
 
 
 if __name__ == "__main__":

@@ -364,7 +364,7 @@ def write(document: Path, made: list[Row], parts: list[str]) -> None:
     document.write_text("\n".join([*head, *parts, ""]), encoding="utf-8")
 
 
-def main(rounds: int, document: Path | None = None) -> None:
+def main(rounds: int, document: Path | None = None, long: int = 2) -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     made = rows(measured(SEGMENTATION, rounds))
@@ -375,8 +375,8 @@ def main(rounds: int, document: Path | None = None) -> None:
     sections: dict[str, Callable[[], list[str]]] = {
         "": lambda: table(SEGMENTATION, made, peaks(SEGMENTATION), rounds),
         "## Beginnings": lambda: bench_beginnings.section(rounds),
-        "## Tables of samples": bench_rows.section,
-        "## Growth": bench_growth.section,
+        "## Growth": lambda: bench_growth.section(long),
+        "## Tables of samples": lambda: bench_rows.section(rounds=long),
         "## Diffusion": diffusion,
     }
     parts: list[str] = []
@@ -391,9 +391,10 @@ def main(rounds: int, document: Path | None = None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--long", type=int, default=2, help="rounds of growth and tables")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--document", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    main(asked.rounds, asked.document)
+    main(asked.rounds, asked.document, asked.long)
     sys.exit(0)

@@ -118,12 +118,13 @@ def measured(count: int, rounds: int) -> dict[Rows, list[float]]:
     return seconds
 
 
-def table(seconds: dict[Rows, list[float]]) -> list[str]:
+def table(seconds: dict[Rows, list[float]], rounds: int) -> list[str]:
     """The section of the page."""
     lines = [
         "A table through `lading verify`, the keyboard-layout ensemble: each row in the original "
         "and in the artifact, against PyTorch alone on the same rows, as many at once as the "
-        f"artifact takes; the original itself runs {dataset.BATCH} at once in any case.",
+        f"artifact takes; the original itself runs {dataset.BATCH} at once in any case; "
+        f"medians of {rounds} round{'s' * (rounds > 1)} in turn.",
         "",
         "| rows through | rows | at once | seconds | ratio | of it the artifact |",
         "|---|---:|---:|---:|---:|---:|",
@@ -160,7 +161,7 @@ def grown(count: int) -> list[str]:
 
 def section(count: int = 20_000, rounds: int = 3) -> list[str]:
     """Measured, as lines of Markdown."""
-    return [*table(measured(count, rounds)), "", *grown(count)]
+    return [*table(measured(count, rounds), rounds), "", *grown(count)]
 
 
 if __name__ == "__main__":
