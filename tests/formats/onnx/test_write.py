@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from lading.conversion.capture import capture
 from lading.errors import ConversionError, ProgramError
-from lading.formats.onnx import FORMAT
+from lading.formats.onnx import FORMAT, pieces
 from lading.formats.onnx.graph import MODULE_KEY
 from lading.formats.onnx.write import OPEN
 from lading.interface import Interface, Options, Sizes
@@ -229,3 +230,26 @@ def test_an_operation_that_onnx_cannot_say(tmp_path: Path) -> None:
     assert caught.value.subject == "ONNX by export"
     assert caught.value.remedy == "try the other route (--route), or a newer --opset"
     assert not (tmp_path / "net.onnx").exists()
+
+
+def test_a_full_disk_is_no_fault_of_the_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pieces, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        convert(interface(), tmp_path / "m.onnx")
+
+
+def test_what_the_checker_refuses_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Any) -> None:
+        raise onnx.checker.ValidationError("no such operation")
+
+    monkeypatch.setattr(onnx.checker, "check_model", refused)
+    with pytest.raises(ConversionError, match="no such operation"):
+        convert(interface(), tmp_path / "m.onnx")
+    assert not [*tmp_path.iterdir()]

@@ -41,20 +41,18 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         written = next(one.version for one in model.opset_import if not one.domain)
         if written != settings.opset:
             raise ValueError(f"the exporter wrote opset {written}")
-        pieces.write(model, path)
-        del model  # before the checker has its own
-        give_back()
-        size = size_of(path)
-        if size <= _ONE_FILE:
-            onnx.checker.check_model(str(path))
     except Exception as error:  # the exporter raises every kind; each is "it cannot"
-        path.unlink(missing_ok=True)
-        raise ConversionError(
-            f"ONNX by {captured.route}",
-            found=innermost(error),
-            expected=f"a graph whose every operation ONNX opset {settings.opset} can say",
-            remedy="try the other route (--route), or a newer --opset",
-        ) from error
+        raise _cannot(captured, settings, error) from error
+    pieces.write(model, path)  # what the disk says is no matter of the graph's
+    del model  # before the checker has its own
+    give_back()
+    size = size_of(path)
+    if size <= _ONE_FILE:
+        try:
+            onnx.checker.check_model(str(path))
+        except Exception as error:  # the checker's kinds too
+            path.unlink()
+            raise _cannot(captured, settings, error) from error
     if size > _ONE_FILE:
         path.unlink()
         raise ConversionError(
@@ -75,6 +73,15 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         route=captured.route,
         details={"opset": str(settings.opset), "converter": f"torch {torch.__version__}"},
         states=tuple(kept.state for kept in interface.states),
+    )
+
+
+def _cannot(captured: Captured, settings: Settings, error: Exception) -> ConversionError:
+    return ConversionError(
+        f"ONNX by {captured.route}",
+        found=innermost(error),
+        expected=f"a graph whose every operation ONNX opset {settings.opset} can say",
+        remedy="try the other route (--route), or a newer --opset",
     )
 
 
