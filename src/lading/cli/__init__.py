@@ -6,8 +6,6 @@ compared); 2 the request or the input was wrong.
 
 from __future__ import annotations
 
-import atexit
-import gc
 import signal
 import sys
 import threading
@@ -30,8 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     An error of any kind is told in one block, and as a traceback only with ``--debug``.
     """
     output.ready()
-    # what torch leaves is swept by the system: Python's own sweep at the end takes most of a second
-    atexit.register(gc.freeze)
     given = sys.argv[1:] if argv is None else list(argv)
     display, debug = Display(json="--json" in given), False
     try:
