@@ -41,7 +41,8 @@ def convolutional(depth: int = 4, width: int = 16, size: int = 64) -> Made:
 
 
 class Chain(nn.Module):
-    """So many operations, one after the other, and no tensor of its own for them."""
+    """So many operations, one after the other, and no tensor of its own for them. Each step nearly
+    undoes the one before: repeated, most functions forget what they were given."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -49,13 +50,13 @@ class Chain(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.first(x)
-        for number in range(self.count // 2):
-            y = torch.sin(y) * (1.0 + 1.0 / (number + 2))
+        for number in range(self.count // 3):
+            y = y + torch.sin(y) * (0.5 if number % 2 else -0.5)
         return y
 
 
 class Many(nn.Module):
-    """So many tensors, each used once."""
+    """So many tensors, each used once, and little of each: what is fed is not forgotten."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class Many(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for row in self.rows:
-            x = torch.tanh(x + row)
+            x = x + 0.05 * torch.sin(x + row)
         return x
 
 

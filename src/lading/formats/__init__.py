@@ -103,6 +103,7 @@ class Held:
         values: as declared; for a packed weight, unpacked.
         dtype: numpy's name of the declared element type.
         reader: the operation that reads it, e.g. ``"conv"``; empty where several do or none.
+        places: where it is read, as ``"y of mul_3"``, where the format names its operations.
         packed: how it is compressed, e.g. ``"constexpr_lut_to_dense"``; empty where it is plain.
         step: of a linear grid, its spacing, broadcastable to `values`; None without one.
         table: of a palette, what each group of elements may be: a row for each group along each
@@ -116,6 +117,7 @@ class Held:
     packed: str = ""
     step: Array | None = None
     table: Array | None = None
+    places: tuple[str, ...] = ()
 
 
 class Restore(Protocol):
@@ -127,12 +129,13 @@ class Restore(Protocol):
 
     unknown: int
 
-    def constant(self, rounded: Array, name: str) -> Array:
+    def constant(self, rounded: Array, *names: str) -> Array:
         """The values in full precision and their own shape; themselves where nobody knows.
 
         Args:
             rounded: as the file has them.
-            name: as `Held` has it.
+            names: of it, or of a place where it is read, as `Held` has them; the first that is
+                known decides.
         """
         ...
 

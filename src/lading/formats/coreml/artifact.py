@@ -13,11 +13,11 @@ import numpy as np
 from lading.conversion.described import record as recorded
 from lading.coreml import described, mil
 from lading.coreml.mil.precision import Precision
-from lading.coreml.mil.program import Constant, Op, Value, ValueType
+from lading.coreml.mil.program import Binding, Constant, Op, Value, ValueType
 from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.coreml import hazards, limits
-from lading.formats.coreml.constants import constants
+from lading.formats.coreml.constants import constants, place, places
 from lading.formats.coreml.side import MilSide
 from lading.interface.settings import Settings
 from lading.interface.side import Array
@@ -109,21 +109,40 @@ class MLProgram(Artifact):
         return MilSide(self.model, str(self.path), reading)  # type: ignore[arg-type]
 
     def widened(self, restore: Restore) -> MilSide:
+        """Numbers that are one when they are rounded, and were several before, are several again:
+        the converter keeps one for all who read them."""
+        shared: dict[str, Constant] = {}
+
+        def read(one: Binding, key: str, op: Op) -> Binding:
+            own = op.outputs[0].name if op.outputs else op.name
+            if not isinstance(one, str):
+                return _restored(one, restore, own)
+            if one not in shared:
+                return one
+            whole, here = (
+                _restored(shared[one], restore, *names) for names in ((one,), (place(key, op), one))
+            )
+            same = np.array_equal(np.asarray(whole.data), np.asarray(here.data))
+            return one if same else here
+
         def restored(op: Op) -> Op:
             if op.type.startswith("constexpr_") and len(op.outputs) == 1:
                 return declared_wide(self._unpacked(op, restore))
             own = op.outputs[0].name if op.outputs else op.name
-            attributes = {name: _restored(one, own, restore) for name, one in op.attributes.items()}
+            if op.type == "const" and own in several:
+                shared[own] = op.attributes["val"]
+            attributes = {name: _restored(one, restore, own) for name, one in op.attributes.items()}
             inputs = {
-                name: tuple(
-                    one if isinstance(one, str) else _restored(one, own, restore) for one in many
-                )
-                for name, many in op.inputs.items()
+                key: tuple(read(one, key, op) for one in many) for key, many in op.inputs.items()
             }
             return declared_wide(replace(op, attributes=attributes, inputs=inputs))
 
-        model = self.model if self.model.parts else self.model.rewritten(restored)
-        return MilSide(model, str(self.path), "float32")
+        if self.model.parts:
+            return MilSide(self.model, str(self.path), "float32")
+        blocks = [function.block for function in self.model.program.functions.values()]
+        where = places(op for block in blocks for op in block.walk())
+        several = {name for name, many in where.items() if len(many) > 1}
+        return MilSide(self.model.rewritten(restored), str(self.path), "float32")
 
     def with_model(self, model: mil.Model) -> MilSide:
         """The artifact with its program changed, each value rounded as that declares."""
@@ -158,8 +177,8 @@ def _system(opset: str) -> int:
     return min(max(int(digits) + 10, 15), 18) if digits.isdigit() else 16
 
 
-def _restored(one: Constant, name: str, restore: Restore) -> Constant:
+def _restored(one: Constant, restore: Restore, *names: str) -> Constant:
     data = one.data
     if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
         return one
-    return Constant(one.type, restore.constant(data, name).astype(np.float32).reshape(data.shape))
+    return Constant(one.type, restore.constant(data, *names).astype(np.float32).reshape(data.shape))

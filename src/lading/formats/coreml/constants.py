@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ def _of(model: mil.Model, operations: Sequence[Op]) -> Iterator[Held]:
     for op in operations:
         for name in op.reads:
             readers.setdefault(name, set()).add(op.type)
+    read = places(operations)
     staged = {v.name for op in operations if op.type.startswith("constexpr_") for v in op.outputs}
     for op in operations:
         if op.type.startswith("constexpr_"):
@@ -41,7 +42,24 @@ def _of(model: mil.Model, operations: Sequence[Op]) -> Iterator[Held]:
             literals = [binding for many in op.inputs.values() for binding in many]
         for literal in literals:
             if isinstance(literal, Constant) and isinstance(literal.data, np.ndarray):
-                yield Held(name, literal.data, literal.type.dtype, _only(kinds))
+                where = tuple(read.get(name, ())) if op.type == "const" else ()
+                yield Held(name, literal.data, literal.type.dtype, _only(kinds), places=where)
+
+
+def places(operations: Iterable[Op]) -> dict[str, list[str]]:
+    """By name of a value where it is read: ``"y of mul_3"``."""
+    found: dict[str, list[str]] = {}
+    for op in operations:
+        for key, many in op.inputs.items():
+            for one in many:
+                if isinstance(one, str):
+                    found.setdefault(one, []).append(place(key, op))
+    return found
+
+
+def place(key: str, op: Op) -> str:
+    """Where an operation reads a value."""
+    return f"{key} of {op.name}"
 
 
 def _only(kinds: set[str]) -> str:

@@ -14,7 +14,7 @@ from lading.errors import ProgramError, refused
 from lading.formats import Artifact, Format, Held, Restore
 from lading.formats.onnx import memory
 from lading.formats.onnx.apart import Apart
-from lading.formats.onnx.constants import constants
+from lading.formats.onnx.constants import constants, place, readers, stored
 from lading.formats.onnx.described import described, port
 from lading.formats.onnx.exact import ExactSide
 from lading.formats.onnx.graph import graphs, nodes, tensors, unrolled
@@ -163,7 +163,7 @@ class OnnxFile(Artifact):
 
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
-            return self._wide(lambda rounded, name: rounded)
+            return self._wide(lambda rounded, *names: rounded)
         return OnnxSide(
             self.model, self.path, self._engine, changed=bool(self.remark), states=self.states
         )
@@ -172,13 +172,14 @@ class OnnxFile(Artifact):
         """Where the file computes in float16 too, every type is turned to float32."""
         return self._wide(restore.constant)
 
-    def _wide(self, constant: Callable[[Array, str], Array]) -> OnnxSide:
+    def _wide(self, constant: Callable[..., Array]) -> OnnxSide:
         import onnx
 
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         for graph in graphs(model.graph):
             _widen(graph)
+        _part(model.graph, constant)
         for tensor in tensors(model.graph):
             if tensor.data_type == _HALF:
                 data = onnx.numpy_helper.to_array(tensor)
@@ -235,6 +236,25 @@ def _drops(node: Any, known: Mapping[str, Any]) -> bool:
         return False
     flag = known.get(node.input[2])
     return flag is None or bool(numpy_helper.to_array(flag).any())
+
+
+def _part(graph: Any, constant: Callable[..., Array]) -> None:
+    """Numbers that are one when they are rounded, and were several before, are several again: tools
+    keep one of what is the same for all who read it."""
+    from onnx import numpy_helper
+
+    read = readers(graph)
+    for name, tensor in stored(graph).items():
+        if tensor.data_type != _HALF or len(read.get(name, ())) < 2:
+            continue
+        data = numpy_helper.to_array(tensor)
+        whole = np.asarray(constant(data, name), np.float32)
+        for node, index in read[name]:
+            here = np.asarray(constant(data, where := place(node, index), name), np.float32)
+            if not np.array_equal(whole, here):
+                own = numpy_helper.from_array(here.reshape(data.shape), f"{name}, {where}")
+                graph.initializer.append(own)
+                node.input[index] = own.name
 
 
 def _widen(graph: Any) -> None:

@@ -22,16 +22,8 @@ def constants(graph: Any, folder: Path) -> Iterator[Held]:
     """
     from onnx import numpy_helper
 
-    readers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    stored = {one.name: one for one in graph.initializer}
-    for node in graph.node:
-        for attribute in node.attribute if node.op_type == "Constant" else ():
-            if attribute.name == "value":
-                stored[node.output[0]] = attribute.t
-    arrays = {name: numpy_helper.to_array(one, str(folder)) for name, one in stored.items()}
+    read = readers(graph)
+    arrays = {name: numpy_helper.to_array(one, str(folder)) for name, one in stored(graph).items()}
     inside: set[str] = set()
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and all(n in arrays for n in node.input if n):
@@ -41,9 +33,35 @@ def constants(graph: Any, folder: Path) -> Iterator[Held]:
     nested = len(list(graphs(graph))) > 1
     for name, array in arrays.items():
         # an initialiser that nothing reads carries nothing, whatever lies in it
-        if name not in inside and (name in readers or name in whole or nested):
-            kinds = {node.op_type for node in readers.get(name, ())}
-            yield Held(name, array, str(array.dtype), kinds.pop() if len(kinds) == 1 else "")
+        if name not in inside and (name in read or name in whole or nested):
+            kinds = {node.op_type for node, _ in read.get(name, ())}
+            reader = kinds.pop() if len(kinds) == 1 else ""
+            where = tuple(place(node, index) for node, index in read.get(name, ()))
+            yield Held(name, array, str(array.dtype), reader, places=where)
+
+
+def stored(graph: Any) -> dict[str, Any]:
+    """Its tensors by name: initialisers, and what constant nodes give."""
+    found = {one.name: one for one in graph.initializer}
+    for node in graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            if attribute.name == "value":
+                found[node.output[0]] = attribute.t
+    return found
+
+
+def readers(graph: Any) -> dict[str, list[tuple[Any, int]]]:
+    """By name of a value the nodes that read it, and as which input."""
+    found: dict[str, list[tuple[Any, int]]] = {}
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            found.setdefault(name, []).append((node, index))
+    return found
+
+
+def place(node: Any, index: int) -> str:
+    """Where a node reads a value."""
+    return f"{index} of {next(iter(node.output), node.name)}"
 
 
 def _dequantized(node: Any, arrays: dict[str, Array]) -> Held:

@@ -40,7 +40,8 @@ class Fresh:
     def _by_name(self) -> dict[str, list[Held]]:
         found: dict[str, list[Held]] = {}
         for one in self.held:
-            found.setdefault(plain(one.name), []).append(one)
+            for name in (one.name, *one.places):
+                found.setdefault(plain(name), []).append(one)
         return found
 
     @cached_property
@@ -50,19 +51,31 @@ class Fresh:
             found.setdefault(one.values.size, []).append(one)
         return found
 
-    def find(self, values: Array, name: str) -> Derived | None:
-        """What `values` is, by its name first; in its own shape."""
+    def find(self, values: Array, *names: str) -> Derived | None:
+        """What `values` is, by its names first; in its own shape."""
+        return next(self._found(values, names), (None, True))[0]
+
+    def choice(self, values: Array, *names: str) -> bool:
+        """Whether none of its names is known here, and constants that differ round to `values`."""
+        found = self._found(values, names)
+        first, named = next(found, (None, True))
+        if first is None or named:
+            return False
+        return any(not np.array_equal(one.values, first.values) for one, _ in found)
+
+    def _found(self, values: Array, names: Sequence[str]) -> Iterator[tuple[Derived, bool]]:
+        """All that it may be, and whether it is so named."""
         if values.dtype.kind != "f":
-            return None
-        named = self._by_name.get(plain(name), ())
+            return
+        named = [one for name in names for one in self._by_name.get(plain(name), ())]
         for place, one in enumerate((*named, *self._by_size.get(values.size, ()))):
             if one.values.size != values.size or one.values.dtype.kind != "f":
                 continue
             for array in orders(one.values):
                 if equal(values, array) or (place < len(named) and _raised(values, array)):
                     how = f"as {self.title} has it when the checkpoint is converted once more"
-                    return Derived(array.reshape(values.shape), (), how)
-        return None
+                    yield Derived(array.reshape(values.shape), (), how), place < len(named)
+                    break
 
     def of_size(self, values: Array) -> list[Held]:
         """The constants of the size of `values` that say something."""
@@ -142,4 +155,4 @@ def plain(name: str) -> str:
 
 def _loaded(one: Held) -> Held:
     """Without the file that it may be mapped from."""
-    return Held(one.name, np.array(one.values), one.dtype, one.reader)
+    return Held(one.name, np.array(one.values), one.dtype, one.reader, places=one.places)

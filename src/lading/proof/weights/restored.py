@@ -8,7 +8,7 @@ it is judged like fp32. What nothing explains stays as it is, and is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -40,13 +40,13 @@ class Restored:
         self.state, self.followed, self.fresh = state, followed, fresh
         self.unknown = 0
 
-    def constant(self, rounded: Array, name: str) -> Array:
+    def constant(self, rounded: Array, *names: str) -> Array:
         """See `lading.formats.Restore.constant`."""
         if rounded.size == 1 and float(rounded.reshape(-1)[0]).is_integer():
             return rounded
         wide = self._of_the_tensors(rounded) if rounded.size > 1 else None
         if wide is None:
-            wide = self._of_the_files(rounded, name)
+            wide = self._of_the_files(rounded, names)
         if wide is None and self.followed is not None:
             derived = self.followed.find(rounded)
             wide = None if derived is None else derived.values
@@ -68,9 +68,16 @@ class Restored:
             return self.state.cast(order[0], "float32").transpose(order[1])
         return self.state.unrounded(rounded)
 
-    def _of_the_files(self, rounded: Array, name: str) -> Array | None:
-        found = (fresh.find(rounded, name) for fresh in self.fresh())
-        return next((one.values for one in found if one is not None), None)
+    def _of_the_files(self, rounded: Array, names: Sequence[str]) -> Array | None:
+        best: Array | None = None
+        for fresh in self.fresh():
+            found = fresh.find(rounded, *names)
+            if found is None:
+                continue
+            if not fresh.choice(rounded, *names):
+                return found.values
+            best = found.values if best is None else best
+        return best
 
     def packed(self, unpacked: Array) -> Array | None:
         """The tensor that a packed weight is nearest to, if it is near at all."""
