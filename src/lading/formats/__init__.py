@@ -172,6 +172,9 @@ class Artifact(ABC):
             self.__dict__.pop(name, None)
         give_back()
 
+    def begin(self) -> None:  # noqa: B027  # most have nothing that can begin by itself
+        """Says that it will be run: what can be made ready meanwhile in another process is."""
+
     @abstractmethod
     def constants(self) -> Sequence[Held]:
         """Every constant, in the file's order."""

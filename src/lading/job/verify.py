@@ -164,6 +164,7 @@ def _verified(request: Verify, artifact: Path, bar: dataset.Advance | None) -> B
     data = () if table else probed(request.data)
     progress("read", str(artifact))
     opened = open_artifact(artifact)
+    opened.begin()
 
     def check(loaded: Loaded) -> None:
         if over:

@@ -138,6 +138,52 @@ def test_the_process_ends_with_what_started_it(plain: Path) -> None:
     assert process.poll() == 0
 
 
+def _opened(plain: Path, path: Path, *, fused: bool = True) -> Any:
+    engine = Apart(path)
+    engine.begin(str(plain))
+    return engine, engine.open(str(path), fused=fused)
+
+
+def test_what_was_begun_is_what_is_opened(plain: Path) -> None:
+    x = {"x": np.array([1.5, -2.0], np.float32)}
+    wanted = Apart(plain).open(str(plain), fused=True).run(x)
+    engine, session = _opened(plain, plain)
+    for got, one in zip(session.run(x), wanted, strict=True):
+        np.testing.assert_array_equal(got, one)
+    session = engine.open(str(plain), fused=False)  # not what was begun: that is over
+    np.testing.assert_array_equal(session.run(x)[0], wanted[0])
+
+
+def test_what_was_begun_for_another_file_is_not_taken_for_it(plain: Path, tmp_path: Path) -> None:
+    node = helper.make_node("Neg", ["x"], ["y"])
+    made = graph([node], {"x": (F, ["n"])}, {"y": (F, ["n"])})
+    other = saved(made, tmp_path / "other.onnx")
+    _, session = _opened(plain, other)
+    np.testing.assert_array_equal(session.run({"x": np.ones(2, np.float32)})[0], [-1.0, -1.0])
+    with pytest.raises(RuntimeError, match="NoSuchOperation"):
+        _opened(_damaged(plain), tmp_path / "damaged.onnx")
+    _, session = _opened(tmp_path / "damaged.onnx", plain)
+    assert session.run({"x": np.ones(2, np.float32)})[0].tolist() == [2.0, 2.0]
+
+
+def test_nobody_waits_for_what_was_begun_in_vain(plain: Path) -> None:
+    engine = Apart(plain)
+    engine.begin(str(plain))
+    process = engine._process
+    assert process is not None
+    del engine
+    assert process.poll() == -signal.SIGKILL
+
+
+def test_a_verification_begins_with_the_file(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(Apart, "begin", lambda self, source: begun.append(source))
+    assert cli.main(["verify", str(plain), "--against", str(tmp_path / "none.pth")]) == 2
+    assert begun == [str(plain)]
+
+
 # ----------------------------------------------------------------------------------- older opsets
 X = torch.arange(2 * 3 * 4 * 5, dtype=torch.float32).reshape(2, 3, 4, 5) / 7 - 5
 B = torch.tensor([1.0, -2.0, 4.0])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ class Apart:
         self.path, self.threads = path, 0
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        #: what was asked and not read yet: see `begin`
+        self._begun: Mapping[str, Any] | None = None
+
+    def begin(self, source: str) -> None:
+        """Opens a file's session in the background; `open` waits for it."""
+        with self._lock:
+            process = self._process or self._started()
+            assert process.stdin is not None
+            self._begun = self._opening(source, fused=True)
+            with suppress(OSError):  # whoever opens it hears of it
+                worker.send(process.stdin, self._begun)
+
+    def _opening(self, path: str, *, fused: bool) -> dict[str, Any]:
+        return {"do": "open", "path": path, "fused": fused, "threads": self.threads}
 
     def open(self, source: str | bytes, *, fused: bool) -> Session:
         """See `worker.Here.open`.
@@ -42,8 +57,7 @@ class Apart:
             RuntimeError: it refused it.
         """
         text, parts = (source, []) if isinstance(source, str) else ("", [source])
-        asked = {"do": "open", "path": text, "fused": fused, "threads": self.threads}
-        told, _ = self._asked(asked, parts)
+        told, _ = self._asked(self._opening(text, fused=fused), parts)
 
         def run(fed: Mapping[str, Any]) -> list[Any]:
             values, raw = worker.packed(list(fed.values()))
@@ -81,7 +95,11 @@ class Apart:
             try:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                worker.send(process.stdin, header, parts)
+                begun, self._begun = self._begun, None
+                if begun is not None and begun != header:
+                    worker.receive(process.stdout)
+                if begun is None or begun != header:
+                    worker.send(process.stdin, header, parts)
                 told, made = worker.receive(process.stdout)
             except (EOFError, OSError, ValueError) as error:
                 raise self._died(process) from error
@@ -120,5 +138,7 @@ class Apart:
 
     def __del__(self) -> None:
         if self._process is not None:
+            if self._begun is not None:
+                self._process.kill()  # nobody waits for what it does
             self._close(self._process)  # it ends when it has nothing more to read
             self._process.wait()

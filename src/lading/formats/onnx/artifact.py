@@ -52,6 +52,10 @@ class OnnxFile(Artifact):
         self._engine = Here() if own else Apart(path)
         _ = self._proto  # what cannot be read is refused when it is opened
 
+    def begin(self) -> None:
+        if isinstance(self._engine, Apart) and not self.remark:
+            self._engine.begin(str(self.path))
+
     @cached_property
     def _proto(self) -> Any:
         """The file's message, weights outside the file left there."""
