@@ -16,6 +16,8 @@ import csv
 import random
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -142,7 +144,14 @@ def table(seconds: dict[Rows, list[float]], rounds: int) -> list[str]:
 
 
 def grown(count: int) -> list[str]:
-    """Whether memory grows with the rows: the peak after a tenth of them, and after all."""
+    """Whether memory grows with the rows, in a process that has done nothing else."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench_rows", "--grown", str(count)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    return run.stdout.splitlines()[-1:]
+
+
+def growing(count: int) -> str:
+    """The peak after a tenth of the rows, and after all."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         loaded = load(Source(LAYOUT))
@@ -153,10 +162,10 @@ def grown(count: int) -> list[str]:
             written(path, part, tuple(loaded.task.labels))
             over(loaded, folder / "out" / "m.onnx", path, batched=True)
             peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
-    return [
-        f"Peak memory of the process after {count // 10:,} rows {peaks[0]:,.0f} MB, after "
+    return (
+        f"Peak memory of a process after {count // 10:,} rows {peaks[0]:,.0f} MB, after "
         f"{count:,} rows {peaks[1]:,.0f} MB."
-    ]
+    )
 
 
 def section(count: int = 20_000, rounds: int = 3) -> list[str]:
@@ -168,5 +177,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--grown", type=int, help="of so many rows the memory alone")
     asked = parser.parse_args()
-    print("\n".join(section(asked.count, asked.rounds)))
+    if asked.grown:
+        print(growing(asked.grown))
+    else:
+        print("\n".join(section(asked.count, asked.rounds)))

@@ -78,6 +78,21 @@ def test_a_stream_without_a_character_spells_it() -> None:
             assert rb"lading: now\u2192\u27e8U+001B\u27e9\u27e8U+202E" in run.stderr
 
 
+def test_a_process_ends_with_its_answer(small_checkpoint: Path, tmp_path: Path) -> None:
+    """Libraries that are unloaded last have said something of their own before."""
+    convert = ["convert", str(small_checkpoint), "-o", str(tmp_path / "out")]
+    for more in ([], ["--quiet", "--force"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "lading", *convert, *more],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0
+        assert run.stdout.startswith("PASS")
+        lines = run.stderr.splitlines()
+        assert not more or not lines
+        assert all(line.startswith("  ") for line in lines), run.stderr
+
+
 # -------------------------------------------------------------------------------------- any error
 class OddError(Exception):
     pass
