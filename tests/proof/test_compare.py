@@ -244,13 +244,14 @@ def test_ties_are_counted_on_the_original(
 
     spread = np.random.default_rng(3)
 
-    def rounded(place: int) -> dict[str, Any]:
+    def twin(place: int) -> dict[str, Any]:
+        size = moved / channels.HALF
         return {
-            name: value + moved * np.abs(value).max() * spread.standard_normal(value.shape)
+            name: value + size * np.abs(value).max() * spread.standard_normal(value.shape)
             for name, value in original.outputs[place].items()
         }
 
-    monkeypatch.setattr(original, "rounded", rounded)
+    monkeypatch.setattr(original, "twin", twin)
     places = range(len(original.drawn))
     found, _ = original.agreement(toy.outputs[0], places, "fp16")
     assert found == gate if gate is not None else LEAST < found < GATES["fp16"].agreement

@@ -104,6 +104,7 @@ class Held:
         dtype: numpy's name of the declared element type.
         reader: the operation that reads it, e.g. ``"conv"``; empty where several do or none.
         places: where it is read, as ``"y of mul_3"``, where the format names its operations.
+        told: it says how an operation works, as the scales of a resizing do, and is no operand.
         packed: how it is compressed, e.g. ``"constexpr_lut_to_dense"``; empty where it is plain.
         step: of a linear grid, its spacing, broadcastable to `values`; None without one.
         table: of a palette, what each group of elements may be: a row for each group along each
@@ -118,6 +119,7 @@ class Held:
     step: Array | None = None
     table: Array | None = None
     places: tuple[str, ...] = ()
+    told: bool = False
 
 
 class Restore(Protocol):

@@ -87,7 +87,6 @@ class Original:
         self._accepted = accepted
         self._steady: dict[tuple[int, str], bool] = {}
         self._twins: dict[int, dict[str, Array]] = {}
-        self._rounded: dict[int, dict[str, Array]] = {}
         self._halved: dict[int, dict[str, Array]] = {}
         self._small: dict[str, Tensor] = {}
         self._bare: Original | None = None
@@ -168,18 +167,11 @@ class Original:
         gates = GATES[precision]
         if precision == "fp16" and port.meaning != "labels" and port.class_axis is not None:
             wanted = [self.outputs[place][port.name] for place in places]
-            rounded = [self.rounded(place)[port.name] for place in places]
-            tied = _tied(port, wanted, rounded, self.task)
+            twins = [self.twin(place)[port.name] for place in places]
+            tied = _tied(port, wanted, twins, self.task)
             if 1.0 - tied < gates.agreement:
                 return max(1.0 - tied, LEAST), TIED_REASON
         return gates.agreement, gates.agreement_reason
-
-    def rounded(self, place: int) -> dict[str, Array]:
-        """The outputs at a probe with every result disturbed as fp16 rounds; see `noise`."""
-        if place not in self._rounded:
-            made = noise.disturbed(self.interface, self.drawn[place], noise.HALF)
-            self._rounded[place] = made
-        return self._rounded[place]
 
     def scores(self, precision: str) -> Scores | str:
         """Those of the same network without its last step."""
@@ -206,12 +198,14 @@ class Original:
         return Graph(artifact.widened(restored), self.outputs, restored.unknown)
 
 
-def _tied(port: Port, wanted: Sequence[Array], rounded: Sequence[Array], task: Task) -> float:
-    """Share of the positions where classes tie, measured on the original alone."""
+def _tied(port: Port, wanted: Sequence[Array], twins: Sequence[Array], task: Task) -> float:
+    """Share of the positions where classes tie, measured on the original alone: fp16 moves it by
+    what it moves its disturbed twin, as much more as it disturbs more."""
     near: list[Array] = []
-    for values, others in zip(wanted, rounded, strict=True):
+    for values, others in zip(wanted, twins, strict=True):
         wide = values.astype(np.float64)
-        moved = float(np.sqrt(np.mean(np.square(wide - others.astype(np.float64)))))
+        apart = np.square(wide - others.astype(np.float64))
+        moved = channels.HALF * float(np.sqrt(np.mean(apart)))
         if task.activation == "sigmoid":
             margin: Array = 2.0 * np.abs(wide - threshold(port))
         else:

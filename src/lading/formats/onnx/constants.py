@@ -12,6 +12,9 @@ from lading.formats import Held
 from lading.formats.onnx.graph import graphs
 from lading.interface.side import Array
 
+#: Inputs of operations that are several floating-point numbers and no operand: region and scales.
+_TOLD = {"Resize": (1, 2), "Upsample": (1,)}
+
 
 def constants(graph: Any, folder: Path) -> Iterator[Held]:
     """Every constant of a graph, in the file's order.
@@ -36,8 +39,10 @@ def constants(graph: Any, folder: Path) -> Iterator[Held]:
         if name not in inside and (name in read or name in whole or nested):
             kinds = {node.op_type for node, _ in read.get(name, ())}
             reader = kinds.pop() if len(kinds) == 1 else ""
-            where = tuple(place(node, index) for node, index in read.get(name, ()))
-            yield Held(name, array, str(array.dtype), reader, places=where)
+            read_at = read.get(name, [])
+            where = tuple(place(node, index) for node, index in read_at)
+            told = bool(read_at) and all(index in _TOLD.get(n.op_type, ()) for n, index in read_at)
+            yield Held(name, array, str(array.dtype), reader, places=where, told=told)
 
 
 def stored(graph: Any) -> dict[str, Any]:

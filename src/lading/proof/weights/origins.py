@@ -75,11 +75,19 @@ class Origins:
 
     def whole(self, values: Array) -> list[str]:
         """Every tensor whose bytes, in order, are those of `values`, whatever the shape."""
-        dtype, flat = str(values.dtype), _bits(_settled(values))
-        for group in self._alike_in(dtype, (flat.size, flat[_places(flat.size)].tobytes())):
-            if np.array_equal(_bits(self.cast(group[0], dtype)), flat):
+        dtype, flat = str(values.dtype), np.ascontiguousarray(values).reshape(-1)
+        few = _bits(_settled(flat[_places(flat.size)]))
+        for group in self._alike_in(dtype, (flat.size, few.tobytes())):
+            if self._same(group[0], flat):
                 return group
         return []
+
+    def _same(self, name: str, flat: Array) -> bool:
+        """Whether tensor `name` has these values; as a rule they are so before any is settled."""
+        own = _plain(self.tensors[name].contiguous(), str(flat.dtype)).reshape(-1)
+        return np.array_equal(_bits(own), _bits(flat)) or np.array_equal(
+            _bits(_settled(own)), _bits(_settled(flat))
+        )
 
     def _alike_in(self, dtype: str, sample: _Sample) -> list[list[str]]:
         """The tensors of a sample, those of the same bytes together."""
@@ -218,11 +226,15 @@ def _as_rows(values: Array) -> Iterator[tuple[Array, bool]]:
 
 def _cast(tensor: torch.Tensor, dtype: str) -> Array:
     """See `Origins.cast`."""
+    return _settled(_plain(tensor, dtype))
+
+
+def _plain(tensor: torch.Tensor, dtype: str) -> Array:
     wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
     if dtype == "float16" and wide.dtype == torch.float32:
-        return _settled(wide.half().numpy())  # as numpy rounds, many at once
+        return np.asarray(wide.half().numpy())  # as numpy rounds, many at once
     with np.errstate(over="ignore"):
-        return _settled(np.asarray(wide.numpy().astype(dtype, copy=False)))
+        return np.asarray(wide.numpy().astype(dtype, copy=False))
 
 
 def unbounded(values: Array) -> Array:

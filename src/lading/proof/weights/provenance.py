@@ -185,6 +185,8 @@ class _Tracer:
                 return self._look(one, "generated", (), f"{option}, as it was asked for")
         if values.dtype.kind != "f":
             return self._look(one, "generated", (), "whole numbers of the graph")
+        if one.told:
+            return self._look(one, "generated", (), f"how {one.reader} works")
         if values.size == 1:
             derived = None if _short(values) or not self.followed else self.followed.find(values)
             if derived is not None:
