@@ -10,6 +10,7 @@ from onnx import ModelProto
 
 from lading.coreml import mil, neuralnetwork
 from lading.formats import Artifact, Format, formats, open_artifact
+from lading.formats.onnx.side import OnnxSide
 from lading.job import convert
 from lading.job.conversion import Converted
 from lading.job.request import Convert
@@ -58,3 +59,23 @@ def test_a_conversion_ends_with_all_of_them_at_rest(
     convert.convert(Convert(carried.checkpoint, tmp_path / "out", to=("coreml", "onnx")))
     assert len(seen) == 2
     assert not held(seen[1])
+
+
+def test_ones_own_file_lies_in_memory_once(carried: Carried) -> None:
+    """What runs it has the weights; the file is read again where they are asked for."""
+    artifact = formats()["onnx"].open(carried.path("onnx"), own=True)
+    before = [one.values for one in artifact.constants()]
+    side = artifact.side()
+    assert not held(artifact)
+    assert isinstance(side, OnnxSide)
+    assert not any(one.raw_data for one in side.model.graph.initializer)
+    (port,) = artifact.record.inputs
+    fed = {port.name: np.random.default_rng(0).random(port.shape, np.float32)}
+    stranger = open_artifact(artifact.path).side()
+    for look_at in ((), tuple(one.name for one in side.graph)[:3]):
+        for (name, got), other in zip(
+            side.run(fed, look_at).items(), stranger.run(fed, look_at).values(), strict=True
+        ):
+            assert np.array_equal(got, other), name
+    for one, other in zip(artifact.constants(), before, strict=True):
+        assert np.array_equal(one.values, other)

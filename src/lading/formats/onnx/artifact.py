@@ -17,7 +17,7 @@ from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.constants import constants, place, readers, stored
 from lading.formats.onnx.described import described, port
 from lading.formats.onnx.exact import ExactSide
-from lading.formats.onnx.graph import graphs, nodes, tensors, unrolled
+from lading.formats.onnx.graph import graphs, light, nodes, tensors, unrolled
 from lading.formats.onnx.side import OnnxSide
 from lading.formats.onnx.work import shaped, work
 from lading.formats.onnx.worker import Here
@@ -168,9 +168,14 @@ class OnnxFile(Artifact):
     def side(self, reading: str = "declared") -> OnnxSide:
         if reading == "float32" and self.record.precision == "fp16":
             return self._wide(lambda rounded, *names: rounded)
-        return OnnxSide(
-            self.model, self.path, self._engine, changed=bool(self.remark), states=self.states
-        )
+        changed, states = bool(self.remark), self.states
+        if changed or isinstance(self._engine, Apart):
+            return OnnxSide(self.model, self.path, self._engine, changed=changed, states=states)
+        # one's own file is there to be read again: its weights need not lie beside the runtime's
+        side = OnnxSide(light(self.model), self.path, self._engine, whole=lambda: self.model,
+                        states=states)  # fmt: skip
+        self.rest()
+        return side
 
     def widened(self, restore: Restore) -> OnnxSide:
         """Where the file computes in float16 too, every type is turned to float32."""

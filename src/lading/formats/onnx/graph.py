@@ -31,6 +31,18 @@ def tensors(graph: Any) -> Iterator[Any]:
                 yield from attribute.tensors
 
 
+def light(model: Any) -> Any:
+    """A model without the numbers of its initialisers."""
+    made, graph = type(model)(), model.graph
+    made.opset_import.extend(model.opset_import)
+    made.functions.extend(model.functions)
+    for name in ("node", "input", "output", "value_info"):
+        getattr(made.graph, name).extend(getattr(graph, name))
+    for one in graph.initializer:
+        made.graph.initializer.add(name=one.name, data_type=one.data_type, dims=one.dims)
+    return made
+
+
 def unrolled(model: Any) -> float:
     """How many nodes it is where each call of a function of its own is that function's nodes:
     functions that call one another are soon more than anybody can go through. Infinite where they

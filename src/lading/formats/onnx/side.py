@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class OnnxSide:
     """A graph in ONNX Runtime. What is looked at is no longer fused.
 
     Args:
-        model: the graph, its weights loaded.
+        model: the graph, its weights loaded; or without them and with `whole`, which loads them.
         path: of the file, for errors, and to load it from where nothing was changed.
         engine: what runs it.
         changed: the graph is not the file's own.
@@ -48,9 +48,11 @@ class OnnxSide:
     def __init__(
         self, model: Any, path: Path, engine: Here | Apart, reading: str = "declared", *,
         changed: bool = False, states: Sequence[State] = (),
+        whole: Callable[[], Any] | None = None,
     ) -> None:  # fmt: skip
         self.title, self.reading, self._engine = str(path), reading, engine
         self.model, self._path, self._changed = model, path, changed
+        self._whole = whole or (lambda: model)
         self.outputs = memory.answers([value.name for value in model.graph.output], states)
         self._states = tuple(states)
         self.graph = [
@@ -131,7 +133,7 @@ class OnnxSide:
         if self._open is None or self._open[0] != names:
             known = {value.name for value in self.model.graph.output}
             model = onnx.ModelProto()
-            model.CopyFrom(self.model)
+            model.CopyFrom(self._whole())
             for name in (m.name for m in self.graph if m.name in names - known):
                 model.graph.output.append(onnx.ValueInfoProto(name=name))
             self._open = names, self._opened(model.SerializeToString(), fused=False)
