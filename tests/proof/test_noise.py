@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from lading.interface import Interface, Options
 from lading.interface.original import TorchSide
-from lading.proof import metrics, noise
+from lading.proof import channels, metrics, noise
 from lading.proof.probes import Probe, make
 from lading.record import Port, Task
-from tests import toys
+from tests import networks, toys
 
 
 def test_a_gate_lies_below_what_is_sound_and_above_what_is_wrong() -> None:
@@ -38,6 +39,32 @@ def test_the_disturbance_repeats_and_leaves_the_network_alone() -> None:
     plain = TorchSide(one).run(probe.inputs)["logits"]
     assert not np.array_equal(outputs[0], plain)
     assert all(bool((t == before[n]).all()) for n, t in one.module.state_dict().items())
+
+
+def _off(one: Interface, probe: Probe) -> float:
+    (wanted,), (moved,) = (
+        made.values() for made in (TorchSide(one).run(probe.inputs), noise.disturbed(one, probe))
+    )
+    return float(np.sqrt(np.mean(np.square(moved.astype(np.float64) - wanted))))
+
+
+@pytest.mark.parametrize("name", ["toy", *networks.networks()])
+def test_what_fp16_moves_is_what_the_twin_does_and_as_much_more(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = networks.networks()
+    one = networks.plain(*many[name]) if name in many else toys.interface()
+    probes = [probe for probe in make(one) if probe.kind in ("noise", "shapes", "stripes")]
+    assert probes
+    twins = [_off(one, probe) for probe in probes]
+    monkeypatch.setattr(noise, "DISTURBANCE", noise.HALF)
+    noise._factors.cache_clear()
+    try:
+        halves = [_off(one, probe) for probe in probes]
+    finally:
+        noise._factors.cache_clear()
+    for twin, half in zip(twins, halves, strict=True):
+        assert 0.5 < half / (channels.HALF * twin) < 2
 
 
 class Counts(nn.Module):

@@ -64,7 +64,7 @@ class Disturbed(Renamed):
         super().__init__(side, {}, {name: name for name in side.outputs})
 
     def run(self, inputs: Mapping[str, Array], look_at: Collection[str] = ()) -> dict[str, Array]:
-        with noise.Disturbed(noise.DISTURBANCE):
+        with noise.Disturbed():
             return self.side.run(inputs, look_at)
 
 

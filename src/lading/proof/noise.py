@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,7 +25,8 @@ from lading.proof.probes import Probe
 #: Relative disturbance of every result. fp32 rounds at 2^-24; a plain sum over the 65,536 elements
 #: of a plane, as some runtimes do it, is off by 2^-18 of its terms' size on the average.
 DISTURBANCE = 2.0**-18
-#: The same of fp16: one rounding is up to 2^-11.
+#: The same of fp16: one rounding is up to 2^-11. What it moves is as much more: errors this small
+#: add up linearly.
 HALF = 2.0**-11
 #: Different factors: a prime number, so that they fall otherwise on every row and plane.
 _FACTORS = 1_000_003
@@ -40,11 +41,11 @@ HIGHEST_REASON = "no gate is higher: what the original keeps when disturbed had 
 
 
 class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Multiplies every floating-point result by 1 ± `size`, element by element, while it is on."""
+    """Multiplies every floating-point result by 1 ± `DISTURBANCE`, element by element."""
 
-    def __init__(self, size: float) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._factors, self._starts = _factors(size), random.Random(97)
+        self._factors, self._starts = _factors(), random.Random(97)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -64,21 +65,21 @@ class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
         one.mul_(these.view(one.shape))
 
 
-@lru_cache(maxsize=4)
-def _factors(size: float) -> torch.Tensor:
+@cache
+def _factors() -> torch.Tensor:
     """Twice round the ring, so that as many as there are lie behind any start."""
     chance = torch.Generator().manual_seed(97)
-    once = torch.rand(_FACTORS, generator=chance).mul_(2 * size).add_(1 - size)
+    once = torch.rand(_FACTORS, generator=chance).mul_(2 * DISTURBANCE).add_(1 - DISTURBANCE)
     return torch.cat([once, once])
 
 
-def disturbed(interface: Interface, probe: Probe, size: float = DISTURBANCE) -> dict[str, Array]:
-    """The original's outputs for a probe with every result disturbed by up to `size`, relative."""
+def disturbed(interface: Interface, probe: Probe) -> dict[str, Array]:
+    """The original's outputs for a probe with every result disturbed by up to `DISTURBANCE`."""
     arguments = interface.arguments(probe.inputs)
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), Disturbed(size):
+        with torch.no_grad(), Disturbed():
             values = interface.module(*arguments)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)

@@ -16,7 +16,9 @@ from torch import nn
 from lading.checkpoint import Checkpoint
 from lading.conversion.graphs import Graphs
 from lading.formats import Held, open_artifact
+from lading.formats.onnx import FORMAT as ONNX
 from lading.interface import Options, wrap
+from lading.interface.settings import Settings
 from lading.proof.weights.again import Again
 from lading.proof.weights.changed import off_grid
 from lading.proof.weights.followed import Followed, equal
@@ -166,6 +168,22 @@ def test_a_batch_norm_in_its_convolution(
     arrays["b"] = arrays["b"] * np.asarray(1.01, dtype)
     found = traced(open_artifact(artifact(tmp_path, arrays)), *about)
     assert found.finding == OTHER, found.evidence
+
+
+def test_how_an_operation_works_needs_no_fresh_conversion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scales of a resizing are several numbers and no weight."""
+    network = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Upsample(scale_factor=(2, 3)), nn.Sigmoid())
+    followed, again = known(network, 1, 3, 4, 4)
+    path = tmp_path / "a.onnx"
+    ONNX.convert(again.graphs.take("export")[0], Settings(), path)
+    monkeypatch.setattr(Again, "_converted", lambda *_: pytest.fail("converted once more"))
+    state = network.state_dict()
+    found = traced(open_artifact(path), checkpoint(state), [*state], None, followed, again)
+    assert found.finding == MADE
+    (scales,) = (one for one in found.constants if one.evidence == "how Resize works")
+    assert (scales.shape, scales.fate) == ((4,), "generated")
 
 
 def test_a_tensor_times_a_per_cent_is_another(tmp_path: Path) -> None:
