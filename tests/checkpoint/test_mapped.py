@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ import torch
 
 import lading
 from lading.checkpoint.mapped import Mapped
+from lading.errors import CheckpointError
 
 PEAK = """
 from lading.cli import main
@@ -52,10 +56,40 @@ def test_inspect_needs_less_memory_than_the_file(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < more / 2
 
 
-def test_what_is_forgotten_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "bytes"
-    path.write_bytes(bytes(range(256)) * 1024)
-    source = Mapped(path)
-    before = source.tensor(0, source.size).clone()
-    source.forget(1, source.size)
-    assert torch.equal(source.tensor(0, source.size), before)
+def test_the_digest_is_of_all_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path := tmp_path / "bytes").write_bytes(data := bytes(range(256)) * 5)
+    for size in (1, 100, 1280, 5000):
+        monkeypatch.setattr("lading.checkpoint.mapped._CHUNK", size)
+        source = Mapped(path)
+        assert source.sha256 == hashlib.sha256(data).hexdigest()
+        assert b"".join(source.pieces(7, 501)) == data[7:501]
+
+
+def test_a_disk_that_cannot_be_read_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, pread = saved(tmp_path / "a", 10), os.pread
+
+    def broken(file: int, size: int, at: int) -> bytes:
+        if at > 0:
+            raise OSError(5, "Input/output error")
+        return pread(file, size, at)
+
+    monkeypatch.setattr("lading.checkpoint.mapped._CHUNK", 100_000)
+    monkeypatch.setattr(os, "pread", broken)
+    with pytest.raises(CheckpointError) as caught:
+        lading.inspect(path)
+    assert (caught.value.subject, caught.value.found) == (str(path), "Input/output error")
+
+
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a", 10)
+    open_now = Path("/proc/self/fd")
+    if not open_now.is_dir():
+        pytest.skip("Linux tells what is open")
+    lading.inspect(path)
+    before = len(list(open_now.iterdir()))
+    for _ in range(5):
+        lading.inspect(path)
+    gc.collect()
+    assert len(list(open_now.iterdir())) <= before

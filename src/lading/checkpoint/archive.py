@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lading.checkpoint.mapped import Mapped, Window
+from lading.checkpoint.mapped import Mapped, Window, unreadable
 from lading.checkpoint.shown import cut, shown
 from lading.errors import CheckpointError, UnsafeFileError
 
@@ -24,7 +24,6 @@ MAX_UNPACKED = 20
 FREE_UNPACKED = 64 << 20
 #: What a user does about a file that was damaged on its way.
 WHY_AGAIN = "copy or download it again, and compare its size or digest with the original's"
-_STEP = 1 << 22
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
 
@@ -153,11 +152,12 @@ class Archive:
         entry = self.entries[name]
         if not entry.stored:
             return  # zipfile checks it while unpacking
-        found, memory = 0, memoryview(self.source.data)
-        end = entry.offset + entry.info.file_size
-        for start in range(entry.offset, end, _STEP):
-            found = zlib.crc32(memory[start : min(start + _STEP, end)], found)
-            self.source.forget(start, min(start + _STEP, end))
+        found = 0
+        try:
+            for piece in self.source.pieces(entry.offset, entry.offset + entry.info.file_size):
+                found = zlib.crc32(piece, found)
+        except OSError as problem:
+            raise unreadable(self.source.path, problem) from None
         if found != entry.info.CRC:
             raise self._damaged(name, f"checksum {found:08x}, not {entry.info.CRC:08x}")
 

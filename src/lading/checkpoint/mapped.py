@@ -1,4 +1,4 @@
-"""The file as bytes: opened once, mapped into memory, digested as a stream.
+"""The file as bytes: opened once, mapped into memory, digested as a stream beside the reading.
 
 Tensors are views of a private mapping, so reading costs no second copy of them and writing to one
 never reaches the file. Only what the container left unaligned (torch's files from before 1.6, or
@@ -12,6 +12,8 @@ import hashlib
 import io
 import mmap
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -34,6 +36,7 @@ class Mapped:
         size: its length in bytes.
         account: what reading it may cost.
         mentions: what its pickles name.
+        sha256: as hex, of all its bytes; it is waited for when it is asked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,6 +68,7 @@ class Mapped:
             )
         with path.open("rb") as file:
             self.size = os.fstat(file.fileno()).st_size
+            self._file = os.dup(file.fileno())
             if not self.size:
                 raise CheckpointError(
                     str(path),
@@ -74,12 +78,44 @@ class Mapped:
                 )
             # A private mapping: torch wants writable memory, the file must never change.
             self.data = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_COPY)
-            state = hashlib.sha256()
-            while chunk := file.read(_CHUNK):
-                state.update(chunk)
-        self.sha256 = state.hexdigest()
         self.account = Account(self.size)
         self.mentions = Mentions()
+        beside = ThreadPoolExecutor(1)
+        self._digest = beside.submit(self._digested)
+        beside.shutdown(wait=False)
+
+    def _digested(self) -> str:
+        state = hashlib.sha256()
+        for piece in self.pieces(0, self.size):
+            state.update(piece)
+        return state.hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        """See above.
+
+        Raises:
+            CheckpointError: the computer refuses to read it.
+        """
+        try:
+            return self._digest.result()
+        except OSError as problem:
+            raise unreadable(self.path, problem) from None
+
+    def pieces(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes ``[start, end)`` in order, without mapping them into memory.
+
+        Raises:
+            OSError: the computer refuses to read them.
+        """
+        for at in range(start, end, _CHUNK):
+            size = min(_CHUNK, end - at)
+            mapped = not hasattr(os, "pread")  # Windows
+            yield self.data[at : at + size] if mapped else os.pread(self._file, size, at)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
 
     def tensor(self, offset: int, nbytes: int) -> torch.Tensor:
         """The bytes ``[offset, offset + nbytes)`` as uint8 of shape ``(nbytes,)``, a view."""
@@ -87,13 +123,6 @@ class Mapped:
             return torch.empty(0, dtype=torch.uint8)
         view = torch.frombuffer(self.data, dtype=torch.uint8, count=nbytes, offset=offset)
         return view if offset % _ALIGNMENT == 0 else view.clone()
-
-    def forget(self, start: int, end: int) -> None:
-        """Gives the memory of whole pages in ``[start, end)`` back to the system, before anything
-        is written to them: what was only looked over is read again where it is needed."""
-        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
-        if end > first and hasattr(mmap, "MADV_DONTNEED"):
-            self.data.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 def unreadable(path: Path, problem: OSError) -> CheckpointError:
