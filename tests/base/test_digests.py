@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+import pytest
+
+from lading import cli
+from lading.base import digests
 from lading.base.digests import of_path, size_of
 
 
@@ -35,3 +40,46 @@ def test_what_moves_between_files_or_names_is_seen(tmp_path: Path) -> None:
     kinds = [{"a": b"xy", "b": b""}, {"a": b"x", "b": b"y"}, {"a": b"xy"}, {"c": b"xy", "b": b""}]
     seen = {of_path(folder(tmp_path / str(n), files)) for n, files in enumerate(kinds)}
     assert len(seen) == len(kinds)
+
+
+def test_what_was_begun_is_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_LEAST", 5)
+    made: list[int] = []
+    digest = digests._digested
+    monkeypatch.setattr(digests, "_digested", lambda file: (made.append(file), digest(file))[1])
+    (path := tmp_path / "a").write_bytes(b"a weight")
+    digests.begin(path)
+    assert digests.of_path(path) == hashlib.sha256(b"a weight").hexdigest()
+    assert len(made) == 1
+    digests.begin(path)
+    path.write_bytes(b"another!")  # as long, and written to since
+    assert digests.of_path(path) == hashlib.sha256(b"another!").hexdigest()
+    assert len(made) == 3
+    path.write_bytes(b"less")
+    for nothing in (path, tmp_path, tmp_path / "none"):
+        digests.begin(nothing)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        digests.begin(tmp_path / "pipe")  # waits for nobody
+    assert len(made) == 3
+    digests._begun.clear()
+
+
+def test_a_command_begins_with_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(digests, "begin", lambda path: begun.append(path.name))
+    for words in (["inspect", "a"], ["convert", "b"], ["verify", "c", "--against", "d"]):
+        assert cli.main(words) == 2
+    assert begun == ["a", "b", "c", "d"]
+
+
+def test_without_pread_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pread")
+    (path := tmp_path / "a").write_bytes(b"a weight")
+    with path.open("rb") as file:
+        assert b"".join(digests.pieces(file.fileno(), 2, 6)) == b"weig"
+    assert digests.of_path(path) == hashlib.sha256(b"a weight").hexdigest()

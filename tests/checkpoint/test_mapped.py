@@ -59,7 +59,7 @@ def test_inspect_needs_less_memory_than_the_file(tmp_path: Path) -> None:
 def test_the_digest_is_of_all_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (path := tmp_path / "bytes").write_bytes(data := bytes(range(256)) * 5)
     for size in (1, 100, 1280, 5000):
-        monkeypatch.setattr("lading.checkpoint.mapped._CHUNK", size)
+        monkeypatch.setattr("lading.base.digests._CHUNK", size)
         source = Mapped(path)
         assert source.sha256 == hashlib.sha256(data).hexdigest()
         assert b"".join(source.pieces(7, 501)) == data[7:501]
@@ -75,7 +75,7 @@ def test_a_disk_that_cannot_be_read_is_one_error(
             raise OSError(5, "Input/output error")
         return pread(file, size, at)
 
-    monkeypatch.setattr("lading.checkpoint.mapped._CHUNK", 100_000)
+    monkeypatch.setattr("lading.base.digests._CHUNK", 100_000)
     monkeypatch.setattr(os, "pread", broken)
     with pytest.raises(CheckpointError) as caught:
         lading.inspect(path)

@@ -1,22 +1,52 @@
-"""Digests and sizes of what lies on disk, a file or a package (a folder) alike."""
+"""Digests and sizes of what lies on disk, a file or a package (a folder) alike.
+
+A file's digest is made by a thread of its own, beside whatever else there is to do. A command that
+knows which file it will read may `begin` it while libraries are still being loaded.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 22
+#: Files below are digested when they are asked for: that takes no time.
+_LEAST = 1 << 24
+#: What a file is as long as nobody writes to it.
+_Identity = tuple[int, ...]
+_begun: dict[_Identity, Future[str]] = {}
+
+
+def begin(path: Path) -> None:
+    """Begins the digest of a large file; of anything else, nothing happens."""
+    try:
+        if not path.is_file() or path.stat().st_size < _LEAST:
+            return
+        with path.open("rb") as file:
+            _begun[_identity(file.fileno())] = _digested(file.fileno())
+    except OSError:
+        return  # whoever reads it says what is wrong
+
+
+def of_open(file: int) -> Future[str]:
+    """SHA-256 as hex of an open file, as it is now; raises OSError where it cannot be read."""
+    return _begun.pop(_identity(file), None) or _digested(file)
 
 
 def of_path(path: Path) -> str:
     """SHA-256 as hex of a file's bytes, or of a folder's relative paths and files in order."""
-    state = hashlib.sha256()
     if path.is_file():
-        _feed(state, path)
-    else:
-        for file in _files(path):
-            state.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
-            _feed(state, file)
+        with path.open("rb") as stream:
+            return of_open(stream.fileno()).result()
+    state = hashlib.sha256()
+    for file in _files(path):
+        state.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as stream:
+            for piece in pieces(stream.fileno(), 0, file.stat().st_size):
+                state.update(piece)
     return state.hexdigest()
 
 
@@ -25,11 +55,46 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in ([path] if path.is_file() else _files(path)))
 
 
+def pieces(file: int, start: int, end: int) -> Iterator[bytes]:
+    """The bytes ``[start, end)`` of an open file, in order.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    for at in range(start, end, _CHUNK):
+        yield _read(file, min(_CHUNK, end - at), at)
+
+
+def _read(file: int, size: int, at: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(file, size, at)
+    os.lseek(file, at, os.SEEK_SET)  # Windows
+    return os.read(file, size)
+
+
+def _digested(file: int) -> Future[str]:
+    own, size = os.dup(file), os.fstat(file).st_size
+
+    def digest() -> str:
+        try:
+            state = hashlib.sha256()
+            for piece in pieces(own, 0, size):
+                state.update(piece)
+            return state.hexdigest()
+        finally:
+            os.close(own)
+
+    beside = ThreadPoolExecutor(1)
+    made = beside.submit(digest)
+    # without pread all who read an open file move one place in it: one after the other
+    beside.shutdown(wait=not hasattr(os, "pread"))
+    return made
+
+
+def _identity(file: int) -> _Identity:
+    known = os.fstat(file)
+    return known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file())
-
-
-def _feed(state: hashlib._Hash, path: Path) -> None:
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            state.update(chunk)

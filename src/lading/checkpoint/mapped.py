@@ -8,21 +8,19 @@ are in use; replacing or deleting it is harmless where the system keeps mapped f
 
 from __future__ import annotations
 
-import hashlib
 import io
 import mmap
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
+from lading.base import digests
 from lading.checkpoint.account import Account
 from lading.checkpoint.mentions import Mentions
 from lading.errors import CheckpointError
 
-_CHUNK = 1 << 22
 #: Views of the mapping begin on this boundary (the widest element but complex128, which torch
 #: reads as two of them); anything less aligned is copied.
 _ALIGNMENT = 8
@@ -80,15 +78,7 @@ class Mapped:
             self.data = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_COPY)
         self.account = Account(self.size)
         self.mentions = Mentions()
-        beside = ThreadPoolExecutor(1)
-        self._digest = beside.submit(self._digested)
-        beside.shutdown(wait=False)
-
-    def _digested(self) -> str:
-        state = hashlib.sha256()
-        for piece in self.pieces(0, self.size):
-            state.update(piece)
-        return state.hexdigest()
+        self._digest = digests.of_open(self._file)
 
     @property
     def sha256(self) -> str:
@@ -108,10 +98,7 @@ class Mapped:
         Raises:
             OSError: the computer refuses to read them.
         """
-        for at in range(start, end, _CHUNK):
-            size = min(_CHUNK, end - at)
-            mapped = not hasattr(os, "pread")  # Windows
-            yield self.data[at : at + size] if mapped else os.pread(self._file, size, at)
+        return digests.pieces(self._file, start, end)
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):

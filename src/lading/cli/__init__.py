@@ -12,14 +12,18 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from lading.base import digests
 from lading.cli import commands, output
 from lading.cli.commands import Command, Display
 from lading.cli.parser import parser
 from lading.errors import LadingError, unforeseen
 
 __all__ = ["main", "parser"]
+#: Words that name the file a command is about; it is digested while libraries are loaded.
+_READ = ("checkpoint", "path", "artifact", "against")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         display = Display(words.pop("json"), words.pop("quiet"))
         if not display.quiet:
             output.require_open()
+        for name in _READ:
+            if isinstance(words.get(name), (str, Path)):
+                digests.begin(Path(words[name]))
         with _asked_to_end():
             status = command.run(command.request(**words), display)
         output.flush()
