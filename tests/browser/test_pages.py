@@ -108,6 +108,18 @@ def test_contrast_is_measured(opened: Open) -> None:
     assert any(fault.startswith("color-contrast") for fault in faults)
 
 
+@pytest.mark.parametrize("width", [390, 740, 930, 1024, 1280, 1600])
+def test_the_table_of_a_comparison_is_seen_whole(width: int, opened: Open) -> None:
+    page = opened(PAGES["full"]()).page
+    page.set_viewport_size({"width": width, "height": 900})
+    hidden = page.evaluate(
+        "Array.from(document.querySelectorAll('.scroll:has(.gauge)'))"
+        ".map(one => one.scrollWidth - one.clientWidth)"
+    )
+    assert hidden
+    assert max(hidden) <= 0
+
+
 # ----------------------------------------------------------------------------------- the ledger
 def shown(page: Any) -> list[str]:
     """The names that can be seen."""
