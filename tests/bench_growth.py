@@ -42,8 +42,8 @@ def convolutional(depth: int = 4, width: int = 16, size: int = 64) -> Made:
 
 class Chain(nn.Module):
     """So many operations, one after the other, and no tensor of its own for them. As many as there
-    may be, its output depends on its input: a slope of 0.9 on one side at each step, and what
-    makes up for it."""
+    may be, its output depends on its input, and no number of it is rounded in fp16: an error of the
+    same kind at every step adds up."""
 
     def __init__(self, count: int) -> None:
         super().__init__()

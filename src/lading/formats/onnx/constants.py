@@ -41,7 +41,11 @@ def constants(graph: Any, folder: Path) -> Iterator[Held]:
             reader = kinds.pop() if len(kinds) == 1 else ""
             read_at = read.get(name, [])
             where = tuple(place(node, index) for node, index in read_at)
-            told = bool(read_at) and all(index in _TOLD.get(n.op_type, ()) for n, index in read_at)
+            told = (
+                bool(read_at)
+                and not nested
+                and all(index in _TOLD.get(n.op_type, ()) for n, index in read_at)
+            )
             yield Held(name, array, str(array.dtype), reader, places=where, told=told)
 
 
