@@ -11,7 +11,7 @@ from lading.formats import Artifact, Held, Restore, Runtime
 from lading.interface import Interface
 from lading.interface.original import TorchSide
 from lading.interface.side import Made, Side
-from lading.proof.channels import Channels
+from lading.proof.channels import Channels, Effort
 from lading.proof.probes import Probe
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -130,7 +130,7 @@ class Given:
         return None
 
     def channels(
-        self, port: Port, places: Sequence[int], precision: str, most: int = 0
+        self, port: Port, places: Sequence[int], precision: str, effort: Effort = "sample"
     ) -> Sequence[Channels]:
         return ()
 

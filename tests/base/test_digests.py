@@ -67,6 +67,41 @@ def test_what_was_begun_is_what_is_asked_for(
     digests._begun.clear()
 
 
+@pytest.mark.parametrize("package", [False, True])
+def test_a_large_file_is_read_once_as_long_as_nobody_writes_to_it(
+    package: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_LEAST", 8)
+    monkeypatch.setattr(digests, "_known", {})
+    read: list[int] = []
+    pieces = digests.pieces
+    monkeypatch.setattr(
+        digests, "pieces", lambda *where: (read.append(where[0]), pieces(*where))[1]
+    )
+
+    def settled() -> None:
+        monkeypatch.setattr(digests.time, "time_ns", lambda: file.stat().st_ctime_ns + 10**9)
+
+    file = tmp_path / "p" / "weight"
+    path = file.parent if package else file
+    folder(tmp_path / "p", {"weight": b"a weight"})
+    first = of_path(path)
+    assert of_path(path) == first
+    assert len(read) == 2  # so new that a change might not show
+    settled()
+    assert [of_path(path), of_path(path)] == [first, first]
+    assert len(read) == 3
+    file.write_bytes(b"another!")
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+    settled()
+    assert of_path(path) != first
+    assert len(read) == 4
+    for number in range(2 * digests._KEPT):
+        folder(tmp_path / str(number), {"a": b"a weight"})
+        of_path(tmp_path / str(number) / "a")
+    assert len(digests._known) == digests._KEPT
+
+
 def test_a_command_begins_with_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from lading.conversion.diagnosis import diagnose
 from lading.interface import Options, wrap
 from lading.network.own_module import live
 from lading.record.diagnosis import Obstacle
+from tests import toys
 
 
 class Hard(nn.Module):
@@ -62,3 +63,16 @@ def test_an_operation_that_nobody_knows_is_named() -> None:
 
     kinds = [one.kind for one in found(Svd())]
     assert "Core ML: _linalg_svd" in kinds
+
+
+def test_a_network_that_raises_is_an_obstacle_with_its_line() -> None:
+    class Refuses(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise IndexError("index out of range")
+
+    one = toys.interface()
+    one.module.network = Refuses()
+    (first, *_) = (obstacle for obstacle in diagnose(one) if obstacle.kind == "it raises")
+    assert first.stops
+    assert first.code == 'raise IndexError("index out of range")'
+    assert "IndexError: index out of range" in first.what

@@ -102,6 +102,17 @@ def test_the_outputs_follow_the_inputs_sizes() -> None:
     assert enumerated.outputs[0].enumerated == ((1, 16, 16), (1, 8, 8))
 
 
+def test_examples_lie_in_the_range_of_their_port() -> None:
+    """Of numbers too: they may be read as indices."""
+    one = interface()
+    (port,) = one.inputs
+    ranged = replace(one, inputs=(replace(port, value_range=(20.0, 30.0)),))
+    values = ranged.example()["image"]
+    assert values.min() >= 20
+    assert values.max() <= 30
+    assert values.std() > 1
+
+
 def test_examples_are_the_same_every_time() -> None:
     one = interface()
     first, again, other = one.example(), one.example(), one.example(seed=1)

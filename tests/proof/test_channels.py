@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -276,3 +276,31 @@ def test_a_unit_that_is_silent_at_most_probes_is_held_against_what_it_is_when_aw
 
     assert passes(lambda y: y + 1e-7)
     assert not any(map(passes, (lambda y: y * 0.0, lambda y: y + 1e-3, lambda y: -y)))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["fp32", "fp16"]), st.floats(1e-4, 1.0))
+@settings(max_examples=200, deadline=None)
+def test_what_is_clear_at_one_probe_passes_at_the_sample(
+    seed: int, precision: str, off: float
+) -> None:
+    """Whatever the other probe moves, and what its tensors in fp16 move besides."""
+    chance = np.random.Generator(np.random.Philox(key=seed))
+    port = Port("y", "tensor", "float32", (1, 3, 6, 6), class_axis=1)
+
+    def near(values: Any, most: float) -> Any:
+        size = most * 10.0 ** chance.uniform(-6, 0, (1, 3, 1, 1))
+        return values + (size * chance.normal(size=values.shape)).astype(np.float32)
+
+    wanted = [chance.normal(size=port.shape).astype(np.float32) for _ in range(4)]
+    got = [near(one, 1e-1 * off) for one in wanted]
+    twins = [near(one, 1e-2) for one in wanted[:2]]
+    halves = [near(one, 1e-1) if precision == "fp16" else None for one in wanted[:2]]
+    one = channels.measured(port, wanted, {0: Moved(wanted[0], twins[0])})
+    sample = {i: Moved(wanted[i], twins[i], halves[i]) for i in range(2)}
+    least = channels.judged(port, one, wanted, got, precision, 90.0)
+    all_of_it = channels.judged(
+        port, channels.measured(port, wanted, sample), wanted, got, precision, 90.0
+    )
+    assert least is not None
+    assert all_of_it is not None
+    assert not least.clear or all_of_it.number.passed

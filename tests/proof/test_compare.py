@@ -14,7 +14,8 @@ from lading.errors import InputError, ProgramError
 from lading.formats import Runtime
 from lading.interface import Options
 from lading.interface.side import Made
-from lading.proof import channels, noise
+from lading.proof import noise
+from lading.proof.channels import HALF, HIGHEST_REASON, Effort
 from lading.proof.compare import every_runtime, in_runtime
 from lading.proof.judge import NOTHING_GATED
 from lading.proof.original import LEAST, Original
@@ -245,7 +246,7 @@ def test_ties_are_counted_on_the_original(
     spread = np.random.default_rng(3)
 
     def twin(place: int) -> dict[str, Any]:
-        size = moved / channels.HALF
+        size = moved / HALF
         return {
             name: value + size * np.abs(value).max() * spread.standard_normal(value.shape)
             for name, value in original.outputs[place].items()
@@ -342,7 +343,7 @@ def test_nothing_is_measured_of_an_original_that_is_met_everywhere(
     assert found.verdict == "pass"
     assert len(ran) == 1  # one must be known to be steady
     gated = [number.why for number in found.measurements if number.kind in ("psnr", "snr")]
-    assert gated == [noise.HIGHEST_REASON, channels.HIGHEST_REASON]
+    assert gated == [noise.HIGHEST_REASON, HIGHEST_REASON]
 
 
 def test_who_agrees_with_an_original_that_is_steady_nowhere_has_nothing_gated(
@@ -358,13 +359,13 @@ def test_who_agrees_with_an_original_that_is_steady_nowhere_has_nothing_gated(
 def test_where_a_few_probes_tell_too_little_all_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a few probes nothing moves; of all of them as much as the artifact is off."""
     one = interface()
-    original, asked = Original(one, make(one)), list[int]()
+    original, asked = Original(one, make(one)), list[str]()
     measured = original.channels
 
-    def known(port: Port, places: Any, precision: str, most: int = channels.SAMPLE) -> Any:
-        asked.append(most)
-        found = measured(port, places, precision, most)
-        loud = most > channels.SAMPLE
+    def known(port: Port, places: Any, precision: str, effort: Effort = "sample") -> Any:
+        asked.append(effort)
+        loud = effort == "all"
+        found = measured(port, places, precision, effort)
         return [replace(c, noise=np.full_like(c.noise, 1e-2 * loud)) for c in found]
 
     def off(outputs: dict[str, Any]) -> None:
@@ -374,5 +375,37 @@ def test_where_a_few_probes_tell_too_little_all_are_asked(monkeypatch: pytest.Mo
     found = held(original, Fake(one, Changed(one, off)))
     (number,) = [number for number in found.measurements if number.kind == "snr"]
     assert number.passed
-    assert asked[0] == channels.SAMPLE
-    assert channels.SAMPLE < max(asked) <= len(original.drawn)
+    assert asked == ["least", "sample", "all"]
+    assert "one probe" not in number.why
+
+
+def test_one_probe_is_enough_where_the_others_can_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Far above the gate; and where it is not far, the sample is measured."""
+    one = interface()
+
+    def asked(noise: float) -> list[str]:
+        original, efforts = Original(one, make(one)), list[str]()
+        measured = original.channels
+
+        def known(port: Port, places: Any, precision: str, effort: Effort = "sample") -> Any:
+            efforts.append(effort)
+            found = measured(port, places, precision, effort)
+            return [replace(c, noise=np.full_like(c.noise, noise)) for c in found]
+
+        def off(outputs: dict[str, Any]) -> None:
+            outputs["logits"] *= np.float32(1 + 1e-4)
+
+        monkeypatch.setattr(original, "channels", known)
+        found = held(original, Fake(one, Changed(one, off)))
+        (number,) = [number for number in found.measurements if number.kind == "snr"]
+        assert ("one probe" in number.why) == (efforts == ["least"])
+        return efforts
+
+    (worst,) = {len(asked(noise)) for noise in (1e-2, 1e-1)}
+    assert worst == 1
+    near = [
+        efforts for noise in np.geomspace(1e-5, 1e-3, 21) if "all" not in (efforts := asked(noise))
+    ]
+    assert ["least", "sample"] in near

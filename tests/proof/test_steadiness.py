@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from lading.proof import compare, judge, steadiness
-from lading.proof.probes import Probe, make
+from lading.proof import original as carried
+from lading.proof.probes import Probe, make, telling
 from lading.record import Port
 from tests import toys
 from tests.standin import Changed, Fake, Given
@@ -54,6 +58,52 @@ def test_scores(precision: str, function: Any, values: Any, expected: bool) -> N
     original, one = Original("scores", function), probe(values)
     outputs = original.run(one.inputs)
     assert steadiness.steady(original, one, outputs, (SCORES,), precision) is expected
+
+
+def test_the_call_that_counts_operations_tells_whether_a_probe_is_steady(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At what looks most like what a user feeds; where it misses the original itself is asked."""
+    one = toys.interface()
+    original = carried.Original(one, make(one), precision="fp16")
+    assert original._counted is not None
+    place, _ = original._counted
+    assert place == telling(original.drawn, [*range(len(original.drawn))])[0]
+    given = steadiness.disturbed(original.drawn[place], "fp16")
+    counted, plain = original.followed.gave, original.side.run(given)
+    assert counted is not None
+    assert {name: array.tobytes() for name, array in counted.items()} == {
+        name: array.tobytes() for name, array in plain.items()
+    }
+    asked: list[str] = []
+    run = original.side.run
+    monkeypatch.setattr(original.side, "run", lambda inputs: (asked.append("run"), run(inputs))[1])
+    assert original.steady(place, "fp16")
+    assert asked == []
+    assert original.steady(place, "fp32")
+    assert asked == ["run"]
+    other = carried.Original(one, make(one), precision="fp32")
+    monkeypatch.setattr(other.followed._counted[1], "result", (torch.full((1, 3, 16, 16), 9.0),))
+    assert other.steady(place, "fp32")
+
+
+def test_a_network_that_refuses_what_is_disturbed_is_counted_all_the_same() -> None:
+    """Indices that arrive as floats, say."""
+
+    class Whole(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not bool((x == x.round()).all()):
+                raise IndexError("no whole number")
+            return x * 2
+
+    one = toys.interface(classes=3)
+    one.module.network = Whole()
+    grid = [replace(p, inputs={n: np.rint(v) for n, v in p.inputs.items()}) for p in make(one)]
+    original = carried.Original(one, grid)
+    assert original.followed.operations is not None
+    assert original.followed.gave is not None
+    assert original._counted is None  # it says nothing of what is near
+    assert not any(original.steady(place, "fp16") for place in range(len(grid)))
 
 
 def test_labels_are_judged_by_agreement() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,12 @@ _LEAST = 1 << 24
 #: What a file is as long as nobody writes to it.
 _Identity = tuple[int, ...]
 _begun: dict[_Identity, Future[str]] = {}
+#: The last digests of large files and packages that were asked for.
+_known: dict[tuple[_Identity, ...], str] = {}
+_KEPT = 8
+#: Nanoseconds after which a file that is written to again shows it in its times: systems count
+#: those in steps of a few milliseconds.
+_STEP = 50_000_000
 
 
 def begin(path: Path) -> None:
@@ -26,23 +33,40 @@ def begin(path: Path) -> None:
         if not path.is_file() or path.stat().st_size < _LEAST:
             return
         with path.open("rb") as file:
-            _begun[_identity(file.fileno())] = _digested(file.fileno())
+            _begun[_identity(os.fstat(file.fileno()))] = _digested(file.fileno())
     except OSError:
         return  # whoever reads it says what is wrong
 
 
 def of_open(file: int) -> Future[str]:
     """SHA-256 as hex of an open file, as it is now; raises OSError where it cannot be read."""
-    return _begun.pop(_identity(file), None) or _digested(file)
+    return _begun.pop(_identity(os.fstat(file)), None) or _digested(file)
 
 
 def of_path(path: Path) -> str:
     """SHA-256 as hex of a file's bytes, or of a folder's relative paths and files in order."""
-    if path.is_file():
-        with path.open("rb") as stream:
-            return of_open(stream.fileno()).result()
+    files = [path] if path.is_file() else _files(path)
+    stats, now = [file.stat() for file in files], time.time_ns()
+    key = tuple(map(_identity, stats))
+    if key in _known:
+        return _known[key]
+    found = _of_file(path) if path.is_file() else _of_package(path, files)
+    large = sum(one.st_size for one in stats) >= _LEAST
+    if large and all(now - max(one.st_ctime_ns, one.st_mtime_ns) > _STEP for one in stats):
+        _known[key] = found
+        for old in [*_known][:-_KEPT]:
+            del _known[old]
+    return found
+
+
+def _of_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return of_open(stream.fileno()).result()
+
+
+def _of_package(path: Path, files: Sequence[Path]) -> str:
     state = hashlib.sha256()
-    for file in _files(path):
+    for file in files:
         state.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as stream:
             for piece in pieces(stream.fileno(), 0, file.stat().st_size):
@@ -91,8 +115,7 @@ def _digested(file: int) -> Future[str]:
     return made
 
 
-def _identity(file: int) -> _Identity:
-    known = os.fstat(file)
+def _identity(known: os.stat_result) -> _Identity:
     return known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lading.checkpoint.aliases import find_aliases
-from lading.checkpoint.tensors import digest
+from lading.checkpoint.tensors import digest, finite
 from lading.record import CheckpointRecord, Conflict
 
 
@@ -89,13 +89,5 @@ def nonfinite(checkpoint: Checkpoint) -> tuple[str, ...]:
     for name, tensor in checkpoint.tensors.items():
         first = checkpoint.aliases.get(name, name)
         if first not in found:
-            found[first] = not _is_finite(tensor)
+            found[first] = not finite(tensor)
     return tuple(name for name in checkpoint.tensors if found[checkpoint.aliases.get(name, name)])
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        return True
-    if tensor.itemsize == 1:  # float8 has no isfinite of its own
-        tensor = tensor.float()
-    return bool(torch.isfinite(tensor).all())

@@ -52,6 +52,22 @@ def digest(tensor: torch.Tensor) -> str:
     return state.hexdigest()
 
 
+def finite(tensor: torch.Tensor) -> bool:
+    """Whether no element is NaN or infinite.
+
+    >>> finite(torch.tensor([1.0, 3e38, 3e38])), finite(torch.tensor([1, 2]))
+    (True, True)
+    >>> finite(torch.tensor([float("inf"), 1.0])), finite(torch.tensor([float("nan")]))
+    (False, False)
+    """
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        return True
+    if tensor.itemsize == 1:  # float8 has neither a sum nor isfinite of its own
+        tensor = tensor.float()
+    # a finite sum is one of finite numbers, and takes a fifth of the time
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
+
+
 def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Whether dtype, shape and every byte agree. NaN equals the same NaN; 0.0 differs from -0.0.
 

@@ -20,7 +20,7 @@ from lading.conversion.capture import Captured, capture, innermost
 from lading.conversion.repairs import in_place_of, repaired
 from lading.errors import CaptureError
 from lading.interface import Interface
-from lading.network.lines import line, raised
+from lading.network.lines import line, raised, told
 from lading.record import Route
 from lading.record.diagnosis import Obstacle
 
@@ -62,7 +62,12 @@ def _watch(interface: Interface, note: Note) -> None:
         stack.enter_context(_readings(note))
         stack.enter_context(_functions(note))
         stack.enter_context(_Dispatched(note))
-        module(*values)
+        try:
+            module(*values)
+        except Exception as error:  # the code of anybody's network
+            note("it raises", line(raised(error)), told(error),
+                 "values of the inputs' ranges were drawn, standard normal where they have none",
+                 "say the range: --input x:float32[1,3]@0..1")  # fmt: skip
     for kept in interface.states:
         note("state", (kept.state.buffer, ""), f"forward changes the buffer {kept.state.buffer}",
              "a file keeps nothing from one call to the next of itself",

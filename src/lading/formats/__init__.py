@@ -258,8 +258,12 @@ class Artifact(ABC):
         self, inputs: Mapping[str, Array], reading: str
     ) -> tuple[dict[str, Array], Mapping[str, Statistics]]:
         """The outputs under one of `readings`, and of every value its range and what was lost in
-        rounding it."""
+        rounding it; of each reading the last is kept."""
         raise NotImplementedError(f"{self.format.name} has one reading")
+
+    def seen(self, inputs: Mapping[str, Array], reading: str) -> Mapping[str, Array] | None:
+        """The outputs of the last `statistics` under a reading, where it was of these inputs."""
+        return None
 
     def work(self, fed: Mapping[str, Array] | None = None) -> Sequence[Work]:
         """What each operation computes and holds, in the file's order; empty where nobody knows.

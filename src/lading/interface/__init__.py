@@ -172,7 +172,7 @@ class Interface:
         self, batch: int = 1, seed: int = 0, sizes: Mapping[str, int] | None = None
     ) -> dict[str, torch.Tensor]:
         """Inputs of the default shapes by name, or of `batch` samples where that is more than one:
-        standard normal, or any of the port's range for whole numbers and for one number a sample.
+        any of the port's range, where it has one; else standard normal.
 
         An exporter takes a batch of one for a constant: give 2 where the batch is to stay open.
         `sizes` are of open axes, by letter.
@@ -188,7 +188,7 @@ class Interface:
 def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     if not port.dtype.startswith("int"):
         values = torch.randn(shape, generator=generator)
-        if port.value_range and len(shape) == 1:
+        if port.value_range:
             low, high = port.value_range
             values = low + (high - low) * torch.rand(shape, generator=generator)
         return values.to(getattr(torch, port.dtype))

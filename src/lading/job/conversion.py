@@ -84,10 +84,9 @@ class Conversion:
             if isinstance(made, str):
                 attempts.append(f"{kind.name} by {route}: {made}")
                 continue
-            source = self.trace(made.opened) if self.trace else None
             with gathered(self.notices):
                 taken = walked(self.course, made.opened, made.artifact, made.comparisons)
-            made = replace(made, attempts=tuple(attempts), source=source, trajectories=taken)
+            made = replace(made, attempts=tuple(attempts), trajectories=taken)
             last = _better(last, made)
             if made.passed:
                 break
@@ -128,7 +127,7 @@ class Conversion:
         path: Path,
         repairs: tuple[RepairRecord, ...],
     ) -> Converted:
-        """One file, opened and compared."""
+        """One file, opened, traced and compared."""
         give_back()
         record = kind.convert(graph, settings, path)
         give_back()
@@ -142,9 +141,11 @@ class Conversion:
                 remedy="use one that does: --to coreml --to onnx",
             )
         opened = kind.open(path, own=True)
+        # its constants are there as it is opened, and are let go of before a runtime has its own
+        source = self.trace(opened) if self.trace else None
         found = tuple(compare.every_runtime(self.original, opened, record, self.progress))
         give_back()
-        return Converted(record, opened, found, repairs)
+        return Converted(record, opened, found, repairs, source=source)
 
     def _widened(self, graph: Captured, kind: Format, made: Converted) -> Converted:
         """The program with the fewest operations in fp32 that passes; itself where it does, or

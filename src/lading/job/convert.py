@@ -68,7 +68,12 @@ def _converted(request: Convert, out: Path, aside: Path) -> Bill:
     graphs = Graphs(interface)
     own: Any = request.gate  # checked, and so by kind
     original = Original(
-        interface, probes.make(interface, data), _frozen(request), own=own, graphs=graphs
+        interface,
+        probes.make(interface, data),
+        _frozen(request),
+        own=own,
+        graphs=graphs,
+        precision=min(one.precision(settings) for one in wanted),  # "fp16" before "fp32"
     )
     for text in original.aside:
         notices.add(text)

@@ -133,7 +133,11 @@ def judged(
     trajectories.require_walkable(interface, steps)
     progress("reference", "the untouched original")
     original = Original(
-        interface, probes.make(interface, data), tuple(asked.accept_frozen), own=own
+        interface,
+        probes.make(interface, data),
+        tuple(asked.accept_frozen),
+        own=own,
+        precision=record.precision,
     )
     progress("trace", f"the weights of {artifact.path}")
     source = provenance.trace(

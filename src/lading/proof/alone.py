@@ -57,7 +57,7 @@ class GraphJudge(Judge):
         self._graph = graph
         places, got = [*self.firm, *self.far], dict[int, Outputs]()
         for some in (self._telling(), places):
-            got.update((one, self._of_one(graph.side, one)) for one in some if one not in got)
+            got.update((one, self._of_one(graph.side.run, one)) for one in some if one not in got)
             numbers = self._of_the_graph(graph, got)
             if all(number.passed for number in numbers):
                 return numbers

@@ -21,7 +21,7 @@ from lading.interface.memory import Kept, paired
 from lading.interface.side import Array, Made, Side
 from lading.proof import channels, noise, scores, steadiness, tables
 from lading.proof.beyond import Beyond
-from lading.proof.channels import Channels, Moved
+from lading.proof.channels import Channels, Effort, Moved
 from lading.proof.probes import Probe, make, telling
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -142,12 +142,12 @@ class Beside:
         return noise.gates(*pair) if pair else None
 
     def channels(
-        self, port: Port, places: Sequence[int], precision: str, most: int = channels.SAMPLE
+        self, port: Port, places: Sequence[int], precision: str, effort: Effort = "sample"
     ) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
         wanted = {place: self.outputs[place][port.name] for place in places}
         steady = partial(self.steady, precision=precision)
-        sample = channels.sample(telling(self.drawn, places), wanted, steady, most)
+        sample = channels.sample(telling(self.drawn, places), wanted, steady, effort)
         pairs = {places.index(at): pair for at in sample if (pair := self._moved(at))}
         if not pairs:
             return ()
@@ -181,7 +181,11 @@ class Beside:
             return Scores(known, found, steady, lambda place: GATES["fp32"].psnr)
         calm, moved = self._moved_scores
 
-        def of(places: Sequence[int], precision: str, most: int = 0) -> Sequence[Channels]:
+        def of(
+            places: Sequence[int], precision: str, effort: Effort = "sample"
+        ) -> Sequence[Channels]:
+            if effort == "least":  # all of them are known: nothing is spared
+                return ()
             own = {i: Moved(calm[place], moved[place]) for i, place in enumerate(places)}
             return channels.measured(known, [found[place] for place in places], own)
 

@@ -13,10 +13,11 @@ said to be not proved.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -35,9 +36,19 @@ ALONG = 6.0
 NOTHING = 2.0**-24
 #: Probes at which what the original keeps is measured, of one size of an output.
 SAMPLE = 2
+#: At how many: at one of a size and with its disturbed twin alone, at the sample, at all.
+Effort: TypeAlias = Literal["least", "sample", "all"]
+_MOST: dict[Effort, float] = {"least": 1, "sample": SAMPLE, "all": math.inf}
+#: As many dB above a gate that was measured with the least effort, and the sample cannot raise it
+#: so far: a root mean square over n values is at least each of them, divided by the root of n; and
+#: what rounding the tensors moves besides only lowers a gate.
+CLEAR = 10.0 * math.log10(SAMPLE)
+#: Squares of what is between this and its inverse neither overflow nor vanish in float64.
+_FINE = 1e-140
 SPREAD_REASON = "against the channel's spread: what the original keeps of it when disturbed"
 ALONG_REASON = "the part of the error that goes along with the channel: noise does not"
 HIGHEST_REASON = "against the channel's spread; no gate is higher: none had to be measured"
+CLEAR_REASON = "at one probe, as others could not have raised it so far"
 SIZE_REASON = "against the channel's size: its spread is less than the arithmetic resolves"
 
 
@@ -75,6 +86,12 @@ class Judged:
     number: Measurement
     unresolved: tuple[str, ...]
 
+    @property
+    def clear(self) -> bool:
+        """Whether it passes whatever the sample would show, where the least was measured."""
+        gate = self.number.gate
+        return gate is not None and not self.unresolved and self.number.value >= gate + CLEAR
+
 
 def axes(port: Port, ndim: int) -> tuple[int, ...]:
     """The axes of an output along which channels may lie: that of classes where it is known.
@@ -91,7 +108,7 @@ def sample(
     places: Sequence[int],
     outputs: Mapping[int, Array],
     steady: Callable[[int], bool],
-    most: int = SAMPLE,
+    effort: Effort = "sample",
 ) -> list[int]:
     """The probes at which what the original keeps is measured.
 
@@ -99,7 +116,7 @@ def sample(
         places: of probes, in the order in which they are asked.
         outputs: by place the value of an output.
         steady: whether the original is at a place.
-        most: of one size.
+        effort: of one size as many as that.
 
     >>> sample([8, 3, 5, 6], dict.fromkeys([3, 5, 6, 8], np.zeros(3)), lambda place: place != 3)
     [8, 5]
@@ -108,7 +125,7 @@ def sample(
     chosen = []
     for place in places:
         shape = outputs[place].shape
-        if shapes[shape] < most and steady(place):
+        if shapes[shape] < _MOST[effort] and steady(place):
             shapes[shape] += 1
             chosen.append(place)
     return chosen
@@ -337,9 +354,11 @@ def _by_size(arrays: Sequence[Array], axis: int) -> dict[int, list[int]]:
 
 def _apart(wanted: Array, got: Array, axis: int) -> Array:
     """The difference, [size of the axis, positions]. What is infinite alike is equal."""
-    a, b = wanted.astype(np.float64), got.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return _axis_first(np.where(a == b, 0.0, b - a), axis)
+        apart = np.subtract(got, wanted, dtype=np.float64)
+        if not np.isfinite(apart.sum()):
+            apart = np.where(wanted == got, 0.0, apart)
+    return _axis_first(apart, axis)
 
 
 def _typical(moved: Array) -> Array:
@@ -351,7 +370,9 @@ def _typical(moved: Array) -> Array:
 def _rows(array: Array, axis: int) -> Array:
     """[size of the axis, positions], in float64; what is infinite in it is left out."""
     wide = array.astype(np.float64)
-    return _axis_first(np.where(np.isfinite(wide), wide, 0.0), axis)
+    with np.errstate(invalid="ignore"):
+        whole = np.isfinite(wide.sum())
+    return _axis_first(wide if whole else np.where(np.isfinite(wide), wide, 0.0), axis)
 
 
 def _axis_first(array: Array, axis: int) -> Array:
@@ -361,9 +382,13 @@ def _axis_first(array: Array, axis: int) -> Array:
 
 def _rms(rows: Array) -> Array:
     """Root mean square of each row; without overflow."""
+    count = max(rows.shape[1], 1)
+    plain = np.sqrt(np.einsum("ij,ij->i", rows, rows) / count)
+    if bool(((plain > _FINE) & (plain < 1.0 / _FINE)).all()):
+        return np.asarray(plain)
     largest = np.abs(rows).max(axis=1, initial=0.0)
     scaled = rows / np.where((largest > 0.0) & (largest < np.inf), largest, 1.0)[:, None]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(largest * np.sqrt(np.mean(np.square(scaled), axis=1)))
 
 

@@ -83,6 +83,8 @@ def compare(
     judge = ScoreJudge(reference, record, runtime, places)
     judge.unproved += left
     try:
+        if alone:
+            judge.watch(artifact)
         judge.run(side)
         if alone:
             artifact.gave |= judge.shown()

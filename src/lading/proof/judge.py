@@ -71,6 +71,8 @@ class Judge:
         self.findings: list[Finding] = []
         self.unproved: list[Unproved] = []
         self._graph: Graph | None = None  # judged alone
+        #: by probe, what runs the artifact there and asks more of it in the same run
+        self._watched: dict[int, Callable[..., Outputs]] = {}
         #: what of an output nothing can be shown of
         self._coarse: dict[str, tuple[str, ...]] = {}
         # the system's own arithmetic is nobody's to know: it is given what fp16 may move
@@ -95,6 +97,12 @@ class Judge:
                     self.numbers.append(self._unsteady(port, place))
         self._degenerate()
 
+    def watch(self, artifact: Artifact) -> None:
+        """Has what a bill tells of its declared reading measured in the run that is judged."""
+        if artifact.readings and self.runtime.reading == "declared" and not self.runtime.opens:
+            for place in telling(self.reference.drawn, self.places)[:1]:
+                self._watched[place] = lambda inputs: artifact.statistics(inputs, "declared")[0]
+
     def shown(self) -> dict[tuple[str, str], Outputs]:
         """What was given at the probes of a bill's pictures, by runtime and probe."""
         reference = self.reference
@@ -113,7 +121,8 @@ class Judge:
         found: dict[int, Outputs] = {}
         for place in counted(list(self.places), "probes"):
             try:
-                found[place] = self._of_one(side, place, len(found))
+                run = self._watched.get(place, side.run)
+                found[place] = self._of_one(run, place, len(found))
                 wrong = measured.mismatch(self.record.answers, expected[place], found[place])
                 if wrong:
                     name = self.reference.drawn[place].name
@@ -166,10 +175,10 @@ class Judge:
         """Whether gates of the ratio are what the reference keeps."""
         return self.precision == "fp32" and not self.runtime.own
 
-    def _of_one(self, side: Side, place: int, before: int = 0) -> Outputs:
+    def _of_one(self, run: Callable[..., Outputs], place: int, before: int = 0) -> Outputs:
         probe = self.reference.drawn[place]
         try:
-            return side.run(probe.inputs)
+            return run(probe.inputs)
         except LadingError as error:
             raise StoppedError(before, f"{probe.name}: {error}") from error
 
@@ -259,15 +268,20 @@ class Judge:
         labels = self.reference.task.labels
         judge = partial(channels.judged, port)
         rest = wanted, got, precision, cap, labels
+        found: channels.Judged | None = None
         if self.reference.costly:
             found = judge(channels.plain(port, every or wanted), *rest, **more)
             if found is not None and found.number.passed:
                 self._coarse[port.name] = ()
                 return [replace(found.number, why=channels.HIGHEST_REASON)]
-        found = judge(known(), *rest, **more)
+            found = judge(known(effort="least"), *rest, **more)
+        if found is not None and found.clear:
+            why = f"{found.number.why}; {channels.CLEAR_REASON}"
+            found = replace(found, number=replace(found.number, why=why))
+        else:
+            found = judge(known(), *rest, **more)
         if found is not None and self.reference.costly and not found.number.passed:
-            most = len(every or wanted)
-            found = judge(known(most=most), *rest, **more)  # a few tell too little
+            found = judge(known(effort="all"), *rest, **more)  # a sample tells too little
         if found is None:
             return []
         self._coarse[port.name] = found.unresolved

@@ -18,7 +18,7 @@ from lading.proof import channels, noise, scores, steadiness
 from lading.proof.answered import answered
 from lading.proof.beyond import Beyond
 from lading.proof.branches import Branches
-from lading.proof.channels import Channels, Moved
+from lading.proof.channels import Channels, Effort, Moved
 from lading.proof.probes import Probe, telling
 from lading.proof.reference import Graph, Outputs, Scores
 from lading.proof.verdict import GATES
@@ -46,6 +46,7 @@ class Original:
         drawn: probes.
         accepted: decisions by value that are meant to be frozen, as ``net.py:12``.
         graphs: of the network, where some may be taken already.
+        precision: of what it will be held against; no more than a hint of what will be asked.
 
     Attributes:
         followed: what the network computes of its tensors alone.
@@ -69,6 +70,7 @@ class Original:
         *,
         own: Mapping[str, float] | None = None,
         graphs: Graphs | None = None,
+        precision: str = "fp16",
     ) -> None:
         self.own = own or {}
         self.interface, self.task = interface, interface.task
@@ -77,8 +79,7 @@ class Original:
         with reads.sites() as read:
             self.drawn, self.outputs, self.aside = answered(self.side, drawn)
         self._reads = bool(read)
-        first = self.drawn[0].inputs if self.drawn else None
-        self.followed = Followed(interface, first)
+        self.followed, self._counted = self._follow(precision)
         price = Price.of(self.followed.operations)
         self._beyond = Beyond(
             interface, price, lambda probe: self.side.run(probe.inputs), self._add
@@ -90,6 +91,18 @@ class Original:
         self._halved: dict[int, dict[str, Array]] = {}
         self._small: dict[str, Tensor] = {}
         self._bare: Original | None = None
+
+    def _follow(self, precision: str) -> tuple[Followed, tuple[int, str] | None]:
+        """The network followed, and of which probe and precision that call tells whether it is
+        steady: where it will be asked that in any case. It may refuse what is so near a probe."""
+        if not self.drawn:
+            return Followed(self.interface), None
+        place = _typical(self.drawn)
+        probe = self.drawn[place]
+        found = Followed(self.interface, steadiness.disturbed(probe, precision))
+        if found.operations is None:
+            return Followed(self.interface, probe.inputs), None
+        return found, (place, precision)
 
     def widen(self, artifact: Artifact) -> tuple[Unproved, ...]:
         """See `lading.proof.beyond`."""
@@ -126,8 +139,11 @@ class Original:
         """See `lading.proof.steadiness`. Measured once."""
         if (place, precision) not in self._steady:
             probe, outputs, ports = self.drawn[place], self.outputs[place], self.interface.answers
-            found = steadiness.steady(self.side, probe, outputs, ports, precision)
-            self._steady[place, precision] = found
+            again = self.followed.gave if (place, precision) == self._counted else None
+            # that call was made operation by operation: where it misses, it may be for that
+            self._steady[place, precision] = (
+                again is not None and steadiness.kept(outputs, again, ports, precision)
+            ) or steadiness.steady(self.side, probe, outputs, ports, precision)
         return self._steady[place, precision]
 
     def floor(self, place: int) -> dict[str, float]:
@@ -141,17 +157,17 @@ class Original:
         return self._twins[place]
 
     def channels(
-        self, port: Port, places: Sequence[int], precision: str, most: int = channels.SAMPLE
+        self, port: Port, places: Sequence[int], precision: str, effort: Effort = "sample"
     ) -> Sequence[Channels]:
         """See `lading.proof.channels`."""
-        name, half = port.name, precision == "fp16"
+        name, half = port.name, precision == "fp16" and effort != "least"
         wanted = {place: self.outputs[place][name] for place in places}
         steady = partial(self.steady, precision=precision)
         moved = {
             places.index(at): Moved(
                 wanted[at], self.twin(at)[name], self._half(at)[name] if half else None
             )
-            for at in channels.sample(telling(self.drawn, places), wanted, steady, most)
+            for at in channels.sample(telling(self.drawn, places), wanted, steady, effort)
         }
         self._small = {}
         return channels.measured(port, [*wanted.values()], moved)
@@ -178,7 +194,7 @@ class Original:
         bare = self._bare.interface if self._bare else scores.behind(self.interface)
         if bare is None:
             return "the network itself gives labels"
-        self._bare = self._bare or Original(bare, self.drawn)
+        self._bare = self._bare or Original(bare, self.drawn, precision=precision)
         (port,), own = bare.outputs, self._bare
         return Scores(
             port,
@@ -196,6 +212,12 @@ class Original:
         files = partial(self.again.own, artifact) if exact else tuple
         restored = Restored(origins, self.followed, files)
         return Graph(artifact.widened(restored), self.outputs, restored.unknown)
+
+
+def _typical(drawn: Sequence[Probe]) -> int:
+    """The place of the probe that is most like what a user feeds, of the size of the first."""
+    first = [(p.calls, [*p.inputs], [v.shape for v in p.inputs.values()]) for p in drawn]
+    return next(iter(telling(drawn, [i for i, one in enumerate(first) if one == first[0]])), 0)
 
 
 def _tied(port: Port, wanted: Sequence[Array], twins: Sequence[Array], task: Task) -> float:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from lading.formats import Artifact, Runtime
 from lading.interface.side import Array, Side
-from lading.proof.channels import Channels
+from lading.proof.channels import Channels, Effort
 from lading.proof.probes import Probe
 from lading.record import Port, Task, Unproved
 
@@ -36,7 +36,7 @@ class Scores:
     values: Sequence[Array]
     steady: Callable[[int], bool]
     floor: Callable[[int], float]
-    channels: Callable[..., Sequence[Channels]] = lambda places, precision, most=0: ()
+    channels: Callable[..., Sequence[Channels]] = lambda places, precision, effort="sample": ()
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,12 @@ class Reference(Protocol):
         ...
 
     def channels(
-        self, port: Port, places: Sequence[int], precision: str, most: int = ...
+        self, port: Port, places: Sequence[int], precision: str, effort: Effort = ...
     ) -> Sequence[Channels]:
         """What is known of an output's channels from the probes at `places`, for arithmetic in
-        `precision`; empty where nobody can measure it. What the reference has to be run for is
-        measured at `most` of one size, by default a few."""
+        `precision`; empty where nobody can measure it. `effort`: for what the reference has to be
+        run for, by default at a sample of the probes; empty for the least where that spares
+        nothing."""
         ...
 
     def agreement(self, port: Port, places: Sequence[int], precision: str) -> tuple[float, str]:

@@ -26,6 +26,8 @@ from lading.record import ArtifactRecord, Hazard
 
 #: fp16 sums are computed term by term: beyond this many weights they are left out.
 _LONGEST = 2_000_000
+#: Outputs, and what statistics tell of every value.
+Seen = tuple[dict[str, Array], Mapping[str, mil.Statistics]]
 _READINGS: tuple[Precision, ...] = ("float32", "declared", "half-accumulate")
 
 
@@ -37,6 +39,7 @@ class MLProgram(Artifact):
     def __init__(self, path: Path, form: Format) -> None:
         super().__init__(path, form)
         self._spec = described.parsed(path)
+        self._seen: dict[str, tuple[Mapping[str, Array], Seen]] = {}
 
     @cached_property
     def model(self) -> mil.Model:
@@ -97,10 +100,16 @@ class MLProgram(Artifact):
         )
         return _READINGS if weights <= _LONGEST else _READINGS[:2]
 
-    def statistics(
-        self, inputs: Mapping[str, Array], reading: str
-    ) -> tuple[dict[str, Array], Mapping[str, mil.Statistics]]:
-        return MilSide(self.model, str(self.path), reading).statistics(inputs)  # type: ignore[arg-type]
+    def statistics(self, inputs: Mapping[str, Array], reading: str) -> Seen:
+        known = self._seen.get(reading)
+        if known is None or known[0] is not inputs:
+            side = MilSide(self.model, str(self.path), reading)  # type: ignore[arg-type]
+            known = self._seen[reading] = inputs, side.statistics(inputs)
+        return known[1]
+
+    def seen(self, inputs: Mapping[str, Array], reading: str) -> Mapping[str, Array] | None:
+        known = self._seen.get(reading)
+        return known[1][0] if known and known[0] is inputs else None
 
     def side(self, reading: str = "declared") -> MilSide:
         if reading == "float32" and not self.model.parts:

@@ -114,14 +114,25 @@ def write(
     return index
 
 
-def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict[str, Side]:
+@dataclass(frozen=True)
+class _Graph:
+    """An artifact in fp32; where it was run so already, that is what it gives."""
+
+    artifact: Artifact
+    side: Side
+
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        return self.artifact.seen(inputs, "float32") or self.side.run(inputs)
+
+
+def _graphs(artifacts: Sequence[tuple[ArtifactRecord, Artifact | None]]) -> dict[str, _Graph]:
     """By format, the graph in fp32 of every artifact that passed, rounds to fp16 and runs in fp32
     too."""
     found = {}
     for record, artifact in artifacts:
         if record.precision == "fp16" and artifact:
             with suppress(LadingError):  # the comparison says that it could not be judged
-                found[record.format] = artifact.side("float32")
+                found[record.format] = _Graph(artifact, artifact.side("float32"))
     return found
 
 
@@ -215,7 +226,7 @@ def _choose(
     original: Original,
     fitting: _Fitting,
     precisions: Sequence[str],
-    graphs: Mapping[str, Side],
+    graphs: Mapping[str, _Graph],
     room: int,
 ) -> tuple[dict[int, tuple[Vector, dict[str, bytes]]], str]:
     """The vectors of as many probes as so many bytes allow, with their files, by the places of the
@@ -289,7 +300,7 @@ def _degenerate(original: Original, places: Sequence[int]) -> bool:
 
 
 def _vector(
-    original: Original, place: int, precisions: Sequence[str], graphs: Mapping[str, Side]
+    original: Original, place: int, precisions: Sequence[str], graphs: Mapping[str, _Graph]
 ) -> tuple[Vector, dict[str, bytes]]:
     probe, outputs = original.drawn[place], original.outputs[place]
     interface = original.interface
@@ -308,15 +319,15 @@ def _vector(
     if isinstance(behind, Scores):
         (port,) = interface.outputs
         chosen[port.name], floors[port.name] = behind.values[place], behind.floor(place)
-        for name, side in graphs.items():
-            own = scores.own(side, port.name, [probe], behind.values[place].shape)
+        for name, graph in graphs.items():
+            own = scores.own(graph.side, port.name, [probe], behind.values[place].shape)
             if not isinstance(own, str):
                 wide_scores[name] = own[0]
     wide = {
         name: stored(
-            f"graph-{name}", {k: v for k, v in side.run(probe.inputs).items() if k in outputs}
+            f"graph-{name}", {k: v for k, v in graph.run(probe.inputs).items() if k in outputs}
         )
-        for name, side in graphs.items()
+        for name, graph in graphs.items()
     }
     raw, text = _raw(probe, interface.inputs, vocabulary(interface.task))
     vector = Vector(

@@ -18,7 +18,7 @@ from lading.formats import Artifact, Runtime, open_artifact
 from lading.interface.memory import paired
 from lading.proof import compare, noise, verdict
 from lading.proof.beyond import optional
-from lading.proof.channels import Channels, axes
+from lading.proof.channels import Channels, Effort, axes
 from lading.proof.golden.index import Index, Vector, load, read
 from lading.proof.golden.make import seen
 from lading.proof.original import LEAST
@@ -134,7 +134,7 @@ class Recorded:
         return self.index.vectors[place].floors
 
     def channels(
-        self, port: Port, places: Sequence[int], precision: str, most: int = 0
+        self, port: Port, places: Sequence[int], precision: str, effort: Effort = "sample"
     ) -> Sequence[Channels]:
         """What was known when the vectors were made, of all probes.
 

@@ -46,10 +46,11 @@ class Followed:
     Args:
         interface: the untouched original.
         inputs: by port name, on which it is followed and its operations are counted; by default
-            its example.
+            it is followed on its example.
 
     Attributes:
         operations: floating-point operations of one call; see `lading.interface.work.counted`.
+        gave: its outputs of that call, by port name; None where it did not come to its end.
         derived: what it computes of its tensors, and by the code, alone; in order.
         read: names of the module's tensors that an output depends on.
     """
@@ -71,6 +72,14 @@ class Followed:
     @property
     def operations(self) -> float | None:
         return self._counted[0]
+
+    @property
+    def gave(self) -> Mapping[str, Array] | None:
+        trail = self._counted[1]
+        if trail is None:
+            return None
+        names = (port.name for port in self.interface.answers)
+        return {n: v.numpy() for n, v in zip(names, _tensors(trail.result), strict=True)}
 
     @cached_property
     def _trail(self) -> _Trail:
@@ -137,8 +146,8 @@ class _Trail(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.bits: dict[int, int] = {}
         self.derived: list[Derived] = []
         self.reached = 0
-        #: whether it saw the end
-        self.ended = False
+        #: whether it saw the end, and what that was
+        self.ended, self.result = False, None
         self._held: list[StorageWeakRef] = []  # so that no address is given out twice
         self._known: set[tuple[int, int]] = set()
         self._escaped = False
@@ -156,7 +165,7 @@ class _Trail(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def reach(self, result: Any) -> None:
         """What the run gave."""
-        self.ended = True
+        self.ended, self.result = True, result
         for tensor in _tensors(result):
             self.reached |= self.bits.get(_key(tensor), 0)
 
