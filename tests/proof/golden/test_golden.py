@@ -22,10 +22,14 @@ import torch
 
 from lading import cli
 from lading.base import storage
+from lading.conversion.capture import capture
 from lading.errors import InputError, RequestError
 from lading.formats import Artifact
+from lading.formats.coreml import FORMAT
+from lading.formats.coreml.side import MilSide
 from lading.interface import Interface, Options
-from lading.proof import golden, probes
+from lading.interface.settings import Settings
+from lading.proof import golden, probes, readings
 from lading.proof.golden import make
 from lading.proof.original import Original
 from lading.record import ArtifactRecord, Port
@@ -149,6 +153,30 @@ def test_two_writes_give_the_same_bytes(tmp_path: Path) -> None:
     assert files == sorted(p.name for p in (tmp_path / "b").iterdir())
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_where_the_graph_was_run_already_that_is_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a bill's readings run it, bit for bit what it would give again."""
+    one = toys.interface()
+    held = original(one)
+    FORMAT.convert(capture(one, "trace"), Settings(precision="fp16"), tmp_path / "a.mlpackage")
+    artifact, written = FORMAT.open(tmp_path / "a.mlpackage"), list[dict[str, bytes]]()
+    ran: list[str] = []
+    run = MilSide._run
+    monkeypatch.setattr(
+        MilSide, "_run", lambda self, *given: (ran.append(self.reading), run(self, *given))[1]
+    )
+    for number in range(2):
+        before = len(ran)
+        golden.write(tmp_path / str(number), held, [(artifact.record, artifact)], "0" * 64)
+        written.append({f.name: f.read_bytes() for f in (tmp_path / str(number)).iterdir()})
+        ran.append(f"written {len(ran) - before}")
+        readings.read(artifact, artifact.record, held.drawn, held.outputs)
+    told = [int(one.split()[1]) for one in ran if one.startswith("written")]
+    assert told[0] == told[1] + 1
+    assert written[0] == written[1]
 
 
 def test_larger_networks_get_fewer_and_say_so(
