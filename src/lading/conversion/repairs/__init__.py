@@ -142,7 +142,7 @@ class Watching(ABC):
         found: dict[str, None] = {}
         with ExitStack() as stack:
             here = stack.enter_context(whereabouts(case.module))
-            stack.enter_context(self.watched(lambda: found.setdefault(here())))
+            stack.enter_context(self.watched(partial(_note, found, here)))
             stack.enter_context(torch.no_grad())
             case.module(*case.inputs)
         return Scope(tuple(found)) if found else Scope(declined=self.idle)
@@ -200,11 +200,12 @@ def _apply(
     """Enters one repair after the other, each seeing the module as those before it left it."""
     probes = [tuple(interface.example(seed=seed).values()) for seed in range(PROOFS)]
     module, proofs = interface.module, None
-    idle = _idle(Case(module, probes[0], route, fixed))
+    heard = _heard(Case(module, probes[0], route, fixed))
     for repair in repairs().values():
-        if not records and repair.name in idle:
-            continue
-        scope = repair.scope(Case(module, probes[0], route, fixed))
+        if not records and repair.name in heard:
+            scope = heard[repair.name]
+        else:
+            scope = repair.scope(Case(module, probes[0], route, fixed))
         if not scope.where:
             continue
         # made before anything is repaired
@@ -215,17 +216,26 @@ def _apply(
     return module
 
 
-def _idle(case: Case) -> set[str]:
-    """Names of the repairs that watch for calls of which the module makes none: all of them watch
-    one run."""
+def _heard(case: Case) -> dict[str, Scope]:
+    """The scope of every repair that watches for calls, by its name: all of them watch one run.
+    Of one that has a scope of its own only where it hears nothing."""
     watching = [one for one in repairs().values() if isinstance(one, Watching)]
-    heard: set[str] = set()
+    found: dict[str, dict[str, None]] = {one.name: {} for one in watching}
     with ExitStack() as stack:
+        here = stack.enter_context(whereabouts(case.module))
         for one in watching:
-            stack.enter_context(one.watched(partial(heard.add, one.name)))
+            stack.enter_context(one.watched(partial(_note, found[one.name], here)))
         stack.enter_context(torch.no_grad())
         case.module(*case.inputs)
-    return {one.name for one in watching} - heard
+    return {
+        one.name: Scope(tuple(paths), "" if paths else one.idle)
+        for one in watching
+        if not (paths := found[one.name]) or type(one).scope is Watching.scope
+    }
+
+
+def _note(paths: dict[str, None], here: Callable[[], str]) -> None:
+    paths.setdefault(here())
 
 
 class _Proofs:
