@@ -227,29 +227,6 @@ def test_a_side_with_a_fixed_batch_gets_one_at_a_time(tmp_path: Path) -> None:
     assert together.sizes == [4, 4, 2]
 
 
-@pytest.mark.parametrize(("small", "turn"), [(1 << 22, dataset.TURN), (0, 1)])
-def test_a_side_runs_several_small_batches_before_the_next_does(
-    small: int, turn: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dataset, "SMALL", small)
-    ran: list[str] = []
-
-    class Noted(Altered):
-        def __init__(self, interface: Interface, name: str) -> None:
-            super().__init__(interface, lambda scores: ran.append(name) or scores)
-
-    original = interface()
-    sides = [
-        Opened(Runtime(name, name), Noted(original, name), batched=True) for name in ("one", "two")
-    ]
-    path = written(tmp_path, rows(300))
-    found = compare(path, artifact(), sides, original, batch=32)
-    assert [record.samples for _, record in found] == [300, 300]
-    first = [*["one"] * turn, *["two"] * turn]
-    assert ran[: len(first)] == first
-    assert ran.count("one") == ran.count("two") == 10
-
-
 def test_an_original_that_mixes_its_batch_runs_alone(tmp_path: Path) -> None:
     class Mixing(Toy):
         def forward(self, ids: torch.Tensor) -> torch.Tensor:

@@ -38,9 +38,6 @@ Array = npt.NDArray[Any]
 Advance = Callable[[int, int, int], None]
 
 BATCH = 256
-#: Batches of one turn, and bytes of their inputs above which it ends.
-TURN = 4
-SMALL = 1 << 22
 #: Of the changed samples, as many are named in the bill.
 SHOWN = 20
 #: Seconds between two savings.
@@ -168,13 +165,7 @@ def compare(
     words = vocabulary(interface.task)
     original = TorchSide(interface)
     together = _takes_batches(original, interface)
-    names, labels = [side.runtime.name for side in sides], interface.task.labels
-
-    def of(side: Side, given: Port, gives: Sequence[Port], batched: bool) -> Callable[..., Any]:
-        return lambda one: of_samples(_run(side, one.inputs, given, batched), gives, interface.task)
-
-    asked = [of(original, interface.inputs[0], interface.outputs, together)]
-    asked += [of(s.side, artifact.inputs[0], artifact.outputs, s.batched) for s in sides]
+    names = [side.runtime.name for side in sides]
     if keep:
         keep = replace(keep, of={**keep.of, "batch": str(batch)})
     saved = keep.read(names) if keep else None
@@ -184,21 +175,22 @@ def compare(
         unknown = saved[2] if saved and resumed else 0
         place, clock = rows.place, time.monotonic()
         try:
-            for turn in _turns(rows, batch, interface.inputs[0], words, table.parent):
-                found: list[list[Any]] = [[] for _ in (original, *sides)]
-                try:
-                    for answers, answer in zip(found, asked, strict=True):
-                        for one in turn:
-                            answers.append(answer(one))
-                finally:  # those that all have run: what is saved is whole batches
-                    for one, (said, *fresh) in zip(turn, zip(*found, strict=False), strict=False):
-                        for name, got in zip(names, fresh, strict=True):
-                            tallies[name].add(one.rows, place.rows + 1, said, got, labels)
-                        if words:
-                            unknown += int((~one.inputs.any(axis=1)).sum())
-                        place = one.place
-                        if advance:
-                            advance(place.offset, rows.bytes, place.rows)
+            for some in _batches(rows, batch):
+                inputs = _inputs(some, interface.inputs[0], words, table.parent)
+                wanted = _run(original, inputs, interface.inputs[0], together)
+                said = of_samples(wanted, interface.outputs, interface.task)
+                fresh = []
+                for side in sides:
+                    values = _run(side.side, inputs, artifact.inputs[0], side.batched)
+                    fresh.append(of_samples(values, artifact.outputs, interface.task))
+                # All at once, after all that can fail: what is saved is whole batches.
+                for name, got in zip(names, fresh, strict=True):
+                    tallies[name].add(some, place.rows + 1, said, got, interface.task.labels)
+                if words:
+                    unknown += int((~inputs.any(axis=1)).sum())
+                place = rows.place
+                if advance:
+                    advance(place.offset, rows.bytes, place.rows)
                 if keep and time.monotonic() - clock > SAVED_EVERY:
                     keep.write(place, tallies, unknown)
                     clock = time.monotonic()
@@ -218,7 +210,7 @@ def compare(
     notes = [] if together else ["the original ran one sample at a time"]
     if unknown:
         notes.append(f"{unknown:,} texts hold no character that the network knows")
-    told = tuple(notes)
+    labels, told = interface.task.labels, tuple(notes)
     return [
         _judged(table, artifact, side.runtime, tallies[side.runtime.name], place, labels, told)
         for side in sides
@@ -237,34 +229,10 @@ def _opened(path: Path, task: Task, start: Place | None) -> tuple[Table, bool]:
     return Table(path, task.labels, samples), False
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Rows, the samples as one array [N, ...], and where the table goes on behind them."""
-
-    rows: list[Row]
-    inputs: Array
-    place: Place
-
-
-def _turns(
-    rows: Table, size: int, port: Port, words: Vocabulary | None, folder: Path
-) -> Iterator[list[_Batch]]:
-    """Batches that each side runs one after the other, before the next side does: what changes
-    sides finds its weights gone from the processor's cache."""
+def _batches(rows: Table, size: int) -> Iterator[list[Row]]:
     stream = iter(rows)
-    turn: list[_Batch] = []
-    try:
-        while some := list(islice(stream, size)):
-            turn.append(_Batch(some, _inputs(some, port, words, folder), rows.place))
-            if len(turn) == TURN or sum(one.inputs.nbytes for one in turn) > SMALL:
-                yield turn
-                turn = []
-    except LadingError:  # what came before the row that cannot be read is compared all the same
-        if turn:
-            yield turn
-        raise
-    if turn:
-        yield turn
+    while some := list(islice(stream, size)):
+        yield some
 
 
 def _inputs(rows: Sequence[Row], port: Port, words: Vocabulary | None, folder: Path) -> Array:
