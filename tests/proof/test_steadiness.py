@@ -87,6 +87,19 @@ def test_the_call_that_counts_operations_tells_whether_a_probe_is_steady(
     assert other.steady(place, "fp32")
 
 
+def test_where_the_counting_call_moves_too_far_the_probe_is_not_steady() -> None:
+    class Touchy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sin(x * 1e6)
+
+    one = toys.interface(classes=3)
+    one.module.network = Touchy()
+    original = carried.Original(one, make(one))
+    assert original._counted is not None
+    assert original.followed.gave is not None
+    assert not original.steady(*original._counted)
+
+
 def test_a_network_that_refuses_what_is_disturbed_is_counted_all_the_same() -> None:
     """Indices that arrive as floats, say."""
 

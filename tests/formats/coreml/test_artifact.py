@@ -47,6 +47,14 @@ def test_statistics_change_no_bit_and_are_kept(
         assert {n: (a.dtype, a.tobytes()) for n, a in outputs.items()} == {
             n: (a.dtype, a.tobytes()) for n, a in plain.items()
         }
+    other = probes.make(one)[1]
+    outputs, _ = artifact.statistics(other.inputs, "declared")
+    plain = artifact.side().run(other.inputs)
+    assert {n: a.tobytes() for n, a in outputs.items()} == {
+        n: a.tobytes() for n, a in plain.items()
+    }
+    assert artifact.seen(probe.inputs, "declared") is None
+    artifact.statistics(probe.inputs, "declared")
     monkeypatch.setattr(MilSide, "_run", lambda *_: pytest.fail("it was run again"))
     for reading in artifact.readings:
         assert artifact.statistics(probe.inputs, reading)[0] is artifact.seen(probe.inputs, reading)
