@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lading.base import digests
+from lading.base import digests, memory
 from lading.cli import commands, output
 from lading.cli.commands import Command, Display
 from lading.cli.parser import parser
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in _READ:
             if isinstance(words.get(name), (str, Path)):
                 digests.begin(Path(words[name]))
-        with _asked_to_end():
+        with _asked_to_end(), memory.kept():
             status = command.run(command.request(**words), display)
         output.flush()
         return status

@@ -82,6 +82,14 @@ def test_the_same_answers_as_in_this_process(plain: Path) -> None:
             assert got.dtype == wanted.dtype
 
 
+def test_no_more_memory_than_a_call_needs_unless_it_is_timed() -> None:
+    here = Here()
+    for threads, thrifty in ((0, True), (2, False)):
+        here.threads = threads
+        options = here._options()
+        assert (options.enable_cpu_mem_arena, options.enable_mem_pattern) == (not thrifty,) * 2
+
+
 def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
 

@@ -18,7 +18,7 @@ import torch
 
 from lading.coreml.mil import half, registry
 from lading.coreml.mil.binding import Slots, Source, bind, gathered, plain
-from lading.coreml.mil.precision import Finish, array, finisher, tensor
+from lading.coreml.mil.precision import Finish, array, finisher, rounding, tensor
 from lading.coreml.mil.program import Block, Constant, Function, Op, Value, ValueType
 from lading.coreml.mil.registry import Parameter
 from lading.coreml.mil.taps import Taps
@@ -31,13 +31,15 @@ class _Stop(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class Step:
-    """One call. It reads `reads`; `free` are the slots whose values nobody reads after it."""
+    """One call. It reads `reads`; `free` are the slots whose values nobody reads after it; which
+    results are `rounded` in place."""
 
     op: Op
     place: str
     call: Callable[[Slots, Taps | None], Any]
     outputs: tuple[int, ...]
     finish: tuple[Finish | None, ...]
+    rounded: tuple[bool, ...]
     reads: tuple[int, ...]
     free: tuple[int, ...] = ()
 
@@ -75,8 +77,11 @@ class Steps:
                 start = time.perf_counter()
                 result = step.call(slots, taps)
                 results = [result] if len(step.outputs) == 1 else result
-                if taps.statistics:  # rounding is in place: keep what was computed
-                    seen = [_copy(one) for one in results or ()]
+                if taps.statistics:  # keep what was computed
+                    seen = [
+                        _copy(one) if rounded else one
+                        for one, rounded in zip(results or (), step.rounded, strict=False)
+                    ]
                 _store(step, results, slots)
                 took = time.perf_counter() - start
                 name = step.op.outputs[0].name if step.op.outputs else step.op.name
@@ -301,19 +306,16 @@ class Plan:
         packed = op.type.startswith("constexpr_")
         # Every policy runs on the same weights, those that the file declares.
         policy = "declared" if packed else self.precision
+        exact = operation.exact and halves
         finish = tuple(
-            finisher(
-                value.type,
-                policy,
-                exact=operation.exact and halves,
-                converting=operation.converting,
-            )
+            finisher(value.type, policy, exact=exact, converting=operation.converting)
             for value in op.outputs
         )
+        rounded = tuple(bool(rounding(v.type, policy, exact=exact)) for v in op.outputs)
         call = bind(function, list(operation.parameters), sources)
         outputs = tuple(self._new(value) for value in op.outputs)
         reads = tuple(slot for source in sources.values() for slot in source.slots)
-        step = Step(op, place, call, outputs, finish, reads)
+        step = Step(op, place, call, outputs, finish, rounded, reads)
         if packed:
             # A weight in packed form: unpacked once, here.
             with torch.no_grad():

@@ -92,8 +92,10 @@ def tensor(constant: Constant) -> Any:
     if not isinstance(data, np.ndarray) or constant.type.dtype not in STORAGE:
         return data
     want = STORAGE[constant.type.dtype]
-    if data.dtype in (np.float16, np.uint16, np.uint32):
-        data = data.astype({"f": np.float32, "u": np.int64}[data.dtype.kind])
+    if data.dtype == np.float16:  # many at once; numpy takes them one by one
+        return torch.tensor(data).to(want)
+    if data.dtype in (np.uint16, np.uint32):
+        data = data.astype(np.int64)
     if not data.flags.writeable:
         data = data.copy()
     return torch.from_numpy(np.ascontiguousarray(data).reshape(data.shape)).to(want)
@@ -105,6 +107,11 @@ def array(value: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
     name = dtype if dtype in ("float16", "uint16", "uint32") else str(result.dtype)
     with np.errstate(over="ignore"):
         return result.astype(name)  # always a copy: `value` may be a weight or the caller's array
+
+
+def rounding(kind: ValueType, precision: str, *, exact: bool) -> torch.dtype | None:
+    """What a result is rounded to, in place; None where it is not. See `finisher`."""
+    return None if exact or precision == "float32" else _ROUNDED.get(kind.dtype)
 
 
 def finisher(
@@ -124,7 +131,7 @@ def finisher(
     if kind.kind != "tensor" or kind.dtype not in STORAGE:
         return None
     want, shape = STORAGE[kind.dtype], kind.fixed
-    grid = None if exact or precision == "float32" else _ROUNDED.get(kind.dtype)
+    grid = rounding(kind, precision, exact=exact)
     mask = None if exact else _MASKS.get(kind.dtype)
 
     def finish(value: torch.Tensor) -> torch.Tensor:

@@ -120,13 +120,14 @@ class Taps:
         self.memory_of[name] = max(now, most, key=lambda one: one.live)
 
     def measure(self, op: Op, value: Value, computed: Any, held: Any) -> None:
-        """Compare a result as `computed` with the value as `held`."""
+        """Compare a result as `computed` with the value as `held`, which it may be itself."""
         if not isinstance(held, torch.Tensor) or not held.is_floating_point():
             return
         low, high = map(float, held.aminmax()) if held.numel() else (np.nan, np.nan)
         if math.isfinite(low) and math.isfinite(high):  # as a rule: no NaN, nothing infinite
-            overflowed = nans = 0
-            underflowed = int(computed.count_nonzero()) - int(held.count_nonzero())
+            overflowed = nans = underflowed = 0
+            if computed is not held:
+                underflowed = int(computed.count_nonzero()) - int(held.count_nonzero())
         else:
             nan = held.isnan()
             numbers = held[~nan]

@@ -190,4 +190,5 @@ def _restored(one: Constant, restore: Restore, *names: str) -> Constant:
     data = one.data
     if not isinstance(data, np.ndarray) or data.dtype != np.float16 or not data.size:
         return one
-    return Constant(one.type, restore.constant(data, *names).astype(np.float32).reshape(data.shape))
+    whole = restore.constant(data, *names).astype(np.float32, copy=False)
+    return Constant(one.type, whole.reshape(data.shape))

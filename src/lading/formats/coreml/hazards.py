@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -75,9 +76,15 @@ def _log_of_softmax(program: _Program) -> Iterator[str]:
 def _masks(program: _Program) -> Iterator[str]:
     for name, constant in program.constants.items():
         data = constant.data
-        floats = isinstance(data, np.ndarray) and data.dtype.kind == "f" and data.size
-        if floats and bool((np.asarray(data, np.float64) < -65504).any()):
+        if isinstance(data, np.ndarray) and data.dtype.kind == "f" and bool(_beyond(data).any()):
             yield name
+
+
+def _beyond(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Which elements lie below float16; of its own that is minus infinity alone."""
+    if data.dtype == np.float16:
+        return np.asarray(data.view(np.uint16) == np.float16(-np.inf).view(np.uint16))
+    return np.asarray(data < -65504)
 
 
 def _squares(program: _Program) -> Iterator[str]:
