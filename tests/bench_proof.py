@@ -32,6 +32,7 @@ from lading.base import memory
 from lading.base.drawing.chart import Drawing
 from lading.conversion.graphs import Graphs
 from lading.formats import format_named, open_artifact
+from lading.formats.coreml.side import MilSide
 from lading.interface import Interface, Options, wrap
 from lading.interface.settings import Precision, Settings
 from lading.interface.side import Array, Side
@@ -204,10 +205,12 @@ def runtimes(one: Interface, out: Path, folder: Path) -> dict[str, Work]:
 # --------------------------------------------------------------------------------------- measuring
 @dataclass(frozen=True)
 class Measured:
-    """What every kind of work took, and at how many probes a verification runs the original."""
+    """What every kind of work took, at how many probes a verification runs the original, and how
+    much of a call in fp32 is convolutions, which are PyTorch's own."""
 
     spent: Mapping[str, Spent]
     probes: Mapping[str, int]
+    convolutions: float
 
 
 def measured(subject: Subject, rounds: int) -> Measured:
@@ -247,7 +250,17 @@ def measured(subject: Subject, rounds: int) -> Measured:
                 warming = turn < subject.warm
                 one_turn = Spent() if warming else spent.setdefault(title, Spent())
                 one_turn.time(work)
-    return Measured(spent, probes)
+        return Measured(spent, probes, convolutions(one, unproved(one, empty(), "coreml", "fp32")))
+
+
+def convolutions(one: Interface, path: Path) -> float:
+    """Their share of a call of `lading.coreml.mil`."""
+    side = open_artifact(path).side()
+    assert isinstance(side, MilSide)
+    given = {name: value.numpy() for name, value in one.example().items()}
+    with memory.kept():
+        whole, many = side.spent(given, CALLS)
+    return sum(each.seconds for each in many if each.op.startswith("conv")) / whole
 
 
 MEMORY = {
@@ -326,7 +339,9 @@ def rows(found: Measured) -> list[Row]:
     return made
 
 
-def table(subject: Subject, made: list[Row], most: dict[str, float], rounds: int) -> list[str]:
+def table(
+    subject: Subject, found: Measured, made: list[Row], most: dict[str, float], rounds: int
+) -> list[str]:
     """The section of the page."""
     plain, proof = most.values()
     counted = f"medians of {rounds} rounds in turn" if rounds > 1 else "one round"
@@ -345,7 +360,9 @@ def table(subject: Subject, made: list[Row], most: dict[str, float], rounds: int
         ),
         "",
         f"Peak memory of a process that makes both formats: {proof:,.0f} MB with the whole proof, "
-        f"{plain:,.0f} MB plain, **{proof / plain:.2f}** times as much.",
+        f"{plain:,.0f} MB plain, **{proof / plain:.2f}** times as much. Of a call of "
+        f"`lading.coreml.mil` in fp32 {found.convolutions:.0%} is convolutions, which are "
+        "PyTorch's own.",
     ]
 
 
@@ -385,13 +402,15 @@ def write(document: Path, made: list[Row], parts: list[str]) -> None:
 def main(rounds: int, document: Path | None = None, long: int = 2) -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    made = rows(measured(SEGMENTATION, rounds))
+    found = measured(SEGMENTATION, rounds)
+    made = rows(found)
 
     def diffusion() -> list[str]:
-        return table(DIFFUSION, rows(measured(DIFFUSION, 1)), peaks(DIFFUSION), 1)
+        one = measured(DIFFUSION, 1)
+        return table(DIFFUSION, one, rows(one), peaks(DIFFUSION), 1)
 
     sections: dict[str, Callable[[], list[str]]] = {
-        "": lambda: table(SEGMENTATION, made, peaks(SEGMENTATION), rounds),
+        "": lambda: table(SEGMENTATION, found, made, peaks(SEGMENTATION), rounds),
         "## Beginnings": lambda: bench_beginnings.section(rounds),
         "## Growth": lambda: bench_growth.section(long),
         "## Tables of samples": lambda: bench_rows.section(rounds=long),

@@ -17,6 +17,19 @@ from torch import nn
 os.environ["COLUMNS"] = "80"  # what is printed is as wide as this says, whatever the terminal
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
+
+def _share() -> None:
+    """One's own share of the processor's cores, for what tests start as well: threads of two
+    processes that wait for one another on the same cores take ten times as long."""
+    worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{end}", "") for end in ("", "_COUNT"))
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        own = cores[int(worker.removeprefix("gw")) :: int(count)]
+        os.sched_setaffinity(0, own or cores)
+
+
+_share()
+
 # No test is timed, and a run repeats; `HYPOTHESIS_PROFILE=search` looks for what nobody tried yet.
 hypothesis.settings.register_profile(
     "repeat",

@@ -42,9 +42,10 @@ class Here:
     """ONNX Runtime in this process, for files of which it is known that they are sound.
 
     Attributes:
-        threads: that a session works with, its memory as it is by default, so that it may be timed;
-            0: as ONNX Runtime chooses, and no more memory than a call needs, which is slower by
-            little and for a large network a third less.
+        threads: that a session works with, and its memory laid out as it is by default, so that it
+            may be timed; 0: as ONNX Runtime chooses, and values lie where there is room. The
+            default plans a place for each before the first call: of a large diffusion network
+            250 MB of 930 that no call needs, at the same speed.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,7 @@ class Here:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only: they come back as exceptions anyway
         options.intra_op_num_threads = self.threads
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = bool(self.threads)
+        options.enable_mem_pattern = bool(self.threads)
         return options
 
     def profiled(
