@@ -23,6 +23,7 @@ from torch import nn
 from lading.errors import RequestError
 from lading.interface.memory import Kept, Remembered, Step, kept
 from lading.network.calling import Flat
+from lading.network.inputs import example
 from lading.network.through import Through, refuse
 from lading.record import Port, Task
 from lading.task import kind_of, letters
@@ -181,20 +182,8 @@ class Interface:
         own = [letters.shape(port, sizes or {}) for port in self.inputs]
         shapes = [one if batch == 1 else (batch, *one[1:]) for one in own]
         ports = zip(self.inputs, shapes, strict=True)
-        drawn = {port.name: (port, _sample(port, shape, generator)) for port, shape in ports}
+        drawn = {port.name: (port, example(port, generator, shape)) for port, shape in ports}
         return {name: self._several(value, port) for name, (port, value) in drawn.items()}
-
-
-def _sample(port: Port, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    if not port.dtype.startswith("int"):
-        values = torch.randn(shape, generator=generator)
-        if port.value_range:
-            low, high = port.value_range
-            values = low + (high - low) * torch.rand(shape, generator=generator)
-        return values.to(getattr(torch, port.dtype))
-    low, high = port.value_range or (0, 1)
-    ids = torch.randint(int(low), int(high) + 1, shape, generator=generator)
-    return ids.to(getattr(torch, port.dtype))
 
 
 def wrap(network: nn.Module, task: Task, options: Options) -> Interface:

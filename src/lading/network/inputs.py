@@ -150,8 +150,8 @@ def taken(text: str, letters: Mapping[str, tuple[int, int]] | None = None) -> Ta
         raise RequestError(
             f"--input {text}",
             found=wrong,
-            expected=f"NAME:DTYPE[SHAPE], DTYPE {', '.join(DTYPES)}; whole numbers with "
-            "@LOW..HIGH; an open axis as T=1..512",
+            expected=f"NAME:DTYPE[SHAPE], DTYPE {', '.join(DTYPES)}; @LOW..HIGH behind it, which "
+            "whole numbers need; an open axis as T=1..512",
             remedy="write e.g. x:float32[1,3,256,256], timesteps:int32[1]@0..999 or "
             "ids:int32[B=1..8,T=1..128]@0..999",
         )
@@ -251,19 +251,18 @@ def _of(path: tuple[str, ...], value: Any) -> Iterator[Taken]:
     yield taken(f"{'.'.join(path)}:{dtype}[{','.join(map(str, value.shape))}]{bounds}")
 
 
-def example(one: Taken, generator: torch.Generator, shape: tuple[int, ...] = ()) -> torch.Tensor:
-    """A value of its port, of the default shape or of another."""
-    port = one.port
-    port = dataclasses.replace(port, shape=shape or port.shape)
-    if port.dtype == "int32":
-        low, high = port.value_range
-        values = torch.randint(int(low), int(high) + 1, port.shape, generator=generator)
-        return values.to(torch.int32)
-    dtype = getattr(torch, port.dtype)
-    if port.value_range:
-        low, high = port.value_range
-        return (low + (high - low) * torch.rand(port.shape, generator=generator)).to(dtype)
-    return torch.randn(port.shape, generator=generator).to(dtype)
+def example(port: Port, generator: torch.Generator, shape: tuple[int, ...] = ()) -> torch.Tensor:
+    """A value of a port, of its default shape or of another: of whole numbers any in their range,
+    else of the range that is stated, or from the standard normal distribution."""
+    shape, dtype = shape or port.shape, getattr(torch, port.dtype)
+    if port.dtype.startswith("int"):
+        low, high = port.value_range or (0, 1)
+        return torch.randint(int(low), int(high) + 1, shape, generator=generator).to(dtype)
+    if not port.value_range:
+        return torch.randn(shape, generator=generator).to(dtype)
+    low, high = port.value_range
+    shares = torch.rand(shape, generator=generator).double()  # as wide as float32 it may be
+    return (low + (high - low) * shares).to(dtype)
 
 
 def nested(values: Sequence[tuple[tuple[str, ...], Any]]) -> dict[str, Any]:

@@ -170,7 +170,9 @@ class OwnModule:
         *, seed: int = 0,
     ) -> Any:  # fmt: skip
         generator = torch.Generator().manual_seed(seed)
-        values = [example(one, generator, letters.shape(one.port, sizes or {})) for one in taken]
+        values = [
+            example(one.port, generator, letters.shape(one.port, sizes or {})) for one in taken
+        ]
         try:
             with torch.no_grad():
                 return Calling(module, taken).answer(module, *values)
