@@ -6,7 +6,7 @@ Plain is `torch.jit.trace(check_trace=False)` with `coremltools.convert`, and
 threads; a ratio is of the medians of one run. What is lading's own asks for memory as its command
 does, everything else as any process does. Peak memory is that of a process of its own for each.
 
-Usage: python -m tests.bench_proof [--rounds 5] [--document docs/benchmarks.md]
+Usage: python -m tests.bench_proof [--rounds 5] [--document docs/benchmarks.md] [--keep Growth ...]
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,18 @@ CALLS = 5
 Work = Callable[[], object]
 
 
+@dataclass(frozen=True)
+class Own:
+    """Work of lading's own, as its command does it; behind `first`, which is not counted, where the
+    command has done the like before."""
+
+    work: Work
+    first: Work | None = None
+
+    def __call__(self) -> None:
+        self.work()
+
+
 @dataclass
 class Spent:
     """Seconds of one kind of work, round after round: by the clock, and of the processor."""
@@ -58,22 +71,15 @@ class Spent:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def time(self, work: Work) -> None:
+    def time(self, work: Work | Own) -> None:
         """Once more."""
-        clock, processor = time.perf_counter(), time.process_time()
-        work()
-        self.wall.append(time.perf_counter() - clock)
-        self.cpu.append(time.process_time() - processor)
-
-
-def own(work: Work) -> Work:
-    """Work of lading's own, as its command does it."""
-
-    def run() -> None:
-        with memory.kept():
+        with memory.kept() if isinstance(work, Own) else nullcontext():
+            if isinstance(work, Own) and work.first:
+                work.first()
+            clock, processor = time.perf_counter(), time.process_time()
             work()
-
-    return run
+            self.wall.append(time.perf_counter() - clock)
+            self.cpu.append(time.process_time() - processor)
 
 
 @dataclass(frozen=True)
@@ -185,17 +191,17 @@ def called_there(path: Path, given: Mapping[str, Array]) -> Work:
     return lambda: [session.run(None, named) for _ in range(CALLS)]
 
 
-def runtimes(one: Interface, out: Path, folder: Path) -> dict[str, Work]:
+def runtimes(one: Interface, out: Path, folder: Path) -> dict[str, Work | Own]:
     """Calls of each file in its runtime, of the plain exporter's too, and of PyTorch."""
     given = {name: value.numpy() for name, value in one.example().items()}
     plain_onnx(one, folder)
-    wide = unproved(one, folder, "coreml", "fp32")
-    sides = {"mil, fp32": wide, "mil, fp16": out / "m.mlpackage"}
+    files = {"fp32": unproved(one, folder, "coreml", "fp32"), "fp16": out / "m.mlpackage"}
+    sides = {f"mil, {precision}": open_artifact(file).side() for precision, file in files.items()}
     return {
         "calls of PyTorch": lambda: passes(one, CALLS),
         **{
-            f"calls of {title}": own(partial(called, open_artifact(path).side(), given))
-            for title, path in sides.items()
+            f"calls of {title}": Own(partial(called, side, given), partial(side.run, given))
+            for title, side in sides.items()
         },
         "calls of ONNX Runtime": called_there(out / "m.onnx", given),
         "calls of ONNX Runtime, plain": called_there(folder / "plain.onnx", given),
@@ -230,17 +236,17 @@ def measured(subject: Subject, rounds: int) -> Measured:
         subject.proved(path, kept := empty(), ("coreml", "onnx"))
         files = {"Core ML": kept / "out" / "m.mlpackage", "ONNX": kept / "out" / "m.onnx"}
         probes = {key: len(subject.verified(path, file).probes) for key, file in files.items()}
-        works: dict[str, Work] = {
+        works: dict[str, Work | Own] = {
             "plain Core ML": lambda: plain_coreml(one, empty()),
             "plain ONNX": lambda: plain_onnx(one, empty()),
-            "capture and convert, Core ML": own(lambda: unproved(one, empty(), "coreml")),
-            "capture and convert, ONNX": own(lambda: unproved(one, empty(), "onnx")),
-            "convert with proof, both": own(
+            "capture and convert, Core ML": Own(lambda: unproved(one, empty(), "coreml")),
+            "capture and convert, ONNX": Own(lambda: unproved(one, empty(), "onnx")),
+            "convert with proof, both": Own(
                 lambda: subject.proved(path, empty(), ("coreml", "onnx"))
             ),
             **{f"passes, {key}": partial(passes, one, count) for key, count in probes.items()},
             **{
-                f"verify, {key}": own(partial(subject.verified, path, file))
+                f"verify, {key}": Own(partial(subject.verified, path, file))
                 for key, file in files.items()
             },
             **runtimes(one, kept / "out", empty()),
@@ -265,7 +271,7 @@ def convolutions(one: Interface, path: Path) -> float:
 
 MEMORY = {
     "plain, both": "[make(s.network(path), out) for make in (b.plain_coreml, b.plain_onnx)]",
-    "convert with proof, both": "b.own(lambda: s.proved(path, out, ('coreml', 'onnx')))()",
+    "convert with proof, both": "with b.memory.kept(): s.proved(path, out, ('coreml', 'onnx'))",
 }
 
 
@@ -399,7 +405,10 @@ def write(document: Path, made: list[Row], parts: list[str]) -> None:
     document.write_text("\n".join([*head, *parts, ""]), encoding="utf-8")
 
 
-def main(rounds: int, document: Path | None = None, long: int = 2) -> None:
+def main(
+    rounds: int, document: Path | None = None, long: int = 2, kept: Sequence[str] = ()
+) -> None:
+    """`kept`: titles of sections of the document that stay as they are."""
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     found = measured(SEGMENTATION, rounds)
@@ -417,8 +426,12 @@ def main(rounds: int, document: Path | None = None, long: int = 2) -> None:
         "## Diffusion": diffusion,
     }
     parts: list[str] = []
+    before = document.read_text(encoding="utf-8").split("\n## ") if document and kept else []
+    own = {title.partition("\n")[0]: title.partition("\n")[2].strip() for title in before}
     for title, section in sections.items():  # what is measured is kept, whatever comes after it
-        fresh = [*(("", title, "") if title else ()), *section()]
+        stays = title.removeprefix("## ") in kept
+        lines = own[title.removeprefix("## ")].split("\n") if stays else section()
+        fresh = [*(("", title, "") if title else ()), *lines]
         print("\n".join(fresh), flush=True)
         parts += fresh
         if document:
@@ -431,7 +444,9 @@ if __name__ == "__main__":
     parser.add_argument("--long", type=int, default=2, help="rounds of growth and tables")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--document", type=Path)
+    parser.add_argument("--keep", nargs="*", default=[], metavar="TITLE",
+                        help="sections of the document that are not measured again")  # fmt: skip
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    main(asked.rounds, asked.document, asked.long)
+    main(asked.rounds, asked.document, asked.long, asked.keep)
     sys.exit(0)

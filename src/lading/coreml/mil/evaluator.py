@@ -8,7 +8,8 @@ left for a run is one call per operation. A run keeps its values in a list of it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -246,6 +247,7 @@ class Plan:
             names[value.name] = self._new(value)
             inputs.append(names[value.name])
         steps: list[Step] = []
+        alone, unshared = _read_alone(block), set[str]()
         first = len(self._template) - len(inputs)
         for number, op in enumerate(block.operations):
             out = op.outputs[0].name if op.outputs else op.name
@@ -258,9 +260,11 @@ class Plan:
                 self._template[slot] = self._decode(literal)
                 names[out] = slot
                 continue
-            step = self._step(op, names, where)
+            step = self._step(op, names, where, unshared)
             if step is not None:
                 steps.append(step)
+                fresh = registry.find(op.type, self.function.opset, where).fresh
+                unshared.update(value.name for value in op.outputs if fresh and value.name in alone)
         missing = [name for name in block.outputs if name not in names]
         if missing:
             raise _bad(place, f"no value named {missing[0]}", "an output that an operation defines")
@@ -274,7 +278,10 @@ class Plan:
             self._constants[key] = tensor(constant)
         return self._constants[key]
 
-    def _step(self, op: Op, names: dict[str, int], place: str) -> Step | None:
+    def _step(
+        self, op: Op, names: dict[str, int], place: str, unshared: Collection[str]
+    ) -> Step | None:
+        """`unshared`: values with memory of their own that one operation of this block reads."""
         operation = registry.find(op.type, self.function.opset, place)
         given: dict[str, tuple[Any, ...]] = {k: (v,) for k, v in op.attributes.items()}
         given.update(op.inputs)
@@ -299,6 +306,9 @@ class Plan:
             for one in bindings
         )
         function = operation.function
+        first = op.inputs.get("x", ("",))[0]
+        if operation.over and isinstance(first, str) and first in unshared:
+            function = operation.over
         if self.precision == "half-accumulate" and any(
             value.type.dtype == "float16" for value in op.outputs
         ):
@@ -359,6 +369,15 @@ class Plan:
 def _on_half_grid(kind: ValueType) -> bool:
     """Whether rounding to float16 changes nothing: the value is one already, or no float."""
     return kind.dtype not in ("float32", "float64", "bfloat16")
+
+
+def _read_alone(block: Block) -> set[str]:
+    """Names that are read once in a block and the blocks in it, and are none's output."""
+    every = [*block.walk()]
+    inner = [block, *(one for op in every for one in op.blocks)]
+    read = Counter(name for op in every for name in op.reads)
+    read.update(name for one in inner for name in (*one.outputs, *one.outputs))
+    return {name for name, count in read.items() if count == 1}
 
 
 def _nested(steps: Steps) -> Source:

@@ -46,6 +46,23 @@ def exact(function: _F) -> _F:
     return function
 
 
+def fresh(function: _F) -> _F:
+    """Mark an operation whose result has memory of its own, which no other value shares."""
+    function.__dict__["fresh"] = True
+    return function
+
+
+def over(variant: Callable[..., Any]) -> Callable[[_F], _F]:
+    """Mark an operation that can write its result where its first input lies, bit for bit: so does
+    `variant`, of the same parameters."""
+
+    def mark(function: _F) -> _F:
+        function.__dict__["over"] = variant
+        return function
+
+    return mark
+
+
 def converting(function: _F) -> _F:
     """Mark an operation whose result may be declared an integer where it is computed in floats."""
     function.__dict__["converting"] = True
@@ -70,8 +87,10 @@ class Operation:
     since: int
     function: Callable[..., Any]
     parameters: Mapping[str, Parameter]
-    exact: bool
+    exact: bool = False
     converting: bool = False
+    fresh: bool = False
+    over: Callable[..., Any] | None = None
 
 
 def _arrival(annotation: str) -> Arrival:
@@ -92,8 +111,9 @@ def _operation(function: Callable[..., Any]) -> Operation:
         p.name: Parameter(p.name, _arrival(str(p.annotation)), p.default is p.empty, p.default)
         for p in inspect.signature(function).parameters.values()
     }
-    marks = (getattr(function, mark, False) for mark in ("exact", "converting"))
-    return Operation(name, since, function, parameters, *marks)
+    marks = ("exact", "converting", "fresh", "over")
+    known = {mark: function.__dict__[mark] for mark in marks if mark in function.__dict__}
+    return Operation(name, since, function, parameters, **known)
 
 
 def operations(opset: str = "") -> Mapping[str, tuple[Operation, ...]]:

@@ -8,13 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lading.coreml.mil.registry import exact
+from lading.coreml.mil.registry import exact, over
 
 
 def _per_channel(values: Sequence[float] | Tensor, x: Tensor) -> Tensor:
     """One value a channel, shaped to broadcast along dimension 1 of `x`."""
     row = torch.as_tensor(values, dtype=x.dtype).reshape(-1)
     return row.reshape(-1, *[1] * (x.dim() - 2)) if x.dim() > 1 else row
+
+
+def _leaky_relu_over(x: Tensor, alpha: float) -> Tensor:
+    return F.leaky_relu(x, alpha, inplace=True)
 
 
 def clamped_relu(x: Tensor, alpha: float, beta: float) -> Tensor:
@@ -31,6 +35,7 @@ def gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
     return F.gelu(x, approximate="tanh" if mode == "TANH_APPROXIMATION" else "none")
 
 
+@over(_leaky_relu_over)
 def leaky_relu(x: Tensor, alpha: float) -> Tensor:
     return F.leaky_relu(x, alpha)
 
@@ -44,6 +49,7 @@ def prelu(x: Tensor, alpha: Tensor) -> Tensor:
 
 
 @exact
+@over(torch.relu_)
 def relu(x: Tensor) -> Tensor:
     return x.relu()
 
@@ -65,6 +71,7 @@ def sigmoid_hard(x: Tensor, alpha: float, beta: float) -> Tensor:
     return (alpha * x + beta).clamp(0, 1)
 
 
+@over(lambda x: F.silu(x, inplace=True))
 def silu(x: Tensor) -> Tensor:
     return F.silu(x)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lading.coreml.mil.registry import exact
+from lading.coreml.mil.registry import exact, fresh
 from lading.coreml.mil.windows import Pads, batched, flat, paddings, pooled, symmetric
 
 _CONV = (None, torch.conv1d, torch.conv2d, torch.conv3d)
@@ -19,6 +19,7 @@ def _of_weight(weight: Tensor) -> int:
     return weight.dim() - 2
 
 
+@fresh
 @batched(_of_weight)
 def conv(
     x: Tensor,
@@ -65,6 +66,7 @@ def conv_quantized(
     return conv(x, wide, thin, strides, pad_type, pad, dilations, groups)
 
 
+@fresh
 @batched(_of_weight)
 def conv_transpose(
     x: Tensor,

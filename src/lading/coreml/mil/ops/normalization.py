@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lading.coreml.mil.registry import fresh
 
+
+@fresh
 def batch_norm(
     x: Tensor,
     mean: Tensor,
@@ -21,6 +24,7 @@ def batch_norm(
     return F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
 
 
+@fresh
 def instance_norm(
     x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5
 ) -> Tensor:
