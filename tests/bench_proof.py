@@ -390,7 +390,10 @@ def picture(made: list[Row]) -> Drawing:
 
 
 def write(document: Path, made: list[Row], parts: list[str]) -> None:
-    """The page, and its picture beside it."""
+    """The page, and its picture beside it; of a first section that stays, as it stands there."""
+    if not made:
+        document.write_text("\n".join([*parts, ""]), encoding="utf-8")
+        return
     drawn = document.parent / "pictures" / "benchmarks.svg"
     drawn.write_bytes(picture(made).file())
     head = [
@@ -411,22 +414,26 @@ def main(
     """`kept`: titles of sections of the document that stay as they are."""
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    found = measured(SEGMENTATION, rounds)
-    made = rows(found)
+    before = document.read_text(encoding="utf-8").split("\n## ") if document and kept else [""]
+    found = None if "Segmentation" in kept else measured(SEGMENTATION, rounds)
+    made = rows(found) if found else []
 
     def diffusion() -> list[str]:
         one = measured(DIFFUSION, 1)
         return table(DIFFUSION, one, rows(one), peaks(DIFFUSION), 1)
 
     sections: dict[str, Callable[[], list[str]]] = {
-        "": lambda: table(SEGMENTATION, found, made, peaks(SEGMENTATION), rounds),
+        "": lambda: (
+            table(SEGMENTATION, found, made, peaks(SEGMENTATION), rounds)
+            if found
+            else [before[0].rstrip()]
+        ),
         "## Beginnings": lambda: bench_beginnings.section(rounds),
         "## Growth": lambda: bench_growth.section(long),
         "## Tables of samples": lambda: bench_rows.section(rounds=long),
         "## Diffusion": diffusion,
     }
     parts: list[str] = []
-    before = document.read_text(encoding="utf-8").split("\n## ") if document and kept else []
     own = {title.partition("\n")[0]: title.partition("\n")[2].strip() for title in before}
     for title, section in sections.items():  # what is measured is kept, whatever comes after it
         stays = title.removeprefix("## ") in kept

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from lading import cli
 from lading.errors import InputError, ProgramError
 from lading.formats import open_artifact
-from lading.formats.onnx import FORMAT
+from lading.formats.onnx import FORMAT, worker
 from lading.formats.onnx.apart import Apart
 from lading.formats.onnx.worker import Here, packed, unpacked
 
@@ -82,11 +82,28 @@ def test_the_same_answers_as_in_this_process(plain: Path) -> None:
             assert got.dtype == wanted.dtype
 
 
-def test_memory_is_planned_ahead_where_it_is_timed_alone() -> None:
+def test_memory_is_planned_ahead_where_it_is_timed_alone(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And kept for the next value of small files."""
+    import onnxruntime
+
+    made: list[tuple[bool, bool]] = []
+    session = onnxruntime.InferenceSession
+
+    def watched(source: object, options: Any, **more: object) -> object:
+        made.append((options.enable_mem_pattern, options.enable_cpu_mem_arena))
+        return session(source, options, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
     here = Here()
     for threads in (0, 2):
-        here.threads = threads
-        assert here._options().enable_mem_pattern == bool(threads)
+        for large in (1 << 26, 1):
+            monkeypatch.setattr(worker, "LARGE", large)
+            here.threads = threads
+            for source in (str(plain), plain.read_bytes()):
+                here.open(source, fused=True)
+    assert made == [(False, True)] * 2 + [(False, False)] * 2 + [(True, True)] * 4
 
 
 def _listed(value: Any) -> Any:
