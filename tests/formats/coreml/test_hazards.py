@@ -79,6 +79,16 @@ def test_a_mask() -> None:
     assert "-inf in a mask" not in applying(mask=number(-1e4))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_mask_of_any_width(dtype: type[np.floating[Any]]) -> None:
+    """A NaN beside it hides nothing, and is none; nor is the least float16."""
+    for values, there in (([-np.inf, 1.0], True), ([np.nan, -np.inf], True), ([np.nan], False),
+                          ([-65504.0, np.inf], False), ([], False)):  # fmt: skip
+        data = np.asarray(values, dtype)
+        mask = Constant(ValueType("tensor", "float16", data.shape), data)
+        assert ("-inf in a mask" in applying(mask=mask)) == there
+
+
 def test_every_hazard_has_its_papers() -> None:
     names = [hazard.name for hazard, _ in TABLE]
     assert len(set(names)) == len(names) >= 10
