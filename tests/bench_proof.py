@@ -49,6 +49,8 @@ from tests.test_full_size_diffusion import full_network
 
 #: Calls of a runtime that are held against as many of another.
 CALLS = 5
+#: Sections of the page; the first stands below its head, without its title.
+TITLES = ("Segmentation", "Beginnings", "Growth", "Tables of samples", "Diffusion")
 Work = Callable[[], object]
 
 
@@ -451,7 +453,7 @@ if __name__ == "__main__":
     parser.add_argument("--long", type=int, default=2, help="rounds of growth and tables")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--document", type=Path)
-    parser.add_argument("--keep", nargs="*", default=[], metavar="TITLE",
+    parser.add_argument("--keep", nargs="*", default=[], choices=TITLES,
                         help="sections of the document that are not measured again")  # fmt: skip
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)

@@ -62,6 +62,11 @@ def test_what_the_user_has_set_stays(name: str) -> None:
     assert asked(KEPT, **{name: value}) >= asked("", **{name: value}) / 2
 
 
+@needs_glibc
+def test_what_else_the_user_has_set_does_not_matter() -> None:
+    assert asked(KEPT, GLIBC_TUNABLES="glibc.rtld.nns=4") < asked("") / 4
+
+
 def test_where_there_is_no_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_libc", lambda: None)
     with memory.kept():

@@ -30,6 +30,17 @@ def test_a_gate_lies_below_what_is_sound_and_above_what_is_wrong() -> None:
         assert metrics.psnr(outputs["logits"], wrong) <= gate
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("size", [(3, 5), (7, 300_007)])
+def test_factors_follow_one_another_round_the_ring(size: tuple[int, int], turned: bool) -> None:
+    one = torch.ones(size[::-1]).t() if turned else torch.ones(size)
+    disturbed = noise.Disturbed()
+    disturbed._multiply(one)
+    factors, (start,) = noise._factors(), [noise.Disturbed()._starts.randrange(noise._FACTORS)]
+    places = start + torch.arange(one.numel()) % noise._FACTORS
+    assert torch.equal(one, factors[places].view(size))
+
+
 def test_the_disturbance_repeats_and_leaves_the_network_alone() -> None:
     one = toys.interface()
     probe = make(one)[0]

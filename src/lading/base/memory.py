@@ -24,8 +24,11 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _KEPT = {_MMAP_THRESHOLD: 32 << 20, _MMAP_MAX: 0, _TRIM_THRESHOLD: (1 << 31) - 1}
 #: What glibc comes to by itself once tensors of 32 MB were freed, and its number of mappings.
 _OWN = {_MMAP_THRESHOLD: 32 << 20, _MMAP_MAX: 1 << 16, _TRIM_THRESHOLD: 64 << 20}
-#: Where a user sets the same.
-_SET = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+#: Where a user sets the same: each with what is in it then.
+_SET = {
+    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"), ""),
+    "GLIBC_TUNABLES": "glibc.malloc.",
+}
 
 
 @cache
@@ -49,17 +52,16 @@ def give_back() -> None:
 
 
 @contextmanager
-def kept(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+def kept() -> Iterator[None]:
     """Within it, what is freed is kept for what is asked for next: for a process of one's own, as
-    it is set for all of it. Nothing is set where the user has set it.
-
-    Args:
-        environment: where a user sets it.
+    it is set for all of it. Nothing is set where the user has set it. Afterwards glibc gives
+    tensors above 32 MB back again, and no longer looks for a better limit by itself.
 
     >>> with kept():
     ...     pass
     """
-    libc = None if any(environment.get(name) for name in _SET) else _libc()
+    known = any(part in os.environ[name] for name, part in _SET.items() if os.environ.get(name))
+    libc = None if known else _libc()
     if libc is None:
         yield
         return

@@ -77,7 +77,7 @@ def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     views = (a.stride(), a.is_conj(), a.is_neg()) == (b.stride(), b.is_conj(), b.is_neg())
-    if views and a.data_ptr() == b.data_ptr():
-        return True  # one memory
+    if views and a.data_ptr() == b.data_ptr() != 0:  # one memory; 0 is none, as on meta
+        return True
     # Two memoryviews compare element by element in Python's own time, ten times slower.
     return bool(np.array_equal(np.frombuffer(raw(a), np.uint8), np.frombuffer(raw(b), np.uint8)))

@@ -250,8 +250,8 @@ class Artifact(ABC):
 
     @property
     def readings(self) -> tuple[ReadingName, ...]:
-        """The readings between which a device may choose, the best first; empty where there is one
-        only."""
+        """The readings between which a device may choose, the best first, ``"declared"`` among
+        them; empty where there is one only."""
         return ()
 
     def statistics(

@@ -60,13 +60,11 @@ class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
         anew for each result takes longer than the network."""
         start, size = self._starts.randrange(_FACTORS), one.numel()
         these = self._factors[start : start + min(size, _FACTORS)]
-        if one.is_contiguous():  # ring by ring
-            for part in one.view(-1).split(_FACTORS):  # type: ignore[no-untyped-call]
-                part.mul_(these[: part.numel()])
-            return
-        if size > _FACTORS:
-            these = these.repeat(-(-size // _FACTORS))[:size]
-        one.mul_(these.view(one.shape))
+        flat = one.reshape(-1)  # its own memory as a rule, else a copy
+        for part in flat.split(_FACTORS):  # type: ignore[no-untyped-call]
+            part.mul_(these[: part.numel()])
+        if not one.is_contiguous():
+            one.copy_(flat.view(one.shape))
 
 
 @cache

@@ -8,7 +8,6 @@ left for a run is one call per operation. A run keeps its values in a list of it
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import torch
 
 from lading.coreml.mil import half, registry
 from lading.coreml.mil.binding import Slots, Source, bind, gathered, plain
-from lading.coreml.mil.precision import Finish, array, finisher, rounding, tensor
+from lading.coreml.mil.precision import Finish, array, finisher, on_half_grid, rounding, tensor
 from lading.coreml.mil.program import Block, Constant, Function, Op, Value, ValueType
 from lading.coreml.mil.registry import Parameter
 from lading.coreml.mil.taps import Taps
@@ -247,7 +246,7 @@ class Plan:
             names[value.name] = self._new(value)
             inputs.append(names[value.name])
         steps: list[Step] = []
-        alone, unshared = _read_alone(block), set[str]()
+        once, unshared = block.read_once(), set[int]()
         first = len(self._template) - len(inputs)
         for number, op in enumerate(block.operations):
             out = op.outputs[0].name if op.outputs else op.name
@@ -263,8 +262,8 @@ class Plan:
             step = self._step(op, names, where, unshared)
             if step is not None:
                 steps.append(step)
-                fresh = registry.find(op.type, self.function.opset, where).fresh
-                unshared.update(value.name for value in op.outputs if fresh and value.name in alone)
+                if registry.find(op.type, self.function.opset, where).fresh:
+                    unshared.update(names[v.name] for v in op.outputs if v.name in once)
         missing = [name for name in block.outputs if name not in names]
         if missing:
             raise _bad(place, f"no value named {missing[0]}", "an output that an operation defines")
@@ -279,9 +278,9 @@ class Plan:
         return self._constants[key]
 
     def _step(
-        self, op: Op, names: dict[str, int], place: str, unshared: Collection[str]
+        self, op: Op, names: dict[str, int], place: str, unshared: Collection[int]
     ) -> Step | None:
-        """`unshared`: values with memory of their own that one operation of this block reads."""
+        """`unshared`: slots of values with memory of their own that one operation alone reads."""
         operation = registry.find(op.type, self.function.opset, place)
         given: dict[str, tuple[Any, ...]] = {k: (v,) for k, v in op.attributes.items()}
         given.update(op.inputs)
@@ -301,13 +300,12 @@ class Plan:
             if name not in sources and parameter.required:
                 raise _bad(place, f"no input {name}", f"{op.type} needs it")
         halves = all(
-            _on_half_grid(one.type if isinstance(one, Constant) else self._types[names[one]])
+            on_half_grid(one.type if isinstance(one, Constant) else self._types[names[one]])
             for bindings in given.values()
             for one in bindings
         )
         function = operation.function
-        first = op.inputs.get("x", ("",))[0]
-        if operation.over and isinstance(first, str) and first in unshared:
+        if operation.over and sources["x"].direct and sources["x"].slots[0] in unshared:
             function = operation.over
         if self.precision == "half-accumulate" and any(
             value.type.dtype == "float16" for value in op.outputs
@@ -364,20 +362,6 @@ class Plan:
         if simple:
             return Source((slot,), read=lambda slots, taps: plain(slots[slot]))
         return Source((slot,), direct=True)
-
-
-def _on_half_grid(kind: ValueType) -> bool:
-    """Whether rounding to float16 changes nothing: the value is one already, or no float."""
-    return kind.dtype not in ("float32", "float64", "bfloat16")
-
-
-def _read_alone(block: Block) -> set[str]:
-    """Names that are read once in a block and the blocks in it, and are none's output."""
-    every = [*block.walk()]
-    inner = [block, *(one for op in every for one in op.blocks)]
-    read = Counter(name for op in every for name in op.reads)
-    read.update(name for one in inner for name in (*one.outputs, *one.outputs))
-    return {name for name, count in read.items() if count == 1}
 
 
 def _nested(steps: Steps) -> Source:

@@ -109,6 +109,11 @@ def array(value: torch.Tensor, dtype: str) -> np.ndarray[Any, Any]:
         return result.astype(name)  # always a copy: `value` may be a weight or the caller's array
 
 
+def on_half_grid(kind: ValueType) -> bool:
+    """Whether rounding to float16 changes nothing: the value is one already, or no float."""
+    return kind.dtype not in ("float32", "float64", "bfloat16")
+
+
 def rounding(kind: ValueType, precision: str, *, exact: bool) -> torch.dtype | None:
     """What a result is rounded to, in place; None where it is not. See `finisher`."""
     return None if exact or precision == "float32" else _ROUNDED.get(kind.dtype)

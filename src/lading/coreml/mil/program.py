@@ -10,6 +10,7 @@ that a file does not say. They hold no protobuf and know nothing of how operatio
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -127,6 +128,14 @@ class Block:
             yield op
             for block in op.blocks:
                 yield from block.walk()
+
+    def read_once(self) -> set[str]:
+        """Names that one operation alone reads, here and in nested blocks, and that leave none."""
+        operations = [*self.walk()]
+        read = Counter(name for op in operations for name in op.reads)
+        blocks = (self, *(block for op in operations for block in op.blocks))
+        leave = {name for block in blocks for name in block.outputs}
+        return {name for name, count in read.items() if count == 1} - leave
 
     def rewritten(self, change: Callable[[Op], Op | Sequence[Op]]) -> Block:
         """The block with each operation as `change` gives it; see `Program.rewritten`."""

@@ -45,10 +45,8 @@ class Here:
 
     Attributes:
         threads: that a session works with, and its memory laid out as it is by default, so that it
-            may be timed; 0: as ONNX Runtime chooses, and values lie where there is room. The
-            default plans a place for each before the first call: of a large diffusion network
-            250 MB of 930 that no call needs, at the same speed. Of a large file nothing is kept
-            for the next value either, which takes a tenth longer.
+            may be timed; 0: as ONNX Runtime chooses, no place planned for a value before the first
+            call, and of a large file none kept for the next value, which takes less memory.
     """
 
     def __init__(self) -> None:
@@ -58,9 +56,7 @@ class Here:
         """A file's session, or that of a model's bytes; any exception refuses it."""
         import onnxruntime
 
-        options = self._options()
-        size = len(source) if isinstance(source, bytes) else os.stat(source).st_size  # noqa: PTH116
-        options.enable_cpu_mem_arena = bool(self.threads) or size < LARGE
+        options = self._options(source)
         if not fused:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
@@ -71,13 +67,15 @@ class Here:
             lambda fed: list(session.run(names, dict(fed))),
         )
 
-    def _options(self) -> Any:
+    def _options(self, source: str | bytes) -> Any:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only: they come back as exceptions anyway
         options.intra_op_num_threads = self.threads
+        size = len(source) if isinstance(source, bytes) else os.stat(source).st_size  # noqa: PTH116
         options.enable_mem_pattern = bool(self.threads)
+        options.enable_cpu_mem_arena = bool(self.threads) or size < LARGE
         return options
 
     def profiled(
@@ -87,7 +85,7 @@ class Here:
         seconds and calls; the mean of so many calls, after one that is not counted."""
         import onnxruntime
 
-        options = self._options()
+        options = self._options(source)
         with tempfile.TemporaryDirectory() as folder:
             options.enable_profiling = True
             options.profile_file_prefix = os.path.join(folder, "profile")  # noqa: PTH118
