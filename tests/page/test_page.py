@@ -102,6 +102,17 @@ def test_failing_and_unproved_say_so_first() -> None:
     assert "do not use it in an app" in report.render(bills.failed())
 
 
+def test_one_reading_is_no_spread_and_says_why_there_is_no_other() -> None:
+    full, spread = bills.full(), "what devices do lies between"
+    assert spread in report.render(full)
+    (likely,) = (one for one in full.readings if one.name == "declared")
+    numbers = tuple(replace(one, why="it was not run") for one in likely.measurements)
+    shown = report.render(replace(full, readings=(replace(likely, measurements=numbers),)))
+    assert spread not in shown
+    assert "it was not run" in shown
+    assert report.render(replace(full, readings=(replace(likely, measurements=()),)))
+
+
 def test_what_was_left_open_stands_beside_its_comparison() -> None:
     one = bills.full()
     blind = replace(one.comparisons[0], unproved=(Unproved("scores", "<b>nobody looked</b>"),))

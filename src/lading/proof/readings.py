@@ -26,7 +26,10 @@ from lading.record.measurement import ReadingName
 LIMIT, NEAR = 65504.0, 4.0
 #: dB above its gate from which no better reading is wanted: half of the error.
 CLEAR = 6.0
-LEFT_OUT = f"no better reading of a large file is wanted from {CLEAR:g} dB above that"
+LEFT_OUT = (
+    "with all arithmetic in fp32 it was not run, as the file is large and "
+    f"{CLEAR:g} dB or more above that"
+)
 REASONS = {
     "float32": "all arithmetic in fp32 on the file's weights: the best a device can do",
     "declared": f"rounded once per operation: gated at {GATES['fp16'].psnr:g} dB elsewhere",
