@@ -21,6 +21,8 @@ import numpy as np
 _LENGTH = struct.Struct("<Q")
 #: Bytes of a file from which the memory of its values goes back to the system.
 LARGE = 1 << 26
+#: Whether threads wait for work without letting another process have their core.
+_SPINNING = "session.intra_op.allow_spinning"
 
 
 class Value(NamedTuple):
@@ -44,9 +46,10 @@ class Here:
     """ONNX Runtime in this process, for files of which it is known that they are sound.
 
     Attributes:
-        threads: that a session works with, and its memory laid out as it is by default, so that it
-            may be timed; 0: as ONNX Runtime chooses, no place planned for a value before the first
-            call, and of a large file none kept for the next value, which takes less memory.
+        threads: that a session works with, waiting busily and its memory laid out as they are by
+            default, so that it may be timed; 0: as ONNX Runtime chooses, no place planned for a
+            value before the first call, and of a large file none kept for the next value, which
+            takes less memory; none waits busily, as PyTorch has its turn next.
     """
 
     def __init__(self) -> None:
@@ -74,6 +77,7 @@ class Here:
         options.log_severity_level = 3  # errors only: they come back as exceptions anyway
         options.intra_op_num_threads = self.threads
         size = len(source) if isinstance(source, bytes) else os.stat(source).st_size  # noqa: PTH116
+        options.add_session_config_entry(_SPINNING, str(int(bool(self.threads))))
         options.enable_mem_pattern = bool(self.threads)
         options.enable_cpu_mem_arena = bool(self.threads) or size < LARGE
         return options

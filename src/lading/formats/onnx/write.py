@@ -16,7 +16,9 @@ from lading.conversion.capture import Axes, Captured, innermost
 from lading.conversion.spelling import spelled
 from lading.errors import ConversionError
 from lading.formats.onnx import memory, pieces
+from lading.formats.onnx.gelu import reorder
 from lading.formats.onnx.graph import MODULE_KEY
+from lading.formats.onnx.lifted import lift
 from lading.interface.memory import apart
 from lading.interface.settings import Settings
 from lading.record import ArtifactRecord, Port
@@ -36,6 +38,7 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     try:
         write = _from_trace if captured.exported is None else _from_export
         model = write(captured, settings)
+        lifted, _ = lift(model.graph), reorder(model.graph)
         _tidy(model, settings)
         memory.keep(model, interface.states)
         written = next(one.version for one in model.opset_import if not one.domain)
@@ -71,7 +74,11 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
         inputs=tuple(as_tensor(port, captured.axes) for port in apart(interface)[0]),
         outputs=tuple(as_tensor(port, captured.axes) for port in apart(interface)[1]),
         route=captured.route,
-        details={"opset": str(settings.opset), "converter": f"torch {torch.__version__}"},
+        details={
+            "opset": str(settings.opset),
+            "converter": f"torch {torch.__version__}",
+            **({"1-D convolutions": f"{lifted}, written as 2-D ones of one row"} if lifted else {}),
+        },
         states=tuple(kept.state for kept in interface.states),
     )
 
