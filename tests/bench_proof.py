@@ -42,7 +42,7 @@ from lading.job.request import Convert, Verify
 from lading.job.verify import verify
 from lading.network.source import Source, load
 from lading.record import Bill
-from tests import bench_beginnings, bench_growth, bench_rows
+from tests import bench_beginnings, bench_growth, bench_onnx, bench_rows
 from tests.bench_beginnings import PEAK
 from tests.conftest import CAMUS, genuine_unet, nnunet_file
 from tests.test_full_size_diffusion import full_network
@@ -50,7 +50,7 @@ from tests.test_full_size_diffusion import full_network
 #: Calls of a runtime that are held against as many of another.
 CALLS = 5
 #: Sections of the page; the first stands below its head, without its title.
-TITLES = ("Segmentation", "Beginnings", "Growth", "Tables of samples", "Diffusion")
+TITLES = ("Segmentation", "Beginnings", "Growth", "Tables of samples", "ONNX", "Diffusion")
 Work = Callable[[], object]
 
 
@@ -433,6 +433,7 @@ def main(
         "## Beginnings": lambda: bench_beginnings.section(rounds),
         "## Growth": lambda: bench_growth.section(long),
         "## Tables of samples": lambda: bench_rows.section(rounds=long),
+        "## ONNX": lambda: bench_onnx.section(rounds),
         "## Diffusion": diffusion,
     }
     parts: list[str] = []

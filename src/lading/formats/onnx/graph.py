@@ -33,7 +33,7 @@ def tensors(graph: Any) -> Iterator[Any]:
 
 def light(model: Any) -> Any:
     """A model without the numbers of its initialisers."""
-    made, graph = type(model)(), model.graph
+    made, graph = type(model)(ir_version=model.ir_version), model.graph
     made.opset_import.extend(model.opset_import)
     made.functions.extend(model.functions)
     for name in ("node", "input", "output", "value_info"):

@@ -1,19 +1,21 @@
 """Convolutions along one axis, written along two: those of a picture one row high.
 
 ONNX Runtime has fast kernels for pictures alone, and exporters write ``[N, C, L]`` as it is. As
-``[N, C, 1, L]`` the same network computes the same sums in 0.2 to 1 times the time (decision 017).
-A weight keeps its numbers in their order; its shape has a one more. What lies between two such
-convolutions and takes each element, or each channel, by itself stays ``[N, C, 1, L]``, so that
-ONNX Runtime still finds a convolution and its activation side by side.
+``[N, C, 1, L]`` the same network computes the same sums, mostly in less time, and of a channel by
+itself in a fraction of it (`docs/decisions/017-onnx-as-its-runtime-is-fast.md`). Those kernels give
+their threads rows, so of a long line they make one thread's work: that one stays as it is. A weight
+keeps its numbers in their order; its shape has a one more. What lies between two such convolutions
+and takes each element, or each channel, by itself stays ``[N, C, 1, L]``, so that ONNX Runtime
+still finds a convolution and its activation side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from lading.formats.onnx.graph import graphs
+from lading.formats.onnx.graph import graphs, light
 
 #: They do with each element, or each channel, of ``[N, C, 1, L]`` what they do with ``[N, C, L]``.
 _EACH = {
@@ -28,14 +30,19 @@ _POOLS = {"AveragePool", "MaxPool"}
 _SIZES = ("kernel_shape", "strides", "dilations")
 #: The new axis.
 _ROW = 2
+#: Channels that one thread of ONNX Runtime's takes at once.
+_TOGETHER = 64
+#: Multiply-accumulates, of one sample, that may be one thread's: some 0.1 ms of a processor's core.
+_ALONE = 1 << 22
 
 
-def lift(graph: Any) -> int:
-    """Writes every convolution along one axis of a graph along two.
+def lift(model: Any) -> int:
+    """Writes convolutions along one axis along two.
 
     Args:
-        graph: `onnx.GraphProto` of opset 13 or newer, its weights initializers of its own; changed
-            in place. Inner graphs, and weights that anything else reads, are left as they are.
+        model: `onnx.ModelProto` of opset 13 or newer; changed in place. Inner graphs are left as
+            they are, and weights that anything else reads, and long lines, and those of which
+            nothing says how long they are.
 
     Returns:
         how many convolutions it wrote so.
@@ -47,13 +54,11 @@ def lift(graph: Any) -> int:
     ...       y = Relu(a) }''')
     >>> model.graph.initializer.add(name="w", dims=(3, 2, 3), data_type=1).dims
     [3, 2, 3]
-    >>> lift(model.graph), [node.op_type for node in model.graph.node]
+    >>> lift(model), [node.op_type for node in model.graph.node]
     (1, ['Unsqueeze', 'Conv', 'Relu', 'Squeeze'])
     """
-    weights = _weights(graph)
-    if not weights:
-        return 0
-    return _Lifted(graph, weights).count
+    weights = _weights(model)
+    return _Lifted(model.graph, weights).count if weights else 0
 
 
 class _Lifted:
@@ -192,21 +197,59 @@ class _Lifted:
         graph.value_info.extend(made)
 
 
-def _weights(graph: Any) -> dict[str, Any]:
-    """The initializers that convolutions along one axis read, and nothing else."""
+def _weights(model: Any) -> dict[str, Any]:
+    """The initializers that convolutions along short lines read, and nothing else."""
+    graph = model.graph
     outside = {value.name for value in (*graph.input, *graph.output)}
     found = {
         one.name: one for one in graph.initializer if len(one.dims) == 3 and one.name not in outside
     }
+    if not found:
+        return {}
+    lengths, read = _lengths(model), set()
     for inner in graphs(graph):
         for node in inner.node:
             for place, name in enumerate(node.input):
-                if name in found and not (inner is graph and place == 1 and _along_one(node)):
+                read.add(name)
+                if name in found and not (
+                    inner is graph
+                    and place == 1
+                    and _along_one(node)
+                    and _gains(node, found[name].dims, lengths)
+                ):
                     del found[name]
         for value in inner.output:
             found.pop(value.name, None)
-    read = {name for node in graph.node for name in node.input}
     return {name: one for name, one in found.items() if name in read}
+
+
+def _lengths(model: Any) -> dict[str, int]:
+    """How long lines are, as far as the model says or onnx infers it."""
+    from onnx import shape_inference
+
+    graph = model.graph
+    told = {value.name for value in (*graph.value_info, *graph.output)}
+    if not all(name in told for node in graph.node if _along_one(node) for name in node.output):
+        graph = shape_inference.infer_shapes(light(model)).graph
+    return {
+        value.name: value.type.tensor_type.shape.dim[2].dim_value
+        for value in (*graph.value_info, *graph.output)
+        if len(value.type.tensor_type.shape.dim) == 3
+    }
+
+
+def _gains(node: Any, weight: Sequence[int], lengths: Mapping[str, int]) -> bool:
+    """Whether a convolution is of each channel by itself, or so short that one thread may do it;
+    what has a window of one is a product of matrices in either form."""
+    filters, channels, width = weight
+    groups = next((one.i for one in node.attribute if one.name == "group"), 1)
+    if width == 1:
+        return False
+    if channels == 1 and groups == filters:
+        return True
+    length = lengths.get(node.output[0], 0)
+    alone: int = length * channels * width * min(filters // groups, _TOGETHER)
+    return 0 < alone <= _ALONE
 
 
 def _along_one(node: Any) -> bool:

@@ -38,7 +38,7 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     try:
         write = _from_trace if captured.exported is None else _from_export
         model = write(captured, settings)
-        lifted, _ = lift(model.graph), reorder(model.graph)
+        lifted, _ = lift(model), reorder(model.graph)
         _tidy(model, settings)
         memory.keep(model, interface.states)
         written = next(one.version for one in model.opset_import if not one.domain)
