@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -267,6 +270,29 @@ def test_names_that_are_taken_stay_their_owners() -> None:
     after = computed(model, x=np.ones((2, 4, 12), np.float32))
     np.testing.assert_allclose(after, before, rtol=1e-5)
     assert max(Counter(name for n in model.graph.node for name in n.output).values()) == 1
+
+
+SEVERAL = """
+import sys
+from tests.formats.onnx.test_lifted import lift, read
+names = "abcdefgh"
+lines = " ".join(f"{name} = Conv(x, w)" for name in names)
+outputs = ", ".join(f"float[2,4,10] {name}" for name in (*names, "s"))
+model = read(f"(float[2,4,12] x) => ({outputs}) {{ {lines} s = Softmax(a) }}", w=(4, 4, 3))
+assert lift(model) == len(names)
+sys.stdout.buffer.write(model.SerializeToString(deterministic=True))
+"""
+
+
+def test_the_same_bytes_in_every_process() -> None:
+    made = {
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", SEVERAL], check=True, capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "123"
+    }  # fmt: skip
+    assert len(made) == 1
 
 
 class Line(nn.Module):

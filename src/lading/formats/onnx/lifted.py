@@ -119,7 +119,7 @@ class _Lifted:
         else:
             for place, name in enumerate(node.input):
                 node.input[place] = self._lowered(name)
-            for name in self._fixed & self._high.keys():
+            for name in sorted(self._fixed & self._high.keys()):
                 self._lowered(name)  # an inner graph may be this node's
             self._made.append(node)
 
