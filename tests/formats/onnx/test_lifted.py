@@ -327,6 +327,7 @@ def test_a_file_of_ours_says_so(tmp_path: Path, route: Any) -> None:
     record = FORMAT.convert(capture(one, route, FORMAT.axes(one.options)), Settings(), path)
     assert record.details["1-D convolutions"] == "2, written as 2-D ones of one row"
     model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
     shapes = [
         list(w.dims) for n in model.graph.node if n.op_type == "Conv"
         for w in model.graph.initializer if w.name == n.input[1]
