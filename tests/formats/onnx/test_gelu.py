@@ -15,12 +15,13 @@ from onnx.reference import ReferenceEvaluator
 from lading.formats.onnx.gelu import reorder
 
 #: As the exporter spells it.
-SPELT = """(float[64] x, float[64] z) => (float[64] y) <float one = {1}, float half = {0.5}, float r = {1.4142135}> {
+SPELT = """(float[64] x, float[64] z) => (float[64] y)
+    <float one = {1}, float half = {0.5}, float r = {1.4142135}> {
     d = Div(x, r)
     e = Erf(d)
     s = Add(e, one)
     h = Mul(half, s)
-    y = Mul(x, h) }"""  # noqa: E501
+    y = Mul(x, h) }"""
 
 
 def read(text: str) -> Any:

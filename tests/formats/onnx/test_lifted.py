@@ -167,7 +167,8 @@ def test_between_two_convolutions_nothing_turns_back() -> None:
     model = read(
         """(float[2,4,12] x) => (float[2,4,1] y) <float slope = {0.5}> {
             a = Conv(x, w)
-            b = Relu(a)
+            least = Constant <value = float {0}> ()
+            b = Clip(a, least)
             c = Mul(slope, b)
             d = MaxPool <kernel_shape = [3], strides = [1], pads = [1, 1]> (c)
             e = Conv <pads = [1, 1]> (d, v)
@@ -177,8 +178,8 @@ def test_between_two_convolutions_nothing_turns_back() -> None:
     )  # fmt: skip
     assert lift(model) == 2
     assert kinds(model) == [
-        "Unsqueeze", "Conv", "Relu", "Mul", "MaxPool", "Conv", "Add", "GlobalAveragePool",
-        "Squeeze",
+        "Unsqueeze", "Conv", "Constant", "Clip", "Mul", "MaxPool", "Conv", "Add",
+        "GlobalAveragePool", "Squeeze",
     ]  # fmt: skip
 
 
@@ -190,20 +191,31 @@ LONG = (1 << 22) // (4 * 4 * 3)
     [
         (LONG, 1, 1),
         (LONG + 1, 1, 0),  # ONNX Runtime would give all of it to one thread
-        (2 * LONG, 2, 1),
-        (9 * LONG, 4, 1),  # of each channel by itself: whatever its length
+        (4 * LONG, 2, 1),
+        (4 * LONG + 2, 2, 0),
+        (16 * LONG, 4, 1),
+        (17 * LONG, 4, 0),  # less than a block of channels by themselves
         (0, 1, 0),  # nobody says how long
-        (0, 4, 1),
+        (0, 4, 0),
     ],
 )
-def test_short_lines_and_channels_by_themselves(length: int, groups: int, count: int) -> None:
+def test_short_lines(length: int, groups: int, count: int) -> None:
+    assert lift(of_a_line(4, length, groups)) == count
+
+
+@pytest.mark.parametrize("length", [0, 1 << 22])
+def test_a_block_of_channels_by_themselves_whatever_its_length(length: int) -> None:
+    assert lift(of_a_line(16, length, 16)) == 1
+    assert lift(of_a_line(16, length, 8)) == 0
+
+
+def of_a_line(channels: int, length: int, groups: int) -> Any:
     size, given = (length or "n"), (length + 2 if length else "m")
-    model = read(
-        f"(float[1,4,{given}] x) => (float[1,4,{size}] y) "
+    return read(
+        f"(float[1,{channels},{given}] x) => (float[1,{channels},{size}] y) "
         f"{{ y = Conv <group = {groups}> (x, w) }}",
-        w=(4, 4 // groups, 3),
+        w=(channels, channels // groups, 3),
     )  # fmt: skip
-    assert lift(model) == count
 
 
 def test_what_a_matrix_multiplies_is_left() -> None:
@@ -326,6 +338,8 @@ def test_a_file_of_ours_says_so(tmp_path: Path, route: Any) -> None:
     one, path = line(), tmp_path / "net.onnx"
     record = FORMAT.convert(capture(one, route, FORMAT.axes(one.options)), Settings(), path)
     assert record.details["1-D convolutions"] == "2, written as 2-D ones of one row"
+    spelt = {"export": "1, the half of each last", "trace": None}  # which has it last itself
+    assert record.details.get("GELU") == spelt[route]
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     shapes = [

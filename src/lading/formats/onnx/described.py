@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from lading.formats.onnx.graph import graphs, tensors
+from lading.formats.onnx.graph import graphs, inner, tensors
 from lading.interface.settings import Precision
 from lading.record import Port
 from lading.record.text import LFS_POINTER
@@ -150,12 +150,8 @@ def _carry(
         if value.type.tensor_type.elem_type:
             types[value.name] = value.type.tensor_type.elem_type
     for node in graph.node:
-        inner = [
-            _carry(one, types, versions, found)
-            for attribute in node.attribute
-            for one in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs)
-        ]
-        for name, kind in zip(node.output, _given(node, types, versions, inner), strict=False):
+        held = [_carry(one, types, versions, found) for one in inner(node)]
+        for name, kind in zip(node.output, _given(node, types, versions, held), strict=False):
             if kind and name:
                 types.setdefault(name, kind)
         if node.op_type not in _NO_ARITHMETIC:

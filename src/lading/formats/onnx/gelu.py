@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from lading.formats.onnx.constants import stored
 from lading.formats.onnx.graph import graphs
 
 #: float, half, double
@@ -83,17 +84,11 @@ def _of(erf: Any, x: str, made: Mapping[str, Any]) -> bool:
 
 
 def _numbers(graph: Any) -> dict[str, float]:
-    """The constants of one element, by name."""
+    """The constants without an axis, by name."""
     from onnx import numpy_helper
 
-    held = {
-        node.output[0]: one.t
-        for node in graph.node
-        for one in node.attribute
-        if node.op_type == "Constant" and one.name == "value"
-    } | {one.name: one for one in graph.initializer}
     return {
         name: float(numpy_helper.to_array(tensor))
-        for name, tensor in held.items()
+        for name, tensor in stored(graph).items()
         if not len(tensor.dims) and tensor.data_type in _FLOATS
     }

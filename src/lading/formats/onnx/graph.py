@@ -13,18 +13,30 @@ def graphs(graph: Any) -> Iterator[Any]:
     """The graph, and every graph inside it."""
     yield graph
     for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
-                yield from graphs(inner)
+        for one in inner(node):
+            yield from graphs(one)
+
+
+def inner(node: Any) -> Iterator[Any]:
+    """The graphs that a node holds: a branch's, a loop's.
+
+    >>> from onnx import helper
+    >>> one, two = (helper.make_graph([], name, [], []) for name in ("one", "two"))
+    >>> [held.name for held in inner(helper.make_node("Two", [], [], body=one, others=[two]))]
+    ['one', 'two']
+    """
+    for attribute in node.attribute:
+        yield from [attribute.g] if attribute.HasField("g") else ()
+        yield from attribute.graphs
 
 
 def tensors(graph: Any) -> Iterator[Any]:
     """Every tensor that a graph holds, initialisers and attributes, inner graphs included."""
-    for inner in graphs(graph):
-        yield from getattr(inner, "initializer", ())  # a function has none
-        for sparse in getattr(inner, "sparse_initializer", ()):
+    for one in graphs(graph):
+        yield from getattr(one, "initializer", ())  # a function has none
+        for sparse in getattr(one, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
-        for node in inner.node:
+        for node in one.node:
             for attribute in node.attribute:
                 if attribute.HasField("t"):
                     yield attribute.t
@@ -50,8 +62,8 @@ def unrolled(model: Any) -> float:
     own = {(one.domain, one.name): one for one in model.functions}
     counted: dict[tuple[str, str], float] = {}
 
-    def of(inner: Any) -> float:
-        return sum(call((node.domain, node.op_type)) for one in graphs(inner) for node in one.node)
+    def of(graph: Any) -> float:
+        return sum(call((node.domain, node.op_type)) for one in graphs(graph) for node in one.node)
 
     def call(name: tuple[str, str]) -> float:
         if name not in own:
@@ -80,6 +92,5 @@ def _nodes(graph: Any, outside: dict[str, Any]) -> Iterator[tuple[Any, dict[str,
         elif node.op_type == "Identity" and node.input[0] in known:
             known[node.output[0]] = known[node.input[0]]
         yield node, known
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
-                yield from _nodes(inner, known)
+        for one in inner(node):
+            yield from _nodes(one, known)

@@ -15,7 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from lading.formats.onnx.graph import graphs, light
+from lading.formats.onnx.constants import stored
+from lading.formats.onnx.graph import graphs, inner, light
 
 #: They do with each element, or each channel, of ``[N, C, 1, L]`` what they do with ``[N, C, L]``.
 _EACH = {
@@ -30,9 +31,12 @@ _POOLS = {"AveragePool", "MaxPool"}
 _SIZES = ("kernel_shape", "strides", "dilations")
 #: The new axis.
 _ROW = 2
-#: Channels that one thread of ONNX Runtime's takes at once.
-_TOGETHER = 64
-#: Multiply-accumulates, of one sample, that may be one thread's: some 0.1 ms of a processor's core.
+#: What ONNX Runtime's threads share are samples, groups, rows, and blocks of channels
+#: (onnxruntime/core/mlas/lib/snchwc.cpp): 16 at once of channels by themselves, and four times as
+#: many filters, where the processor has AVX-512; half of that elsewhere.
+_BLOCK = 16
+_TOGETHER = 4 * _BLOCK
+#: Multiply-accumulates, of one sample, that may be one thread's: a fraction of a millisecond.
 _ALONE = 1 << 22
 
 
@@ -73,15 +77,15 @@ class _Lifted:
     """
 
     def __init__(self, graph: Any, weights: dict[str, Any]) -> None:
-        nodes, inner = list(graph.node), list(graphs(graph))
+        nodes, every = list(graph.node), list(graphs(graph))
         self._typed = {v.name: v for v in (*graph.input, *graph.value_info, *graph.output)}
         self._single = {  # numbers, which fit whatever they meet
-            one.name for one in graph.initializer if prod(one.dims) == 1 and len(one.dims) < 4
+            name for name, one in stored(graph).items() if prod(one.dims) == 1 and len(one.dims) < 4
         }
-        self._taken = {n for one in inner for node in one.node for n in (node.name, *node.output)}
+        self._taken = {n for one in every for node in one.node for n in (node.name, *node.output)}
         self._taken |= {*self._typed} | {one.name for one in graph.initializer}
-        self._fixed = {value.name for one in inner for value in one.output}
-        self._fixed |= {name for one in inner[1:] for node in one.node for name in node.input}
+        self._fixed = {value.name for one in every for value in one.output}
+        self._fixed |= {name for one in every[1:] for node in one.node for name in node.input}
         self._high: dict[str, str] = {}
         self._flat: dict[str, str] = {}
         self._maker: dict[str, Any] = {}
@@ -119,8 +123,9 @@ class _Lifted:
         else:
             for place, name in enumerate(node.input):
                 node.input[place] = self._lowered(name)
-            for name in sorted(self._fixed & self._high.keys()):
-                self._lowered(name)  # an inner graph may be this node's
+            if any(inner(node)):
+                for name in sorted(self._fixed & self._high.keys()):
+                    self._lowered(name)
             self._made.append(node)
 
     def _fits(self, node: Any) -> bool:
@@ -207,18 +212,18 @@ def _weights(model: Any) -> dict[str, Any]:
     if not found:
         return {}
     lengths, read = _lengths(model), set()
-    for inner in graphs(graph):
-        for node in inner.node:
+    for one in graphs(graph):
+        for node in one.node:
             for place, name in enumerate(node.input):
                 read.add(name)
                 if name in found and not (
-                    inner is graph
+                    one is graph
                     and place == 1
                     and _along_one(node)
                     and _gains(node, found[name].dims, lengths)
                 ):
                     del found[name]
-        for value in inner.output:
+        for value in one.output:
             found.pop(value.name, None)
     return {name: one for name, one in found.items() if name in read}
 
@@ -239,13 +244,13 @@ def _lengths(model: Any) -> dict[str, int]:
 
 
 def _gains(node: Any, weight: Sequence[int], lengths: Mapping[str, int]) -> bool:
-    """Whether a convolution is of each channel by itself, or so short that one thread may do it;
-    what has a window of one is a product of matrices in either form."""
+    """Whether a convolution is of each of a block of channels by itself, or so short that one
+    thread may do it; what has a window of one is a product of matrices in either form."""
     filters, channels, width = weight
     groups = next((one.i for one in node.attribute if one.name == "group"), 1)
     if width == 1:
         return False
-    if channels == 1 and groups == filters:
+    if channels == 1 and groups == filters >= _BLOCK:
         return True
     length = lengths.get(node.output[0], 0)
     alone: int = length * channels * width * min(filters // groups, _TOGETHER)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
 
-from lading.formats.onnx.graph import MODULE_KEY
+from lading.formats.onnx.graph import MODULE_KEY, inner
 from lading.interface.work import Work, rules
 
 Shape = tuple[int, ...]
@@ -73,11 +73,7 @@ def _of(
         if node.op_type == "Constant":
             held.update((node.output[0], one.t) for one in node.attribute if one.name == "value")
             continue
-        inner = [
-            one for attribute in node.attribute
-            for one in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs)
-        ]  # fmt: skip
-        for one in inner:
+        for one in inner(node):
             yield from _of(one, known, held, looped=True)
         macs = _macs(node, known, held)
         if macs and looped:
