@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,6 +71,65 @@ def test_overflow_is_what_coremltools_says(numbers: list[float]) -> None:
     var = SimpleNamespace(op=held, is_tensor_or_scalar_of=lambda dtype: True)
     op = SimpleNamespace(inputs={"x": var})
     assert quick._overflows(op) == FP16ComputePrecision.fp16_overflow(op)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_packed_weights_flow_into_is_known_where_there_are_any(nested: bool) -> None:
+    from coremltools.converters.mil import Builder
+    from coremltools.converters.mil.mil.passes.helper import block_context_manager
+
+    def packed() -> Any:
+        return Builder.constexpr_affine_dequantize(
+            quantized_data=np.int8([[1, 2], [3, 4]]), axis=0, scale=np.float32(0.5),
+            zero_point=np.int8(0), name="packed",
+        )  # fmt: skip
+
+    @Builder.program(input_specs=[Builder.TensorSpec((2, 2))])
+    def program(x: Any) -> Any:
+        if not nested:
+            return Builder.relu(x=Builder.add(x=x, y=packed()), name="y")
+        some = Builder.greater(x=Builder.reduce_sum(x=x, keep_dims=False), y=0.0)
+        return Builder.cond(pred=some, _true_fn=packed, _false_fn=lambda: x, name="y")
+
+    @block_context_manager
+    def left(block: Any) -> None:
+        """As a pass leaves it."""
+
+    (y,) = program.functions["main"].outputs
+    read = y.op.inputs["x"] if not nested else y.op.blocks[0].outputs[0]
+    known = set(read.nonreplaceable_vars_upstream)
+    assert [one.name for one in known] == ["packed"]
+    with quick.quick():
+        read.nonreplaceable_vars_upstream = set()
+        left(program.functions["main"])
+        assert read.nonreplaceable_vars_upstream == known
+
+
+@pytest.fixture
+def thawed() -> None:
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_collections_within_leave_out_what_was_there_before() -> None:
+    with quick.quick():
+        assert gc.get_freeze_count() > 10_000
+        with quick.quick():
+            pass
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("thawed")
+def test_what_a_user_froze_stays_so() -> None:
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with quick.quick():
+            assert gc.get_freeze_count() == before
+        assert gc.get_freeze_count() == before
+    finally:
+        gc.unfreeze()
 
 
 def test_nothing_of_it_stays() -> None:

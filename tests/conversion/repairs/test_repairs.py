@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lading.conversion import repairs as repair
-from lading.conversion.repairs import Case, Scope, repaired, repairs
+from lading.conversion.repairs import Case, Identical, Scope, in_place_of, repaired, repairs
 from lading.errors import CaptureError
 from lading.interface import Interface, Options
 from lading.record import Port, Task
@@ -156,6 +156,72 @@ def test_a_second_repair_is_proved_as_well(shelf: dict[str, Any]) -> None:
     assert "roundings" in refused.value.found
     assert shelf["first"].ended
     assert shelf["second"].ended
+
+
+class Twice(Identical):
+    """Answers ``x.contiguous()`` with what a test wants it to."""
+
+    name, reason, idle = "twice", "a test wants it", "no such call"
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    @contextmanager
+    def watched(self, noted: Any) -> Iterator[None]:
+        real = torch.Tensor.contiguous
+
+        def contiguous(x: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = self.answer(x)
+            noted(answer, lambda: real(x))
+            return answer
+
+        with in_place_of({"contiguous": contiguous}):
+            yield
+
+
+class Counted(nn.Module):
+    """Two calls in a run, and how often it ran."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.runs += 1
+        return (x.contiguous() * 2.0).contiguous()
+
+
+def test_who_answers_as_torch_does_is_asked_call_by_call(shelf: dict[str, Any]) -> None:
+    shelf["twice"], module = Twice(lambda x: x), Counted()
+    with repaired(around(module, 1, 3), "export") as (_, records):
+        assert torch.Tensor.contiguous is not torch._C.TensorBase.contiguous
+    assert records[0].proof == "6 calls left out, each returns its own tensor, on 3 inputs"
+    assert module.runs == 1 + repair.PROOFS
+
+
+@pytest.mark.parametrize("answer", [torch.clone, lambda x: x[:], lambda x: x + 0.0])
+def test_an_equal_tensor_is_not_the_same(shelf: dict[str, Any], answer: Any) -> None:
+    shelf["twice"] = Twice(answer)
+    with pytest.raises(CaptureError) as refused, repaired(around(Counted(), 1, 3), "export"):
+        pytest.fail("it was let through")
+    assert refused.value.found == "another tensor than PyTorch returns, at call 1"
+
+
+def test_what_comes_after_is_held_against_the_untouched_network(shelf: dict[str, Any]) -> None:
+    shelf["twice"], shelf["toy"] = Twice(lambda x: x), Toy(lambda module: Plus(module, 1.0))
+    with pytest.raises(CaptureError) as refused, repaired(around(Counted(), 1, 3), "export"):
+        pytest.fail("it was let through")
+    assert refused.value.subject == "repair 'toy' in here"
+
+
+def test_a_call_that_an_earlier_repair_took_away_is_no_longer_heard(shelf: dict[str, Any]) -> None:
+    class Plain(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2.0
+
+    shelf["a toy"], shelf["twice"] = Toy(lambda module: Plain()), Twice(lambda x: x)
+    with repaired(around(Counted(), 1, 3), "export") as (_, records):
+        assert [one.name for one in records] == ["toy"]
 
 
 def test_a_module_that_does_not_run_is_told_as_such(shelf: dict[str, Any]) -> None:

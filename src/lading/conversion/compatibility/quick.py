@@ -5,6 +5,10 @@
 - The pass manager spells the whole program before and after each pipeline for a message that nobody
   asked for.
 - The pass that moves transposes about infers every type anew, where there is no transpose too.
+- Every block that a pass leaves is searched for what packed weights flow into, where there are none
+  too.
+- A conversion ends in a full garbage collection, and sets off more of them by what it makes: each
+  goes over all that was there before, half a million objects of torch alone.
 - The search for weights beyond fp16 builds the places of all of them, where their size is asked.
 
 `test_quick.py` converts with this and without, and compares every byte.
@@ -13,6 +17,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +31,7 @@ _LARGEST, _INFINITE = 65504, 1e38
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
     """Within it coremltools converts so."""
+    from coremltools.converters.mil.mil import Block
     from coremltools.converters.mil.mil.passes.defs.optimize_repeat_ops import reduce_transposes
     from coremltools.converters.mil.mil.passes.defs.quantization import FP16ComputePrecision
     from coremltools.converters.mil.mil.program import Program
@@ -36,7 +42,17 @@ def quick() -> Iterator[None]:
         if any(op.op_type == "transpose" for op in block.operations):
             moved(block)
 
+    flown, packed = Block._propagate_nonreplaceable_vars, False
+
+    def where_any_were_packed(block: Any) -> None:
+        nonlocal packed
+        packed = packed or _has_packed(block)
+        if packed:
+            flown(block)
+
     with (
+        _collected_alone(),
+        patch.object(Block, "_propagate_nonreplaceable_vars", where_any_were_packed),
         patch.object(
             reduce_transposes, "_reduce_transposes_block", staticmethod(where_there_are_any)
         ),
@@ -45,6 +61,26 @@ def quick() -> Iterator[None]:
         patch.object(FP16ComputePrecision, "fp16_overflow", staticmethod(_overflows)),
     ):
         yield
+
+
+@contextlib.contextmanager
+def _collected_alone() -> Iterator[None]:
+    """Within it collections leave out what was there before; nothing, where that is so already."""
+    mine = gc.get_freeze_count() == 0
+    if mine:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if mine:
+            gc.unfreeze()
+
+
+def _has_packed(block: Any) -> bool:
+    return any(
+        op.op_type.startswith("constexpr_") or any(map(_has_packed, op.blocks))
+        for op in block.operations
+    )
 
 
 def _overflows(op: Any) -> bool:

@@ -4,7 +4,8 @@ Some modules cannot be captured as they stand, although nothing is wrong with th
 takes another path while it is recorded. A repair changes that path for the time of the capture and
 leaves every weight alone. It states its algebra, says where in the module it applies, may decline
 with a reason, and is not believed: `repaired` runs the module with it against the untouched one and
-compares the bytes. The untouched module stays the reference of every later comparison.
+compares the bytes; or, where it claims to answer a call with the very tensor that PyTorch returns,
+asks PyTorch at every call. The untouched module stays the reference of every later comparison.
 
 Each repair lives in one file of `repairs/` and is found by being there, as ``REPAIR``.
 """
@@ -134,7 +135,7 @@ class Watching(ABC):
     idle: str
 
     @abstractmethod
-    def watched(self, noted: Callable[[], Any]) -> AbstractContextManager[None]:
+    def watched(self, noted: Callable[..., Any]) -> AbstractContextManager[None]:
         """Within it those calls are answered, and `noted` is called for each."""
 
     def scope(self, case: Case) -> Scope:
@@ -150,8 +151,37 @@ class Watching(ABC):
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[nn.Module]:
         """See `Repair`."""
-        with self.watched(lambda: None):
+        with self.watched(lambda *_: None):
             yield module
+
+
+class Identical(Watching):
+    """A repair that answers with the very tensor that PyTorch returns, and leaves no operation.
+
+    Its `watched` tells `noted` its answer, and a function that asks PyTorch for its own. That the
+    two are one object at every call is the proof: no output can be another then.
+    """
+
+    def proved(
+        self, where: tuple[str, ...], module: nn.Module, probes: Sequence[tuple[torch.Tensor, ...]]
+    ) -> str:
+        """The sentence of the record.
+
+        Raises:
+            CaptureError: PyTorch returns another tensor somewhere.
+        """
+        calls = 0
+
+        def noted(answer: Any, ask: Callable[[], Any]) -> None:
+            nonlocal calls
+            calls += 1
+            if ask() is not answer:
+                raise _refused(self, where, f"another tensor than PyTorch returns, at call {calls}")
+
+        with self.watched(noted), torch.inference_mode():
+            for inputs in probes:
+                module(*inputs)
+        return f"{calls} calls left out, each returns its own tensor, on {len(probes)} inputs"
 
 
 def repairs() -> dict[str, Repair]:
@@ -202,16 +232,20 @@ def _apply(
     module, proofs = interface.module, None
     heard = _heard(Case(module, probes[0], route, fixed))
     for repair in repairs().values():
-        if not records and repair.name in heard:
+        if proofs is None and repair.name in heard:  # nothing calls otherwise than it did then
             scope = heard[repair.name]
         else:
             scope = repair.scope(Case(module, probes[0], route, fixed))
         if not scope.where:
             continue
-        # made before anything is repaired
-        proofs = proofs or _Proofs(interface.module, probes)
-        module = stack.enter_context(repair.applied(module))
-        proof = proofs.prove(repair, scope.where, module)
+        if isinstance(repair, Identical):
+            proof = repair.proved(scope.where, module, probes)
+            module = stack.enter_context(repair.applied(module))
+        else:
+            # Made before anything is repaired by which an output could be another.
+            proofs = proofs or _Proofs(interface.module, probes)
+            module = stack.enter_context(repair.applied(module))
+            proof = proofs.prove(repair, scope.where, module)
         records.append(RepairRecord(repair.name, scope.where, repair.reason, proof))
     return module
 
@@ -234,7 +268,7 @@ def _heard(case: Case) -> dict[str, Scope]:
     }
 
 
-def _note(paths: dict[str, None], here: Callable[[], str]) -> None:
+def _note(paths: dict[str, None], here: Callable[[], str], *_: Any) -> None:
     paths.setdefault(here())
 
 

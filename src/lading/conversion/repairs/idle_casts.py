@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from lading.conversion.repairs import Watching, in_place_of
+from lading.conversion.repairs import Identical, in_place_of
 
 _NAMED = {
     "float": torch.float32,
@@ -18,7 +18,7 @@ _NAMED = {
 }
 
 
-class IdleCasts(Watching):
+class IdleCasts(Identical):
     """While a graph is taken, a cast that changes nothing returns its value.
 
     Algebra. torch documents ``x.to(d)``, ``x.type(d)`` and ``x.float()`` to return x itself where
@@ -36,7 +36,7 @@ class IdleCasts(Watching):
     idle = "every cast changes a type"
 
     @contextmanager
-    def watched(self, noted: Callable[[], Any]) -> Iterator[None]:
+    def watched(self, noted: Callable[..., Any]) -> Iterator[None]:
         """Returns the tensor itself from every idle cast by Python code, and calls `noted`."""
         names = (*_NAMED, "to", "type", "type_as")
 
@@ -45,7 +45,7 @@ class IdleCasts(Watching):
 
             def cast(self: torch.Tensor, *arguments: Any, **named: Any) -> Any:
                 if _idle(self, name, arguments, named):
-                    noted()
+                    noted(self, lambda: real(self, *arguments, **named))
                     return self
                 return real(self, *arguments, **named)
 

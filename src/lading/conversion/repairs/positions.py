@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import nn
 
-from lading.conversion.repairs import Case, Scope, in_place_of, whereabouts
+from lading.conversion.repairs import Case, Scope, Watching, in_place_of
 
 #: Where a slice is taken: file, and place in it.
 Site = tuple[str, Any]
 
 
-class Positions:
+class Positions(Watching):
     """A slice from a tensor's value, ``x[p : p + n]``, is taken and written by index.
 
     Algebra. The elements of ``x[p : p + n]`` are those at ``p, p + 1, ... p + n - 1`` of that axis:
@@ -36,25 +35,18 @@ class Positions:
         "a slice that begins at a tensor's value has no place in a graph; the same elements are "
         "taken and written by their indices"
     )
-    fused = False
+    idle = "no slice begins at a value"
+
+    def watched(self, noted: Callable[[], Any]) -> AbstractContextManager[None]:
+        """See `Watching`."""
+        return _by_index(noted)
 
     def scope(self, case: Case) -> Scope:
         if case.route == "trace":
             return Scope(declined="a trace records such slices itself")
         if not any(not value.is_floating_point() for value in case.inputs):
             return Scope(declined="no input is a whole number")
-        found: dict[str, None] = {}
-        with ExitStack() as stack:
-            here = stack.enter_context(whereabouts(case.module))
-            stack.enter_context(_by_index(lambda: found.setdefault(here())))
-            stack.enter_context(torch.no_grad())
-            case.module(*case.inputs)
-        return Scope(tuple(found)) if found else Scope(declined="no slice begins at a value")
-
-    @contextmanager
-    def applied(self, module: nn.Module) -> Iterator[nn.Module]:
-        with _by_index(lambda: None):
-            yield module
+        return super().scope(case)
 
 
 @contextmanager

@@ -304,13 +304,6 @@ class Plan:
             for bindings in given.values()
             for one in bindings
         )
-        function = operation.function
-        if operation.over and sources["x"].direct and sources["x"].slots[0] in unshared:
-            function = operation.over
-        if self.precision == "half-accumulate" and any(
-            value.type.dtype == "float16" for value in op.outputs
-        ):
-            function = half.find(op.type) or function
         packed = op.type.startswith("constexpr_")
         # Every policy runs on the same weights, those that the file declares.
         policy = "declared" if packed else self.precision
@@ -320,6 +313,11 @@ class Plan:
             for value in op.outputs
         )
         rounded = tuple(bool(rounding(v.type, policy, exact=exact)) for v in op.outputs)
+        in_half = any(value.type.dtype == "float16" for value in op.outputs)
+        over = "x" in sources and sources["x"].direct and sources["x"].slots[0] in unshared
+        function = operation.variant(over=over, in_half=in_half)
+        if in_half and self.precision == "half-accumulate":
+            function = half.find(op.type) or function
         call = bind(function, list(operation.parameters), sources)
         outputs = tuple(self._new(value) for value in op.outputs)
         reads = tuple(slot for source in sources.values() for slot in source.slots)

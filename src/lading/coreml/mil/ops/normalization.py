@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lading.coreml.mil.registry import fresh
+from lading.coreml.mil.registry import fresh, in_half
 
 
 @fresh
@@ -24,7 +25,20 @@ def batch_norm(
     return F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
 
 
+def _instance_norm_in_groups(
+    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5
+) -> Tensor:
+    """`instance_norm` as a group norm of one channel a group: PyTorch adds up many at once there,
+    in float32 and by pairs, where its instance norm adds one by one in float64."""
+    many, channels = x.shape[:2]
+    size = math.prod(x.shape[2:])
+    return torch.native_group_norm(
+        x.contiguous(), gamma, beta, many, channels, size, channels, epsilon
+    )[0]
+
+
 @fresh
+@in_half(_instance_norm_in_groups)
 def instance_norm(
     x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5
 ) -> Tensor:
