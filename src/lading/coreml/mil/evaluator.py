@@ -313,7 +313,9 @@ class Plan:
             for value in op.outputs
         )
         rounded = tuple(bool(rounding(v.type, policy, exact=exact)) for v in op.outputs)
-        in_half = any(value.type.dtype == "float16" for value in op.outputs)
+        in_half = self.precision != "float32" and any(
+            value.type.dtype == "float16" for value in op.outputs
+        )
         over = "x" in sources and sources["x"].direct and sources["x"].slots[0] in unshared
         function = operation.variant(over=over, in_half=in_half)
         if in_half and self.precision == "half-accumulate":

@@ -66,7 +66,7 @@ def over(variant: Callable[..., Any]) -> Callable[[_F], _F]:
 def in_half(variant: Callable[..., Any]) -> Callable[[_F], _F]:
     """Mark an operation whose `variant`, of the same parameters, is faster and as exact, but gives
     other last bits of float32 than PyTorch's layer of that name: it runs where the result is
-    declared float16."""
+    rounded to float16."""
 
     def mark(function: _F) -> _F:
         function.__dict__["in_half"] = variant
@@ -107,7 +107,7 @@ class Operation:
 
     def variant(self, *, over: bool, in_half: bool) -> Callable[..., Any]:
         """The function as it runs where it may write `over` its first input, or where its results
-        are declared float16."""
+        are rounded to float16."""
         return (over and self.over) or (in_half and self.in_half) or self.function
 
 

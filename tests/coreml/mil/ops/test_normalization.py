@@ -62,14 +62,18 @@ def normed(dtype: str, folder: Path) -> mil.Model:
 
     def program(x: Any) -> Any:
         gamma, beta = np.array([[0.5, 2], [0, 1]], kind)
-        return Builder.instance_norm(x=x, gamma=gamma, beta=beta, epsilon=kind(1e-3), name="y")
+        return Builder.instance_norm(x=x, gamma=gamma, beta=beta, epsilon=kind(2**-10), name="y")
 
     return mil.load(save_built(program, {"x": (SHAPE, dtype)}, "iOS17", folder))
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "fp16"])
-def test_what_is_declared_float32_has_the_layers_own_bits(
-    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("dtype", "reading", "quicker"),
+    [("fp32", "declared", 0), ("fp32", "half-accumulate", 0), ("fp16", "float32", 0),
+     ("fp16", "declared", 1), ("fp16", "half-accumulate", 1)],
+)  # fmt: skip
+def test_what_stays_float32_has_the_layers_own_bits(
+    dtype: str, reading: Any, quicker: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float16)
     model, quick = normed(dtype, tmp_path), torch.native_group_norm
@@ -77,13 +81,13 @@ def test_what_is_declared_float32_has_the_layers_own_bits(
     monkeypatch.setattr(
         torch, "native_group_norm", lambda *given: (taken.append(1), quick(*given))[1]
     )
-    (got,) = model.predict({"x": x.astype(model.inputs[0].dtype)}).values()
+    (got,) = model.predict({"x": x.astype(model.inputs[0].dtype)}, precision=reading).values()
     gamma, beta = torch.tensor([[0.5, 2], [0, 1]])
-    want = F.instance_norm(torch.tensor(x).float(), weight=gamma, bias=beta, eps=1e-3).numpy()
-    if dtype == "fp32":
+    want = F.instance_norm(torch.tensor(x).float(), weight=gamma, bias=beta, eps=2**-10).numpy()
+    assert len(taken) == quicker
+    if not quicker:
+        assert got.dtype == np.float32
         np.testing.assert_array_equal(got, want)
-        assert not taken
     else:
-        assert len(taken) == 1
         assert got.dtype == np.float16
         np.testing.assert_allclose(got.astype(np.float32), want, rtol=2**-10, atol=2**-24)
