@@ -127,10 +127,10 @@ def _converted(program: Any, **how: Any) -> Any:
     """``ct.convert`` as lading calls it."""
     import coremltools as ct
 
-    from lading.conversion.compatibility import group_norm, int16, share_constants
+    from lading.conversion.compatibility import forms, int16, share_constants
     from lading.conversion.compatibility.quick import quick
 
     half = how.get("compute_precision") in (None, ct.precision.FLOAT16)
     how.setdefault("pass_pipeline", share_constants.pipeline(half=half))
-    with group_norm.in_force(), int16.in_force(), quick():
+    with forms.in_force(), int16.in_force(), quick():
         return ct.convert(program, **how)

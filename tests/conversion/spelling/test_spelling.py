@@ -120,6 +120,56 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
         + F.embedding_bag(s.ids, s.w, s.starts, mode="max"), (X,),
         {"ids": IDS, "w": torch.randn(4, 3), "starts": torch.tensor([0, 2, 2])}),
     "distances": (lambda _, x, y: torch.cdist(x, y) + torch.cdist(x, y, p=1.0), (X, Y), {}),
+    "single numbers": (
+        lambda _, x, y: torch.fmod(x, 0.7) + torch.fmod(x, y) + torch.trunc(3 * x)
+        + torch.hypot(x, y) + torch.copysign(x, y) + torch.copysign(x, -1.0)
+        + torch.signbit(y).float() + torch.fmax(x, y) - torch.fmin(x, y)
+        + torch.ldexp(x, SMALL[0, :1]) / 128, (X, Y), {}),
+    "of exponentials": (
+        lambda _, x, y: torch.logaddexp2(x, y) + torch.erfc(x) + torch.asinh(3 * y)
+        + torch.acosh(1 + x.abs()) + torch.logcumsumexp(9 * y, 1) / 9, (X, Y), {}),
+    "close": (
+        lambda _, x: (torch.isclose(x, x.round(), atol=0.1) + torch.round(x, decimals=1)
+                      + torch.round(90 * x, decimals=-1)), (X,), {}),
+    "in an order": (
+        lambda _, x, y: x.median(1, keepdim=True).values + x.kthvalue(2, -1, True).values
+        + x.cummax(1).values * x.cummin(2).values + y.median() + y.cummax(-1).indices, (X, Y), {}),
+    "where it belongs": (
+        lambda s, x, y: torch.bucketize(x, s.ends) + torch.searchsorted(s.ends, y, right=True)
+        + torch.searchsorted(x.sort(-1).values, y).float(), (X, Y),
+        {"ends": torch.linspace(-1, 1, 5)}),
+    "at places": (
+        lambda s, x: x.index_fill(1, s.few, 2.0) + x.masked_scatter(x > 0, s.w)
+        + torch.ops.aten.put(x, s.ids, s.w[: len(IDS)]), (X,),
+        {"few": torch.tensor([0, -1]), "w": torch.randn(18), "ids": torch.arange(7) * 2 - 5}),
+    "reduced at places": (
+        lambda s, x: torch.ones(1, 3, 6).index_reduce(2, s.ids, x, "mean")
+        + torch.ones(1, 3, 6).index_reduce(-1, s.ids, x, "amax", include_self=False)
+        + torch.ops.aten.put(x[..., :6], s.ids, x[0, 0, :7], True),
+        (torch.randn(1, 3, 7),), {"ids": PLACES}),
+    "diagonals": (
+        lambda _, x: torch.diagonal_scatter(x, x[:, :, 0, :5], 1, 2, 3)[..., :1, :5]
+        + x.diagonal(1, 2, 3).unsqueeze(2) + x.diagonal(-2, 3, 2).sum(), (PICTURE[:, :, :5],), {}),
+    "unpooled": (
+        lambda _, x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2),
+        (PICTURE[:, :, :6],), {}),
+    "unpooled from windows that overlap": (
+        lambda _, x: F.max_unpool2d(
+            *F.max_pool2d(x, (3, 2), 2, 1, 1, return_indices=True), (3, 2), 2, 1,
+            output_size=x.shape[2:]), (PICTURE,), {}),
+    "unpooled in 3-D": (
+        lambda _, x: F.max_unpool3d(*F.max_pool3d(x, (2, 1, 2), return_indices=True), (2, 1, 2)),
+        (VOLUME,), {}),
+    "pooled to sizes": (
+        lambda _, x: F.adaptive_max_pool2d(x, (3, 4)) + F.adaptive_max_pool1d(x[0, :, :3], 4),
+        (PICTURE,), {}),
+    "with a mean": (
+        lambda _, x: sum(map(torch.sum, torch.var_mean(x, 1)), x)
+        + torch.std_mean(x, (1, 2), correction=0, keepdim=True)[0] + torch.var_mean(x)[0], (X,),
+        {}),
+    "bilinear": (lambda s, x, y: F.bilinear(x, y, s.w, s.w[:, 0, 0]), (X, Y),
+                 {"w": torch.randn(4, 6, 6)}),
+    "pairs": (lambda _, x: F.pdist(x[0]) + F.pdist(x[0], 1.0), (X,), {}),
     "spectrum": (real_of_spectrum, (PICTURE,), {}),
     "short transform": (transform, (X[:, :1].reshape(1, 6),), {"window": torch.hann_window(4)}),
 }  # fmt: skip

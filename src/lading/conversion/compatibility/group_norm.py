@@ -1,4 +1,4 @@
-"""How layers are said in MIL where coremltools' own spelling is long or unsafe in fp16.
+"""A group norm as one operation.
 
 coremltools spells a group norm as mean, difference, ``square``, mean, root and division. In fp16
 the square overflows as soon as a value lies more than 255 from its group's mean, and the mean of a
@@ -15,21 +15,14 @@ most. ``γ · x + β`` is a ``batch_norm`` with mean 0, variance 1 and ε 0: one
 What a device does inside its instance norm is Apple's to know. `lading.coreml.mil` computes it in
 fp32 and rounds once; a device that squares in fp16 would overflow as the spelled-out form does. No
 form can forbid that but fp32 (``--precision fp32``).
-
-A form is in force only within `in_force`: coremltools' registry is left as it was.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-
-#: An operation of torch's front end: builds MIL for `node` and hands it to `context`.
-Form = Callable[[Any, Any], None]
 
 
 def group_norm(context: Any, node: Any) -> None:
@@ -107,18 +100,4 @@ def _arguments(ops: Any, context: Any, node: Any) -> dict[str, Any]:
 
 
 #: By torch's name.
-FORMS: Mapping[str, Form] = {"group_norm": group_norm}
-
-
-@contextmanager
-def in_force() -> Iterator[None]:
-    """Within it, coremltools' torch front end uses these forms."""
-    from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
-
-    known: dict[str, Form] = _TORCH_OPS_REGISTRY.name_to_func_mapping
-    before = {name: known[name] for name in FORMS}
-    known.update(FORMS)
-    try:
-        yield
-    finally:
-        known.update(before)
+FORMS = {"group_norm": group_norm}

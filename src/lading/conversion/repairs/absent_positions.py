@@ -86,7 +86,7 @@ def _zeroed(values: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
     if absent.shape[1] > 1:
         number = absent.to(values.dtype)
         behind = number[:, :-1] * (1.0 - number[:, 1:])  # kept, after one that is not
-        absent = torch.logical_and(absent, behind.amax().reshape(1, 1) == 0)
+        absent = torch.logical_and(absent, behind.amax((0, 1), keepdim=True) == 0)
     return torch.where(absent.unsqueeze(-1), torch.zeros_like(values), values)
 
 

@@ -1,15 +1,16 @@
 """Rows added up at places: bags of embeddings, sums of messages, scatters that reduce; distances.
 
 Symptoms with coremltools 9.0: "Unsupported fx node index_add", ``scatter_reduce``,
-``embedding_bag``, ``cdist`` and ``unfold``; "only torch.index_put(..., accumulate=False) handled
-yet"; and where torch takes ``index_add`` apart, a
-``scatter_nd`` of two dtypes. Checked with torch 2.13; each can go when coremltools knows it.
+``embedding_bag``, ``cdist``, ``pdist`` and ``unfold``; "only torch.index_put(...,
+accumulate=False) handled yet"; and where torch takes ``index_add`` apart, a ``scatter_nd`` of two
+dtypes. Checked with torch 2.13; each can go when coremltools knows it.
 
 A sum at places is a product with the matrix whose row p marks what goes to place p.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ def _marks(index: torch.Tensor, places: int) -> torch.Tensor:
     return (torch.arange(places)[:, None] == index[None]).to(torch.float32)
 
 
-def _index_add(_: Any, x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, *,
+def index_add(_: Any, x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, *,
                alpha: Any = 1) -> Any:  # fmt: skip
     if not x.is_floating_point():
         return NotImplemented
@@ -42,10 +43,10 @@ def _index_put(_: Any, x: torch.Tensor, indices: list[Any], values: torch.Tensor
     dim, index = named[0], indices[named[0]]
     values = values.expand(*x.shape[:dim], *index.shape, *x.shape[dim + 1 :])
     flat = values.reshape(*x.shape[:dim], index.numel(), *x.shape[dim + 1 :])
-    return _index_add(_, x, dim, index.reshape(-1), flat)
+    return index_add(_, x, dim, index.reshape(-1), flat)
 
 
-def _scatter(x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, reduce: str,
+def scatter(x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, reduce: str,
              include_self: bool = True) -> Any:  # fmt: skip
     """Along one axis, for every other position on its own: [..., places, sources] marks."""
     index, source, own = (one.movedim(dim, -1) for one in (index, source, x))
@@ -78,12 +79,12 @@ def _scatter_reduce(_: Any, x: torch.Tensor, dim: int, index: torch.Tensor, sour
                     reduce: str, *, include_self: bool = True) -> Any:  # fmt: skip
     if not x.is_floating_point():
         return NotImplemented
-    return _scatter(x, dim, index, source, reduce, include_self)
+    return scatter(x, dim, index, source, reduce, include_self)
 
 
 def _scatter_add(_: Any, x: torch.Tensor, dim: int, index: torch.Tensor,
                  source: torch.Tensor) -> Any:  # fmt: skip
-    return _scatter(x, dim, index, source, "sum") if x.is_floating_point() else NotImplemented
+    return scatter(x, dim, index, source, "sum") if x.is_floating_point() else NotImplemented
 
 
 def _bag(
@@ -124,6 +125,16 @@ def _cdist(_: Any, x: torch.Tensor, y: torch.Tensor, p: float = 2.0,
     return off.abs().sum(-1) if p == 1.0 else (off * off).sum(-1).sqrt()
 
 
+def _pdist(_: Any, x: torch.Tensor, p: float = 2.0) -> Any:
+    """Of every two rows, each pair once."""
+    if p not in (1.0, 2.0):
+        return NotImplemented
+    pairs = list(itertools.combinations(range(int(x.shape[0])), 2))
+    one, other = torch.tensor(pairs).reshape(-1, 2).unbind(1)
+    off = x.index_select(0, one) - x.index_select(0, other)
+    return off.abs().sum(-1) if p == 1.0 else (off * off).sum(-1).sqrt()
+
+
 def _unfold(_: Any, x: torch.Tensor, dim: int, size: int, step: int) -> torch.Tensor:
     """Overlapping windows of an axis, as a new last axis."""
     dim = dim % max(1, x.dim())
@@ -138,7 +149,9 @@ SPELLING = {
     aten.unfold.default: _unfold,
     aten.cdist.default: _cdist,
     aten._cdist_forward.default: _cdist,
-    aten.index_add.default: _index_add,
+    aten.pdist.default: _pdist,
+    aten._pdist_forward.default: _pdist,
+    aten.index_add.default: index_add,
     aten.index_put.default: _index_put,
     aten._unsafe_index_put.default: _index_put,
     aten.scatter_reduce.two: _scatter_reduce,

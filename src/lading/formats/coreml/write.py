@@ -14,8 +14,7 @@ import numpy as np
 from lading.base.digests import of_path, size_of
 from lading.conversion import apple
 from lading.conversion.capture import Captured
-from lading.conversion.compatibility import group_norm as forms
-from lading.conversion.compatibility import int16, wide
+from lading.conversion.compatibility import forms, int16, wide
 from lading.conversion.compatibility import share_constants as passes
 from lading.formats.coreml import memory
 from lading.interface.memory import apart

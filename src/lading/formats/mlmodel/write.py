@@ -11,6 +11,7 @@ import numpy as np
 from lading.base.digests import of_path, size_of
 from lading.conversion import apple
 from lading.conversion.capture import Captured
+from lading.conversion.compatibility import forms
 from lading.conversion.described import system_of
 from lading.interface.settings import Settings
 from lading.record import ArtifactRecord
@@ -28,14 +29,15 @@ def convert(captured: Captured, settings: Settings, path: Path) -> ArtifactRecor
     import coremltools as ct  # here: its import takes seconds and half a gigabyte
 
     interface = captured.interface
-    model = apple.converted(
-        captured,
-        "a Core ML neural network",
-        expected="a graph whose every operation is a layer of this format",
-        remedy="use an ML Program (--to coreml), or the other route (--route)",
-        convert_to="neuralnetwork",
-        outputs=[ct.TensorType(port.name) for port in interface.outputs],
-    )
+    with forms.in_force(forms.EVERYWHERE):
+        model = apple.converted(
+            captured,
+            "a Core ML neural network",
+            expected="a graph whose every operation is a layer of this format",
+            remedy="use an ML Program (--to coreml), or the other route (--route)",
+            convert_to="neuralnetwork",
+            outputs=[ct.TensorType(port.name) for port in interface.outputs],
+        )
     spec = model.get_spec()
     apple.describe(spec, interface.inputs, interface.outputs, settings)
     _type(spec, {port.name: port for port in (*interface.inputs, *interface.outputs)})
