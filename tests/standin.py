@@ -123,7 +123,7 @@ class Given:
     def decided(self) -> Sequence[str]:
         return ()
 
-    def steady(self, place: int, precision: str) -> bool:
+    def steady(self, place: int, precision: str, *, computing: bool = False) -> bool:
         return self.calm[place]
 
     def floor(self, place: int) -> Mapping[str, float] | None:

@@ -337,7 +337,9 @@ def test_nothing_is_measured_of_an_original_that_is_met_everywhere(
     monkeypatch.setattr(original, "twin", lambda place: pytest.fail("a twin was run"))
     monkeypatch.setattr(original, "_half", lambda place: pytest.fail("it was run halved"))
     monkeypatch.setattr(
-        original, "steady", lambda place, precision: ran.append(place) or steady(place, precision)
+        original,
+        "steady",
+        lambda place, precision, **how: ran.append(place) or steady(place, precision, **how),
     )
     found = held(original, Fake(one, Changed(one)))
     assert found.verdict == "pass"
@@ -351,7 +353,7 @@ def test_who_agrees_with_an_original_that_is_steady_nowhere_has_nothing_gated(
 ) -> None:
     one = interface()
     original = Original(one, make(one))
-    monkeypatch.setattr(original, "steady", lambda place, precision: False)
+    monkeypatch.setattr(original, "steady", lambda place, precision, **how: False)
     found = held(original, Fake(one, Changed(one)))
     assert (found.verdict, found.reason) == ("fail", NOTHING_GATED)
 

@@ -52,6 +52,39 @@ def test_the_disturbance_repeats_and_leaves_the_network_alone() -> None:
     assert all(bool((t == before[n]).all()) for n, t in one.module.state_dict().items())
 
 
+WHICH = {
+    "topk": lambda x: x.topk(3, 1).indices,
+    "sort": lambda x: x.sort(1).indices,
+    "argmax": lambda x: x.argmax(1),
+    "max": lambda x: x.max(1).indices,
+    "kthvalue": lambda x: x.kthvalue(2, 1).indices,
+}
+
+
+@pytest.mark.parametrize("value", [0.0, 0.75])
+@pytest.mark.parametrize("name", WHICH)
+def test_of_equal_elements_another_one_is_taken(name: str, value: float) -> None:
+    """Which one is no property of the network; of such as differ it is the same one."""
+    which, x = WHICH[name], torch.full((64, 9), value)
+    with noise.Disturbed():
+        moved = which(x)
+    assert bool((moved != which(x)).any())
+    apart = torch.randn(64, 9, generator=torch.Generator().manual_seed(0))
+    with noise.Disturbed():
+        assert torch.equal(which(apart), which(apart.clone()))
+        assert torch.equal(apart.argmax(1), apart.argmax(1))
+    assert bool((x == value).all())
+
+
+def test_values_beside_places_move_by_no_more_than_a_rounding() -> None:
+    x = torch.randn(8, 50, generator=torch.Generator().manual_seed(0))
+    with noise.Disturbed():
+        (values, _), whole = x.topk(5, 1), (x * 10).to(torch.int32).argmax(1)
+    bound = (noise.DISTURBANCE + 2**-23) * x.abs().max()
+    assert bool(((values - x.topk(5, 1).values).abs() <= bound).all())
+    assert torch.equal(whole, (x * 10).to(torch.int32).argmax(1))
+
+
 def _off(one: Interface, probe: Probe) -> float:
     (wanted,), (moved,) = (
         made.values() for made in (TorchSide(one).run(probe.inputs), noise.disturbed(one, probe))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+import lading
 from lading.proof import compare, judge, steadiness
 from lading.proof import original as carried
 from lading.proof.probes import Probe, make, telling
@@ -159,3 +161,37 @@ def test_nothing_gated_is_a_failure_even_when_all_is_equal() -> None:
         (got,) = compare.every_runtime(reference, artifact, artifact.record, lambda *_: None)
         assert got.verdict == verdict
     assert got.reason == judge.NOTHING_GATED
+
+
+class Best(nn.Module):
+    """The boxes of the highest scores, of which many are equal: 0 as a rule, 1 far out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 6, 4, 4)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.conv(x).flatten(2)
+        scores, places = (found[:, 4] - 1).relu().clamp(max=1).topk(10, -1)
+        return torch.gather(found[:, :4], 2, places[:, None].expand(-1, 4, -1)), scores
+
+
+def test_who_takes_another_of_equal_ones_is_not_wrong(tmp_path: Path) -> None:
+    given = {"x": torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))}
+    bill = lading.convert(Best().eval(), tmp_path / "right", example_inputs=given)
+    assert bill.verdict == "pass", bill.comparisons
+    judged = [one for one in bill.comparisons if one.verdict != "not run"]
+    left_out = {m.probe for one in judged for m in one.measurements if not m.steady}
+    assert left_out
+    assert all({m.probe for m in one.measurements} - left_out for one in judged)
+    for change in ("bias", "rows"):
+        wrong = Best().eval()
+        with torch.no_grad():
+            if change == "bias":
+                wrong.conv.bias[0] += 0.05
+            else:
+                wrong.conv.weight.copy_(wrong.conv.weight[[1, 0, 2, 3, 4, 5]])
+        for file in ("Best.mlpackage", "Best.onnx"):
+            found = lading.verify(tmp_path / "right" / file, wrong, example_inputs=given)
+            assert found.verdict == "fail", (change, file)

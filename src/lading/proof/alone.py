@@ -61,7 +61,7 @@ class GraphJudge(Judge):
             numbers = self._of_the_graph(graph, got)
             if all(number.passed for number in numbers):
                 return numbers
-        far = [place for place in self.far if self.reference.steady(place, "fp32")]
+        far = [p for p in self.far if self.reference.steady(p, "fp32", computing=True)]
         if not self.settled:
             self._settle()
             self.numbers = [*self._of_outputs(), *(n for n in self.numbers if not n.steady)]

@@ -130,7 +130,7 @@ class Beside:
     def decided(self) -> Sequence[str]:
         return ()
 
-    def steady(self, place: int, precision: str) -> bool:
+    def steady(self, place: int, precision: str, *, computing: bool = False) -> bool:
         if (place, precision) not in self._steady:
             probe, outputs, ports = self.drawn[place], self.outputs[place], self.record.answers
             found = steadiness.steady(self.side, probe, outputs, ports, precision)

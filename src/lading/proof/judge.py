@@ -25,7 +25,7 @@ from lading.task import kind_of
 #: Channels that are spelled out.
 SPELLED = 8
 FLOOR_REASON = "what the original keeps when every result is disturbed as by sums in another order"
-UNSTEADY_REASON = "the original itself misses its gate here when its input is rounded"
+UNSTEADY_REASON = "the original itself misses its gate here when numbers are rounded"
 RUNTIME_REASON = "the runtime's own error: in float64 the file meets its gate"
 #: A runtime that comes no nearer (dB) computes something else, whatever the file is: a third of the
 #: peak; as much as a channel varies.
@@ -134,8 +134,8 @@ class Judge:
         self.places = [place for place in self.places if place in found]
         return found
 
-    def _steady(self, place: int) -> bool:
-        return self.reference.steady(place, self.precision)
+    def _steady(self, place: int, *, computing: bool = False) -> bool:
+        return self.reference.steady(place, self.precision, computing=computing)
 
     def _sort(self) -> None:
         """Where it is gated: at a probe at which the reference is steady, and at one at which the
@@ -148,9 +148,10 @@ class Judge:
         self._drop()
 
     def _settle(self) -> None:
-        """Leaves out where the reference is not steady after all."""
+        """Leaves out where the reference is not steady after all; where the artifact misses, its
+        arithmetic is disturbed as well."""
         self.settled = True
-        self.firm = [place for place in self.firm if self._steady(place)]
+        self.firm = [p for p in self.firm if self._steady(p, computing=not self._meets(p))]
         self._drop()
 
     def _drop(self) -> None:

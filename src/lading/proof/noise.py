@@ -41,7 +41,9 @@ HIGHEST_REASON = "no gate is higher: what the original keeps when disturbed had 
 
 
 class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Multiplies every floating-point result by 1 ± `DISTURBANCE`, element by element."""
+    """Multiplies every floating-point result by 1 ± `DISTURBANCE`, element by element. What says
+    which element of an axis is the highest, or how all of them follow, is asked of elements no two
+    of which are equal: of equal ones each runtime takes another, and a factor leaves 0 as it is."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -49,11 +51,21 @@ class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
+        if _says_which(func, args, result):
+            result = func(self._apart(args[0]), *args[1:], **(kwargs or {}))
         if not func.is_view:
             for one in result if isinstance(result, (tuple, list)) else (result,):
                 if isinstance(one, torch.Tensor) and one.dtype == torch.float32 and one.numel():
                     self._multiply(one)
         return result
+
+    def _apart(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` with each element moved by up to a rounding of the largest, or of 1 where all are 0."""
+        start, size = self._starts.randrange(_FACTORS), x.numel()
+        these = self._factors[start : start + min(size, _FACTORS)] - 1
+        these = these.repeat(-(-size // _FACTORS))[:size].reshape(x.shape)
+        largest = float(x.abs().nan_to_num(0.0, 0.0, 0.0).max()) or 1.0
+        return x + these * (largest * 2.0**-24 / DISTURBANCE)
 
     def _multiply(self, one: torch.Tensor) -> None:
         """The factors lie in a ring that is longer than a plane and begins anywhere: to draw them
@@ -65,6 +77,16 @@ class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
             part.mul_(these[: part.numel()])
         if not one.is_contiguous():
             one.copy_(flat.view(one.shape))
+
+
+def _says_which(func: Any, args: Any, result: Any) -> bool:
+    """Whether an operator along an axis of real numbers gives places in it."""
+    if not (args and isinstance(args[0], torch.Tensor) and args[0].dtype == torch.float32):
+        return False
+    if not args[0].numel() or all(one.name != "dim" for one in func._schema.arguments):
+        return False
+    results = result if isinstance(result, (tuple, list)) else (result,)
+    return any(isinstance(one, torch.Tensor) and one.dtype == torch.int64 for one in results)
 
 
 @cache

@@ -135,8 +135,13 @@ class Original:
         if self._bare:
             self._bare._add(probe, self._bare.side.run(probe.inputs))
 
-    def steady(self, place: int, precision: str) -> bool:
+    def steady(self, place: int, precision: str, *, computing: bool = False) -> bool:
         """See `lading.proof.steadiness`. Measured once."""
+        if computing:
+            ports, outputs = self.interface.answers, self.outputs[place]
+            return self.steady(place, precision) and steadiness.kept(
+                outputs, self.twin(place), ports, precision
+            )
         if (place, precision) not in self._steady:
             probe, outputs, ports = self.drawn[place], self.outputs[place], self.interface.answers
             again = self.followed.gave if (place, precision) == self._counted else None

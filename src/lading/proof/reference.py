@@ -89,9 +89,10 @@ class Reference(Protocol):
         """Those of which both sides were: why an artifact may differ."""
         ...
 
-    def steady(self, place: int, precision: str) -> bool:
+    def steady(self, place: int, precision: str, *, computing: bool = False) -> bool:
         """Whether the reference keeps the gates of `precision` at a probe against itself when its
-        input is rounded. What is not steady proves nothing: it is shown and not gated."""
+        input is rounded; where `computing`, also when each of its results is, as by sums in another
+        order. What is not steady proves nothing: it is shown and not gated."""
         ...
 
     def floor(self, place: int) -> Mapping[str, float] | None:

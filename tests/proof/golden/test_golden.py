@@ -203,7 +203,7 @@ def test_nothing_is_asked_of_what_there_is_no_room_for(
     monkeypatch.setattr(
         made,
         "steady",
-        lambda place, precision: asked.append(place) or steady(made, place, precision),
+        lambda place, precision, **how: asked.append(place) or steady(made, place, precision),
     )
     golden.write(tmp_path / "all", made, [made_of("fp32", one)], "00")
     every, asked[:] = {*asked}, []
@@ -218,7 +218,7 @@ def test_nothing_is_asked_of_what_there_is_no_room_for(
 def test_what_is_chance_is_no_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = toys.interface()
     made = original(one)
-    monkeypatch.setattr(made, "steady", lambda place, precision: False)
+    monkeypatch.setattr(made, "steady", lambda place, precision, **how: False)
     index = golden.write(tmp_path / "golden", made, [made_of("fp32", one)], "00")
     assert index.vectors == ()
     assert "steady at no probe" in index.left_out

@@ -145,7 +145,7 @@ def _able(original: Original, precisions: Sequence[str]) -> Callable[[int], bool
         return (
             fits(probe, ports)
             and all(probe.shape(port.name) == port.shape for port in ports)
-            and all(original.steady(place, precision) for precision in precisions)
+            and all(original.steady(place, one, computing=True) for one in precisions)
         )
 
     return able

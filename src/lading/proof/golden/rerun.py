@@ -126,7 +126,7 @@ class Recorded:
     def decided(self) -> Sequence[str]:
         return ()
 
-    def steady(self, place: int, precision: str) -> bool:
+    def steady(self, place: int, precision: str, *, computing: bool = False) -> bool:
         """Only probes at which the original is were chosen."""
         return True
 
