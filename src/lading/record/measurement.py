@@ -97,8 +97,8 @@ class Measurement(Quantity):
         own: whether the gate is the user's own.
         measured_gate: of an own gate, the one that it stands in the place of; None where there was
             none.
-        steady: False where the original itself misses the gate when its input is rounded: what is
-            measured there is shown and not gated.
+        steady: False where the original itself misses the gate when its input or its arithmetic is
+            rounded: what is measured there is shown and not gated.
     """
 
     value: float
