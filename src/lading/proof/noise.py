@@ -60,7 +60,7 @@ class Disturbed(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _apart(self, x: torch.Tensor) -> torch.Tensor:
-        """`x` with each element moved by up to a rounding of the largest, or of 1 where all are 0."""
+        """`x` with each element moved by up to a rounding of the largest, or of 1 if all are 0."""
         start, size = self._starts.randrange(_FACTORS), x.numel()
         these = self._factors[start : start + min(size, _FACTORS)] - 1
         these = these.repeat(-(-size // _FACTORS))[:size].reshape(x.shape)

@@ -61,6 +61,9 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
     "searchsorted of a number": (lambda x: torch.searchsorted(x, 0.5, out_int32=True), (ENDS,)),
     "pooled with places": (
         lambda x: torch.nn.functional.max_pool1d(x[None], 3, 2, 1, return_indices=True), (ROWS,)),
+    "padded by less than nothing": (
+        lambda x: torch.nn.functional.pad(x, (-2, 1, 1, -1), value=2.0), (ROWS,)),
+    "flags counted": (lambda x: (x > 0).sum(1, keepdim=True), (ROWS,)),
     "var_mean": (lambda x: torch.var_mean(x.clamp(-9), 1, unbiased=False, keepdim=True), (ROWS,)),
     "std_mean": (lambda x: torch.std_mean(x.clamp(-9)), (ROWS,)),
 }  # fmt: skip

@@ -169,6 +169,19 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], dict[str, t
         {}),
     "bilinear": (lambda s, x, y: F.bilinear(x, y, s.w, s.w[:, 0, 0]), (X, Y),
                  {"w": torch.randn(4, 6, 6)}),
+    "moved by a padding": (
+        lambda _, x: F.pad(x, (0, 0, 1, -1)) + F.pad(x, (-2, 2), value=3.0)
+        + F.pad(x, (-1, -1))[..., :1], (X,), {}),
+    "as many as are set": (
+        lambda _, x, y: y.gather(-1, (x > 0).sum(-1, keepdim=True) - 1)
+        + x[..., :1] * (x > 0).sum(), (X.abs(), Y), {}),
+    "laid out otherwise": (
+        lambda _, x: torch.fmod(x.transpose(1, 2), 0.5).transpose(1, 2).view(1, 18)
+        + x.diagonal(0, 1, 2).sum(), (X,), {}),
+    "products of spectra": (
+        lambda s, x: torch.fft.irfft2(torch.einsum(
+            "bixy,ioxy->boxy", torch.fft.rfft2(x, norm="ortho"), torch.view_as_complex(s.w))),
+        (PICTURE[:, :, :6],), {"w": torch.randn(2, 3, 6, 4, 2)}),
     "pairs": (lambda _, x: F.pdist(x[0]) + F.pdist(x[0], 1.0), (X,), {}),
     "spectrum": (real_of_spectrum, (PICTURE,), {}),
     "short transform": (transform, (X[:, :1].reshape(1, 6),), {"window": torch.hann_window(4)}),

@@ -21,7 +21,7 @@ from torch._subclasses import FakeTensor
 from torch.utils._pytree import tree_leaves
 
 from lading.base import shelf
-from lading.conversion.spelling.pairs import Pair, paired
+from lading.conversion.spelling.pairs import VIEWS, Pair, paired
 
 Spell = Callable[..., Any]
 
@@ -59,6 +59,12 @@ def spelled(
     given = None if shapes is None else (shapes,)  # all inputs are one parameter of `_Spelled`
     with torch.no_grad(), fx.traceback.preserve_node_meta():
         return torch.export.export(module, arguments, keywords, dynamic_shapes=given)
+
+
+def _lies_as_before(n: fx.Node, value: Any) -> bool:
+    """Whether a value lies in memory as it did where the program was recorded."""
+    before = n.all_input_nodes[0].meta.get("val")
+    return isinstance(before, torch.Tensor) and before.stride() == value.stride()
 
 
 def _is_complex(node: fx.Node) -> bool:
@@ -114,6 +120,9 @@ class _Run(fx.Interpreter):
                 found = self._spelled(n, arguments, keywords)
             if found is not NotImplemented:
                 return found
+            if n.target in VIEWS and not _lies_as_before(n, arguments[0]):
+                with fx.traceback.set_current_meta(n):
+                    return VIEWS[n.target](*arguments)
         if n.op == "get_attr":
             found = self.fetch_attr(str(n.target))
             if isinstance(found, torch.Tensor) and found.is_complex():

@@ -20,6 +20,11 @@ import torch
 from torch import fx
 
 aten = torch.ops.aten
+#: What asks for a layout in memory that a value in another spelling need not have, and what does
+#: not.
+VIEWS: Mapping[Any, Any] = dict.fromkeys(
+    (aten.view.default, aten._unsafe_view.default, aten.view_copy.default), torch.reshape
+)
 
 
 @dataclass
@@ -49,7 +54,7 @@ def paired(node: fx.Node, arguments: Any, keywords: Any) -> Any:
     if special is not None:
         return special(*arguments, **keywords)
     if name in _LINEAR:
-        return _by_parts(node.target, arguments, keywords)
+        return _by_parts(VIEWS.get(node.target, node.target), arguments, keywords)
     raise NotImplementedError(f"{name} of complex numbers: no converter has them")
 
 

@@ -1,7 +1,8 @@
-"""Several results at once that are one each, and a product of two inputs.
+"""Several results at once that are one each, a product of two inputs, and how many flags are set.
 
-Symptoms with coremltools 9.0: "Unsupported fx node" of ``var_mean``, ``std_mean`` and ``bilinear``.
-Checked with torch 2.13; each can go when the converter knows it.
+Symptoms with coremltools 9.0: "Unsupported fx node" of ``var_mean``, ``std_mean`` and ``bilinear``;
+a sum of flags is a real number, which nothing can be taken at: "Input indices expects tensor of
+dtype int32". Checked with torch 2.13; each can go when the converter knows it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import fx
 
 aten = torch.ops.aten
 
@@ -41,7 +43,15 @@ def _bilinear(_: Any, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor,
     return made if bias is None else made + bias
 
 
+def _sum(n: fx.Node, x: torch.Tensor, *given: Any, **named: Any) -> Any:
+    if x.dtype != torch.bool or n.meta["val"].dtype != torch.int64:
+        return NotImplemented
+    return x.to(torch.int64).sum(*given, **named)
+
+
 SPELLING = {
+    aten.sum.default: _sum,
+    aten.sum.dim_IntList: _sum,
     **dict.fromkeys((aten.var_mean.default, aten.var_mean.dim, aten.var_mean.correction),
                     _with_mean(torch.var)),
     **dict.fromkeys((aten.std_mean.default, aten.std_mean.dim, aten.std_mean.correction),
