@@ -270,9 +270,9 @@ def test_it_is_captured_without_a_warning(route: Route) -> None:
             captured = capture(mended, route)
     names = ["autograd functions", "host-side guards", "idle casts"]
     assert [one.name for one in records][:3] == names
-    assert {one.proof for one in records} == {
-        "every output byte equals the untouched network's, on 3 inputs"
-    }
+    proofs = {one.name: one.proof for one in records}
+    assert proofs.pop("idle casts").endswith("each returns its own tensor, on 3 inputs")
+    assert {*proofs.values()} == {"every output byte equals the untouched network's, on 3 inputs"}
     taken: Any = captured.traced or captured.exported.module()  # type: ignore[union-attr]
     for step in (0, 1, 999):
         values = strangers.inputs(step)
