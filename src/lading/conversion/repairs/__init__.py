@@ -138,12 +138,16 @@ class Watching(ABC):
     def watched(self, noted: Callable[..., Any]) -> AbstractContextManager[None]:
         """Within it those calls are answered, and `noted` is called for each."""
 
+    def note(self, found: dict[str, None], here: Callable[[], str], *_: Any) -> None:
+        """A call is answered: where, into `found`."""
+        found.setdefault(here())
+
     def scope(self, case: Case) -> Scope:
         """See `Repair`."""
         found: dict[str, None] = {}
         with ExitStack() as stack:
             here = stack.enter_context(whereabouts(case.module))
-            stack.enter_context(self.watched(partial(_note, found, here)))
+            stack.enter_context(self.watched(partial(self.note, found, here)))
             stack.enter_context(torch.no_grad())
             case.module(*case.inputs)
         return Scope(tuple(found)) if found else Scope(declined=self.idle)
@@ -162,26 +166,31 @@ class Identical(Watching):
     two are one object at every call is the proof: no output can be another then.
     """
 
-    def proved(
-        self, where: tuple[str, ...], module: nn.Module, probes: Sequence[tuple[torch.Tensor, ...]]
-    ) -> str:
-        """The sentence of the record.
+    def note(self, found: dict[str, None], here: Callable[[], str], *told: Any) -> None:
+        """See `Watching`; and that PyTorch answers so.
+
+        Raises:
+            CaptureError: it returns another tensor.
+        """
+        super().note(found, here)
+        answer, ask = told
+        if ask() is not answer:
+            raise _refused(self, (here(),), "another tensor than PyTorch returns")
+
+    def proved(self, module: nn.Module, probes: Sequence[tuple[torch.Tensor, ...]]) -> str:
+        """The sentence of the record; at the first of the probes its scope was found.
 
         Raises:
             CaptureError: PyTorch returns another tensor somewhere.
         """
-        calls = 0
-
-        def noted(answer: Any, ask: Callable[[], Any]) -> None:
-            nonlocal calls
-            calls += 1
-            if ask() is not answer:
-                raise _refused(self, where, f"another tensor than PyTorch returns, at call {calls}")
-
-        with self.watched(noted), torch.inference_mode():
-            for inputs in probes:
+        with (
+            whereabouts(module) as here,
+            self.watched(partial(self.note, {}, here)),
+            torch.inference_mode(),
+        ):
+            for inputs in probes[1:]:
                 module(*inputs)
-        return f"{calls} calls left out, each returns its own tensor, on {len(probes)} inputs"
+        return f"what is left out returns its own tensor at every call, on {len(probes)} inputs"
 
 
 def repairs() -> dict[str, Repair]:
@@ -239,7 +248,7 @@ def _apply(
         if not scope.where:
             continue
         if isinstance(repair, Identical):
-            proof = repair.proved(scope.where, module, probes)
+            proof = repair.proved(module, probes)
             module = stack.enter_context(repair.applied(module))
         else:
             # Made before anything is repaired by which an output could be another.
@@ -258,7 +267,7 @@ def _heard(case: Case) -> dict[str, Scope]:
     with ExitStack() as stack:
         here = stack.enter_context(whereabouts(case.module))
         for one in watching:
-            stack.enter_context(one.watched(partial(_note, found[one.name], here)))
+            stack.enter_context(one.watched(partial(one.note, found[one.name], here)))
         stack.enter_context(torch.no_grad())
         case.module(*case.inputs)
     return {
@@ -266,10 +275,6 @@ def _heard(case: Case) -> dict[str, Scope]:
         for one in watching
         if not (paths := found[one.name]) or type(one).scope is Watching.scope
     }
-
-
-def _note(paths: dict[str, None], here: Callable[[], str], *_: Any) -> None:
-    paths.setdefault(here())
 
 
 class _Proofs:
