@@ -135,7 +135,7 @@ def test_whole_numbers_are_counted_as_such_and_branches_too(tmp_path: Path) -> N
 
 
 def described(path: Path, weights: str) -> float:
-    """Processor seconds; without collections of garbage, which take half a second when they come."""
+    """Processor seconds, without collections of garbage: one alone may take half a second."""
     gc.disable()
     try:
         begun = time.process_time()
