@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from lading.base.memory import collected_alone
 from lading.conversion.capture import CLOSED, Axes, Captured, capture
 from lading.conversion.repairs import repaired
 from lading.interface import Interface
@@ -35,7 +36,7 @@ class Graphs:
             step = self.interface.step
             sized = any(port.ranges or port.enumerated for port in step.inputs)
             fixed = not axes and not sized
-            with repaired(step, route, fixed=fixed) as (mended, records):
+            with collected_alone(), repaired(step, route, fixed=fixed) as (mended, records):
                 graph = capture(mended, route, axes)
             self.taken[route, axes] = replace(graph, interface=step), records
         return self.taken[route, axes]

@@ -17,12 +17,13 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+
+from lading.base.memory import collected_alone
 
 #: The largest float16, and from where on coremltools takes a number for infinite.
 _LARGEST, _INFINITE = 65504, 1e38
@@ -51,7 +52,7 @@ def quick() -> Iterator[None]:
             flown(block)
 
     with (
-        _collected_alone(),
+        collected_alone(),
         patch.object(Block, "_propagate_nonreplaceable_vars", where_any_were_packed),
         patch.object(
             reduce_transposes, "_reduce_transposes_block", staticmethod(where_there_are_any)
@@ -61,19 +62,6 @@ def quick() -> Iterator[None]:
         patch.object(FP16ComputePrecision, "fp16_overflow", staticmethod(_overflows)),
     ):
         yield
-
-
-@contextlib.contextmanager
-def _collected_alone() -> Iterator[None]:
-    """Within it collections leave out what was there before; nothing, where that is so already."""
-    mine = gc.get_freeze_count() == 0
-    if mine:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        if mine:
-            gc.unfreeze()
 
 
 def _has_packed(block: Any) -> bool:
