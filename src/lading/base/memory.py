@@ -1,4 +1,4 @@
-"""How this process asks the system for memory, and gives it back.
+"""How this process asks the system for memory and gives it back, and searches for garbage.
 
 glibc asks the system for every large tensor and returns it as soon as it is freed, and the system
 clears each page again: of a network whose results are above 32 MB that is a fifth of the time. A
@@ -6,7 +6,9 @@ process of lading's own keeps what it was given for the next result (`kept`). So
 later as much may lie idle as is in use, in pieces that the next stage's tensors do not fit; so
 between stages it is given back (`give_back`).
 
-Elsewhere than under glibc both do nothing.
+Elsewhere than under glibc both do nothing. A capture and a conversion make hundreds of thousands of
+objects and set off collections of garbage, each over all that torch brought along;
+`collected_alone` leaves that out.
 """
 
 from __future__ import annotations

@@ -131,6 +131,7 @@ class Beside:
         return ()
 
     def steady(self, place: int, precision: str, *, computing: bool = False) -> bool:
+        """When its input is rounded: a file's arithmetic is its runtime's, and not disturbed."""
         if (place, precision) not in self._steady:
             probe, outputs, ports = self.drawn[place], self.outputs[place], self.record.answers
             found = steadiness.steady(self.side, probe, outputs, ports, precision)

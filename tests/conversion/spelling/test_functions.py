@@ -64,6 +64,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
     "padded by less than nothing": (
         lambda x: torch.nn.functional.pad(x, (-2, 1, 1, -1), value=2.0), (ROWS,)),
     "flags counted": (lambda x: (x > 0).sum(1, keepdim=True), (ROWS,)),
+    "seen in another shape": (  # the spelling has gaps in memory
+        lambda x: torch.stack([x, -x]).kthvalue(2, 1).values.view(14), (ROWS,)),
     "var_mean": (lambda x: torch.var_mean(x.clamp(-9), 1, unbiased=False, keepdim=True), (ROWS,)),
     "std_mean": (lambda x: torch.std_mean(x.clamp(-9)), (ROWS,)),
 }  # fmt: skip

@@ -224,6 +224,24 @@ def test_what_is_chance_is_no_vector(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "steady at no probe" in index.left_out
 
 
+def test_what_another_order_of_sums_would_change_is_no_vector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where one of equal scores is taken: no rounding of the input shows it."""
+    one = toys.interface()
+    made, twin = original(one), Original.twin
+
+    def moved(place: int) -> Any:
+        found = twin(made, place)
+        return {name: value + (place == 0) for name, value in found.items()}
+
+    monkeypatch.setattr(made, "twin", moved)
+    index = golden.write(tmp_path / "golden", made, [made_of("fp32", one)], "00")
+    names = {vector.name for vector in index.vectors}
+    assert names
+    assert made.drawn[0].name not in names
+
+
 def test_several_inputs_and_whole_numbers(tmp_path: Path) -> None:
     """As a diffusion network's: noise and a time step."""
 
